@@ -1,0 +1,3 @@
+//! The `vitrina` command.
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! Records: one pass from a row's cells to the canonical bytes a portal gets, or to every rule the row breaks.
+
+mod cell;
+mod fingerprint;
+pub mod guid;
+mod key;
+mod schema;
+mod violation;
+
+pub use cell::{Cell, Row, RowChunk};
+pub use fingerprint::{ENCODER_VERSION, Fingerprint};
+pub use key::{Key, KeyId};
+pub use schema::{Edge, Expiry, Field, Hold, Kind, Presence, Schema, Unit, may, must, must_when, only_when};
+pub use violation::{Rule, Violation};

@@ -1,0 +1,171 @@
+//! Schemas: the tables of the portals' documents as data. A feed is one static [`Schema`] that reads like its appendix.
+
+/// One feed's table: what its records look like and how they hang together with records of other feeds.
+#[derive(Debug)]
+pub struct Schema {
+    /// The feed's name inside its portal: `slot`.
+    pub feed: &'static str,
+    /// Where the document describes it, for reports: `приложение 1, таблица 4`.
+    pub table: &'static str,
+    /// The fields in the order in which they go over the wire.
+    pub fields: &'static [Field],
+    /// The field that is the record's key.
+    pub key: &'static str,
+    /// The enum field that conditional fields depend on.
+    pub discriminator: Option<&'static str>,
+    /// The records this one needs at the portal before it.
+    pub parents: &'static [Edge],
+    /// The unit (department) whose block by the portal also stops this record.
+    pub unit: Unit,
+    /// When the record's time is past, so that its leaving the source is no deletion.
+    pub expires: Expiry,
+    /// Fields that together may be held by one record only; empty if the portal has no such rule.
+    pub place: &'static [&'static str],
+    /// The enum field that children look at (`RECORDED` slots).
+    pub status: Option<&'static str>,
+}
+
+/// One row of a document's table.
+#[derive(Debug)]
+pub struct Field {
+    /// Name on the wire and of the source's column.
+    pub name: &'static str,
+    /// What a cell must become.
+    pub kind: Kind,
+    /// Whether it must be there.
+    pub presence: Presence,
+}
+
+/// What a cell must become on the wire.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// GUID, lower case with hyphens.
+    Guid,
+    /// Object identifier: digits and dots.
+    Oid,
+    /// Text of at most this many characters.
+    Text(usize),
+    /// Whole number in a range.
+    Int {
+        /// Smallest value that makes sense.
+        min: i64,
+        /// Largest value that makes sense.
+        max: i64,
+    },
+    /// Decimal number, not negative.
+    Number,
+    /// One of these words.
+    Enum(&'static [&'static str]),
+    /// One of these words, after other names of them are translated.
+    EnumWithAliases(&'static [&'static str], &'static [(&'static str, &'static str)]),
+    /// One or several of these words, joined by commas.
+    EnumList(&'static [&'static str]),
+    /// One of these numbers.
+    IntEnum(&'static [i64]),
+    /// `YYYY-MM-DDTHH:MM:SS` on the source's clock.
+    Time,
+    /// Start of a visit: as [`Kind::Time`], on the clock that the setting `visit_time_zone` names.
+    VisitTime,
+    /// SNILS: eleven digits.
+    Snils,
+}
+
+/// Whether a field must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Always.
+    Mandatory,
+    /// Left out when the cell is empty.
+    Optional,
+    /// Mandatory when the discriminator has this value, left out («не указывается») when it has another.
+    OnlyWhen(&'static str),
+    /// Mandatory when the discriminator has this value, optional otherwise.
+    MandatoryWhen(&'static str),
+}
+
+/// A field of one record that names a record of another feed.
+#[derive(Debug)]
+pub struct Edge {
+    /// The field with the parent's key.
+    pub field: &'static str,
+    /// The parent's feed.
+    pub feed: &'static str,
+    /// What of the parent the child waits for.
+    pub hold: Hold,
+}
+
+/// What a child waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// The parent is accepted.
+    Accepted,
+    /// The parent is accepted; for children whose `field` is one of `values`, accepted with this `status`.
+    AcceptedAs {
+        /// Status that the portal acknowledged for the parent.
+        status: &'static str,
+        /// Field of the child that decides.
+        field: &'static str,
+        /// Values of that field for which the parent's status matters.
+        values: &'static [&'static str],
+    },
+    /// The parent is accepted, if it is ours at all: another hospital's record holds nobody up.
+    AcceptedIfOurs,
+    /// Nothing: the edge only orders the feeds.
+    OrderOnly,
+}
+
+/// Which unit a record belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// The record is the unit.
+    Itself,
+    /// This field names it.
+    Field(&'static str),
+    /// That of the parent which this field names.
+    OfParent(&'static str),
+    /// The portal has no units.
+    None,
+}
+
+/// When a record's time is past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// Never.
+    Never,
+    /// At the time in this field.
+    At(&'static str),
+    /// When the parent which this field names is past.
+    WithParent(&'static str),
+}
+
+/// A mandatory field.
+pub const fn must(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, presence: Presence::Mandatory }
+}
+
+/// An optional field.
+pub const fn may(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, presence: Presence::Optional }
+}
+
+/// A field that is mandatory for one type and absent from the others.
+pub const fn only_when(value: &'static str, name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, presence: Presence::OnlyWhen(value) }
+}
+
+/// A field that is mandatory for one type and optional for the others.
+pub const fn must_when(value: &'static str, name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, presence: Presence::MandatoryWhen(value) }
+}
+
+impl Schema {
+    /// Position of the field with this name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.name == name)
+    }
+
+    /// The edges that can hold a child back, in the order in which the ledger keeps parent keys.
+    pub fn holding_edges(&self) -> impl Iterator<Item = &'static Edge> {
+        self.parents.iter().filter(|edge| edge.hold != Hold::OrderOnly)
+    }
+}
