@@ -1,5 +1,5 @@
 //! The integration tests: one binary, real databases, real HTTP on loopback.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 #[test]
 fn the_binary_is_built() {
