@@ -200,7 +200,7 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Writes a batch about to be sent. Each entry states its record with `mark` set and is as it shall stand once acknowledged
     /// (`accepted` and so on still the old ones; [`Entry::acknowledge`] says what closing does to it).
-    fn mark(&self, feed: FeedId, entries: Vec<Entry>) -> impl Future<Output = Result<MarkId, LedgerError>> + Send;
+    fn mark(&self, feed: FeedId, entries: &[Entry]) -> impl Future<Output = Result<MarkId, LedgerError>> + Send;
 
     /// Writes one transaction.
     fn settle(&self, feed: FeedId, settlement: Settlement) -> impl Future<Output = Result<(), LedgerError>> + Send;

@@ -1,14 +1,22 @@
 //! Records: one pass from a row's cells to the canonical bytes a portal gets, or to every rule the row breaks.
 
 mod cell;
+mod datetime;
+mod encode;
+mod field;
 mod fingerprint;
 pub mod guid;
 mod key;
 mod schema;
+mod snils;
 mod violation;
+mod zone;
 
 pub use cell::{Cell, Row, RowChunk};
+pub use datetime::{Written, parse as parse_time};
+pub use encode::{BindError, EncodeSettings, Encoder, Record, VisitTimeZone};
 pub use fingerprint::{ENCODER_VERSION, Fingerprint};
 pub use key::{Key, KeyId};
 pub use schema::{Edge, Expiry, Field, Hold, Kind, Presence, Schema, Unit, may, must, must_when, only_when};
 pub use violation::{Rule, Violation};
+pub use zone::Zone;

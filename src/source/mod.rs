@@ -13,16 +13,25 @@ pub trait Source: Send + Sync + 'static {
     type Rows: RowStream;
 
     /// The columns of a query, in order, without reading rows. Used by `check` and to bind a schema.
-    fn columns(&self, query: &str) -> impl Future<Output = Result<Vec<Column>, SourceError>> + Send;
+    fn columns(&self, query: Query<'_>) -> impl Future<Output = Result<Vec<Column>, SourceError>> + Send;
 
     /// Starts one read of a query.
-    fn read(&self, query: &str, read: Read<'_>) -> impl Future<Output = Result<Self::Rows, SourceError>> + Send;
+    fn read(&self, query: Query<'_>, read: Read<'_>) -> impl Future<Output = Result<Self::Rows, SourceError>> + Send;
 
     /// The database's own clock: microseconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> impl Future<Output = Result<i64, SourceError>> + Send;
 
     /// True when a relation (table or view) of this name can be read.
     fn has_relation(&self, name: &str) -> impl Future<Output = Result<bool, SourceError>> + Send;
+}
+
+/// A query and what messages call it.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// Name for messages: the feed.
+    pub label: &'a str,
+    /// The SQL.
+    pub sql: &'a str,
 }
 
 /// What one read asks for.

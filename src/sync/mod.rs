@@ -1,1 +1,20 @@
-//! Room to be filled.
+//! The engine: scan, diff, plan, deliver, settle. It knows no portal by name and no SQL; it sees a source, a portal and a ledger
+//! through their traits, and everything else through schemas.
+
+mod clock;
+mod cycle;
+mod deliver;
+mod index;
+mod line;
+mod order;
+mod outgoing;
+mod plan;
+mod report;
+mod settle;
+mod watermark;
+
+pub use clock::Clock;
+pub use cycle::{CycleError, Order};
+pub use line::{FeedLine, FeedPlan, Line, LineSettings};
+pub use order::parents_first;
+pub use report::{CycleReport, Live, Stop};

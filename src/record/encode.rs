@@ -1,0 +1,372 @@
+//! The encoder: one pass over a row's cells that checks it against its schema and writes its canonical body.
+//!
+//! An encoder is bound once per read to the columns of a query and then used for every row; it allocates only when a
+//! row breaks a rule. [`Encoder::encode`] leaves the body and what was learnt on the way inside the encoder, because most rows
+//! turn out unchanged and need nothing but their key and fingerprint.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::field::{FieldWriter, Value};
+use super::{Cell, Edge, Expiry, Field, Fingerprint, Hold, Key, KeyId, Presence, Row, Rule, Schema, Unit, Violation};
+
+/// On which clock the start of a visit is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum VisitTimeZone {
+    /// The source's wall clock, without a zone.
+    #[default]
+    Source,
+    /// Universal time, without a zone.
+    Utc,
+    /// The source's wall clock, with its offset: `+05:00`.
+    Offset,
+}
+
+/// What an encoder needs to know beside its schema.
+#[derive(Debug, Clone)]
+pub struct EncodeSettings {
+    /// Zone of the source's zone-less times.
+    pub zone: Tz,
+    /// On which clock the start of a visit is written.
+    pub visit_time_zone: VisitTimeZone,
+    /// Values for fields that the source leaves empty, by field name.
+    pub defaults: BTreeMap<String, String>,
+}
+
+/// A query's columns do not fit a schema.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BindError {
+    /// Columns that every record must have.
+    #[error("the query of feed {feed} lacks the mandatory column(s) {} ({table})", columns.join(", "))]
+    Missing {
+        /// The feed.
+        feed: &'static str,
+        /// Where the document says so.
+        table: &'static str,
+        /// The columns.
+        columns: Vec<&'static str>,
+    },
+    /// Two columns of one name.
+    #[error("the query of feed {feed} returns the column {column} more than once")]
+    Twice {
+        /// The feed.
+        feed: &'static str,
+        /// The column.
+        column: &'static str,
+    },
+}
+
+/// What a changed record carries beside its body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Its key.
+    pub key: Key,
+    /// The fingerprint of its body.
+    pub fingerprint: Fingerprint,
+    /// Keys of its parents, in the order of the schema's holding edges.
+    pub parents: [Option<Key>; 2],
+    /// For each parent, whether the child needs it in the status that its edge names.
+    pub needs_status: [bool; 2],
+    /// Key of its unit, where the record itself names it.
+    pub unit: Option<Key>,
+    /// When its time is past, where the record itself says so: seconds since 1970-01-01T00:00:00Z.
+    pub expires: Option<i64>,
+    /// Index of its status in the schema's enum.
+    pub status: Option<u8>,
+    /// Hash of the place it holds.
+    pub place: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Bound {
+    field: &'static Field,
+    column: Option<usize>,
+    /// `,"name":`
+    prefix: Vec<u8>,
+    default: Option<String>,
+}
+
+#[derive(Debug)]
+struct HeldBy {
+    parent: usize,
+    /// The child's field and values that ask for the parent's status.
+    status_for: Option<(usize, &'static [&'static str])>,
+}
+
+/// A schema bound to the columns of one query.
+#[derive(Debug)]
+pub struct Encoder {
+    schema: &'static Schema,
+    fields: Vec<Bound>,
+    key: usize,
+    discriminator: Option<usize>,
+    edges: Vec<HeldBy>,
+    place: Vec<usize>,
+    status: Option<usize>,
+    unit: Option<usize>,
+    expires: Option<usize>,
+    writer: FieldWriter,
+    body: Vec<u8>,
+    values: Vec<Value>,
+    spans: Vec<(u32, u32)>,
+    violations: Vec<Violation>,
+}
+
+impl Encoder {
+    /// Binds a schema to a query's columns. Column names match whatever their case; columns the schema does not name are ignored.
+    pub fn bind(
+        schema: &'static Schema,
+        columns: &[impl AsRef<str>],
+        settings: &EncodeSettings,
+    ) -> Result<Encoder, BindError> {
+        let mut fields = Vec::with_capacity(schema.fields.len());
+        for field in schema.fields {
+            let mut matching =
+                (0..columns.len()).filter(|&index| columns[index].as_ref().eq_ignore_ascii_case(field.name));
+            let column = matching.next();
+            if matching.next().is_some() {
+                return Err(BindError::Twice { feed: schema.feed, column: field.name });
+            }
+            let prefix = format!(",\"{}\":", field.name).into_bytes();
+            fields.push(Bound { field, column, prefix, default: settings.defaults.get(field.name).cloned() });
+        }
+        let missing: Vec<_> = fields
+            .iter()
+            .filter(|bound| {
+                bound.column.is_none() && bound.default.is_none() && bound.field.presence == Presence::Mandatory
+            })
+            .map(|bound| bound.field.name)
+            .collect();
+        if !missing.is_empty() {
+            return Err(BindError::Missing { feed: schema.feed, table: schema.table, columns: missing });
+        }
+        let position = |name: &str| schema.position(name);
+        let count = fields.len();
+        Ok(Encoder {
+            schema,
+            fields,
+            key: position(schema.key).unwrap_or(0),
+            discriminator: schema.discriminator.and_then(position),
+            edges: schema.holding_edges().filter_map(|edge| HeldBy::of(schema, edge)).collect(),
+            place: schema.place.iter().filter_map(|name| position(name)).collect(),
+            status: schema.status.and_then(position),
+            unit: match schema.unit {
+                Unit::Itself => position(schema.key),
+                Unit::Field(name) => position(name),
+                Unit::OfParent(_) | Unit::None => None,
+            },
+            expires: match schema.expires {
+                Expiry::At(name) => position(name),
+                Expiry::Never | Expiry::WithParent(_) => None,
+            },
+            writer: FieldWriter::new(settings.zone, settings.visit_time_zone),
+            body: Vec::with_capacity(512),
+            values: vec![Value::Absent; count],
+            spans: vec![(0, 0); count],
+            violations: Vec::new(),
+        })
+    }
+
+    /// The schema this encoder serves.
+    pub fn schema(&self) -> &'static Schema {
+        self.schema
+    }
+
+    /// Checks a row and writes its body. On success [`Self::body`], [`Self::key_id`], [`Self::fingerprint`] and [`Self::record`] speak of
+    /// this row; otherwise [`Self::violations`] does, with every rule that it breaks.
+    pub fn encode(&mut self, row: Row<'_>) -> bool {
+        self.body.clear();
+        self.violations.clear();
+        let kind = self.discriminator.and_then(|at| self.word_of_discriminator(row, at));
+        for at in 0..self.fields.len() {
+            let wanted = match self.fields[at].field.presence {
+                Presence::Mandatory => Wanted::Always,
+                Presence::Optional => Wanted::IfThere,
+                Presence::OnlyWhen(value) if kind == Some(value) => Wanted::ForThisType,
+                Presence::OnlyWhen(_) => Wanted::Never,
+                Presence::MandatoryWhen(value) if kind == Some(value) => Wanted::ForThisType,
+                Presence::MandatoryWhen(_) => Wanted::IfThere,
+            };
+            self.values[at] = match wanted {
+                Wanted::Never => Value::Absent,
+                _ => self.write_field(row, at, wanted),
+            };
+        }
+        if let Some(first) = self.body.first_mut() {
+            *first = b'{';
+        }
+        self.body.push(b'}');
+        self.violations.is_empty()
+    }
+
+    fn word_of_discriminator(&self, row: Row<'_>, at: usize) -> Option<&'static str> {
+        let bound = &self.fields[at];
+        let cell = bound.column.map_or(Cell::Null, |column| row.cell(column));
+        super::field::word(cell, bound.field.kind)
+    }
+
+    fn write_field(&mut self, row: Row<'_>, at: usize, wanted: Wanted) -> Value {
+        let bound = &self.fields[at];
+        let start = self.body.len();
+        self.body.extend_from_slice(&bound.prefix);
+        let value_start = self.body.len();
+        let cell = bound.column.map_or(Cell::Null, |column| row.cell(column));
+        let mut written = self.writer.write(bound.field.kind, cell, &mut self.body);
+        if let (Ok(Value::Absent), Some(default)) = (&written, &bound.default) {
+            written = self.writer.write(bound.field.kind, Cell::Text(default), &mut self.body);
+        }
+        match written {
+            Ok(Value::Absent) => {
+                self.body.truncate(start);
+                if let Some((rule, text)) = wanted.complaint(self.schema) {
+                    self.violations.push(Violation { field: bound.field.name.into(), rule, text: text.into() });
+                }
+                Value::Absent
+            }
+            Ok(value) => {
+                self.spans[at] = (value_start as u32, self.body.len() as u32);
+                value
+            }
+            Err((rule, text)) => {
+                self.body.truncate(start);
+                self.violations.push(Violation { field: bound.field.name.into(), rule, text });
+                Value::Absent
+            }
+        }
+    }
+
+    /// The canonical body of the last row.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The fingerprint of the last row's body.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.body)
+    }
+
+    /// The rules that the last row breaks.
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// Sixteen bytes that stand for the last row's key, if the row has a sound one.
+    pub fn key_id(&self) -> Option<KeyId> {
+        match self.values[self.key] {
+            Value::Guid(guid) => Some(KeyId(guid)),
+            Value::Absent => None,
+            _ => self.key_text().map(|text| Key::Text(text.into()).id()),
+        }
+    }
+
+    /// The last row's key, if the row has a sound one.
+    pub fn key(&self) -> Option<Key> {
+        match self.values[self.key] {
+            Value::Guid(guid) => Some(Key::Guid(guid)),
+            Value::Absent => None,
+            _ => self.key_text().map(|text| Key::Text(text.into())),
+        }
+    }
+
+    fn key_text(&self) -> Option<String> {
+        serde_json::from_slice(self.span(self.key)).ok()
+    }
+
+    fn span(&self, at: usize) -> &[u8] {
+        let (start, end) = self.spans[at];
+        self.body.get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    /// What the last row's record carries beside its body. None if it has no sound key.
+    pub fn record(&mut self) -> Option<Record> {
+        let key = self.key()?;
+        let mut parents = [None, None];
+        let mut needs_status = [false, false];
+        for (slot, edge) in self.edges.iter().take(parents.len()).enumerate() {
+            parents[slot] = self.guid(edge.parent);
+            needs_status[slot] = edge.status_for.is_some_and(|(field, values)| {
+                let text = std::str::from_utf8(self.span(field)).unwrap_or_default().trim_matches('"');
+                values.contains(&text)
+            });
+        }
+        let expires = match self.expires.map(|at| self.values[at]) {
+            Some(Value::Time(local)) => Some(self.writer.utc(local)),
+            _ => None,
+        };
+        Some(Record {
+            key,
+            fingerprint: self.fingerprint(),
+            parents,
+            needs_status,
+            unit: self.unit.and_then(|at| self.guid(at)),
+            expires,
+            status: self.status.and_then(|at| match self.values[at] {
+                Value::Word(word) => Some(word),
+                _ => None,
+            }),
+            place: self.place_hash(),
+        })
+    }
+
+    fn guid(&self, at: usize) -> Option<Key> {
+        match self.values[at] {
+            Value::Guid(guid) => Some(Key::Guid(guid)),
+            _ => None,
+        }
+    }
+
+    fn place_hash(&self) -> Option<u64> {
+        if self.place.is_empty() || self.place.iter().any(|&at| self.values[at] == Value::Absent) {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(64);
+        for &at in &self.place {
+            bytes.extend_from_slice(self.span(at));
+        }
+        Some(xxh3_64(&bytes))
+    }
+
+    /// A printable name of a row whose key is unsound: its key cell, if it looks like an identifier and not like a person's number.
+    pub fn unsound_key(&self, row: Row<'_>) -> Option<Key> {
+        let Cell::Text(text) = row.cell(self.fields[self.key].column?) else { return None };
+        let text = text.trim();
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_{}:".contains(&byte));
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        let like_a_number = digits >= 9 && !text.bytes().any(|byte| byte.is_ascii_alphabetic());
+        (!text.is_empty() && text.len() <= 64 && plain && !like_a_number).then(|| Key::Text(text.into()))
+    }
+}
+
+impl HeldBy {
+    fn of(schema: &Schema, edge: &'static Edge) -> Option<HeldBy> {
+        let status_for = match edge.hold {
+            Hold::AcceptedAs { field, values, .. } => schema.position(field).map(|at| (at, values)),
+            Hold::Accepted | Hold::AcceptedIfOurs | Hold::OrderOnly => None,
+        };
+        Some(HeldBy { parent: schema.position(edge.field)?, status_for })
+    }
+}
+
+/// Whether a field must be there in the row at hand.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Always,
+    ForThisType,
+    IfThere,
+    Never,
+}
+
+impl Wanted {
+    fn complaint(self, schema: &Schema) -> Option<(Rule, String)> {
+        match self {
+            Wanted::Always => Some((Rule::Mandatory, format!("is mandatory ({})", schema.table))),
+            Wanted::ForThisType => Some((
+                Rule::Conditional,
+                format!("is mandatory for this {} ({})", schema.discriminator.unwrap_or("type"), schema.table),
+            )),
+            Wanted::IfThere | Wanted::Never => None,
+        }
+    }
+}

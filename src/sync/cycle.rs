@@ -1,0 +1,382 @@
+//! A cycle: one run of a feed. Rows stream out of the source into the plan, full requests go out while the scan goes on, and the end
+//! of a complete scan says what is gone.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
+
+use super::line::{FeedLine, Line};
+use super::outgoing::Outgoing;
+use super::plan::Plan;
+use super::report::{CycleReport, Live, Stop};
+use super::settle::Settled;
+use super::watermark::Watermark;
+use crate::ledger::{Ledger, LedgerError, Mark, Settlement, State};
+use crate::portal::Portal;
+use crate::record::{BindError, Encoder, Key, KeyId, RowChunk};
+use crate::source::{Query, Read, RowStream, Source, SourceError};
+
+/// Notes are written down when this many have gathered.
+const NOTES: usize = 1000;
+/// Most records that are read again by their keys in one cycle.
+const MOST_KEYS: usize = 10_000;
+
+/// What a cycle is asked to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Order {
+    /// Read every row even if a read of the changed ones would do.
+    pub full: bool,
+    /// Send nothing and remember nothing; say what would be done.
+    pub dry_run: bool,
+}
+
+/// Why a cycle could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum CycleError {
+    /// There is no such feed.
+    #[error("there is no feed {0}")]
+    NoSuchFeed(String),
+    /// The source failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The query does not fit the schema.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The change column is not among the query's columns.
+    #[error(
+        "the query of feed {feed} does not return its change column {column}; add it to the query, or take changed_at out"
+    )]
+    NoChangeColumn {
+        /// The feed.
+        feed: &'static str,
+        /// The column.
+        column: String,
+    },
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A delivery ended unexpectedly.
+    #[error("a delivery ended unexpectedly")]
+    Delivery(#[from] JoinError),
+}
+
+/// What a read of one cycle asks for.
+enum Wanted {
+    All,
+    Keys(Vec<Key>),
+    Changed(crate::source::Stamp),
+}
+
+impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
+    /// Runs one cycle of a feed. Cycles of one feed follow each other; cycles of several feeds may run at once.
+    pub async fn cycle(self: &Arc<Self>, feed: &str, order: Order) -> Result<CycleReport, CycleError> {
+        let feed = self.feeds.get(feed).ok_or_else(|| CycleError::NoSuchFeed(feed.to_owned()))?;
+        let _one_at_a_time = feed.cycle.lock().await;
+        if !order.dry_run && !self.breaker().lets_pass(self.clock.now()) {
+            return Ok(CycleReport { stop: Some(Stop::PortalPaused), ..CycleReport::default() });
+        }
+        for counter in [&feed.live.rows, &feed.live.sent, &feed.live.accepted] {
+            counter.store(0, Ordering::Relaxed);
+        }
+        Run { line: self, feed, order, deliveries: JoinSet::new(), report: CycleReport::default() }.run().await
+    }
+
+    fn parents_of(&self, feed: &FeedLine<S>) -> Vec<&FeedLine<S>> {
+        feed.plan.schema.holding_edges().filter_map(|edge| self.feeds.get(edge.feed)).collect()
+    }
+}
+
+/// A running cycle.
+struct Run<'a, S: Source, P: Portal, L: Ledger> {
+    line: &'a Arc<Line<S, P, L>>,
+    feed: &'a FeedLine<S>,
+    order: Order,
+    deliveries: JoinSet<Result<Settled, LedgerError>>,
+    report: CycleReport,
+}
+
+impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
+    async fn run(mut self) -> Result<CycleReport, CycleError> {
+        let (reads, mut watermark) = self.reads().await?;
+        self.report.full = matches!(reads[..], [Wanted::All]);
+        let mut findings = Vec::new();
+        let mut failed = None;
+        for read in reads {
+            match self.read(read, &mut watermark, &mut findings).await {
+                Ok(()) if self.report.stop.is_none() => {}
+                Ok(()) => break,
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        // Whatever stopped the reading: what is under way is settled first.
+        while let Some(settled) = self.deliveries.join_next().await {
+            count(&mut self.report, settled??);
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        self.finish(watermark, findings).await?;
+        Ok(self.report)
+    }
+
+    /// What this cycle reads: everything, or what is due by key and what has changed.
+    async fn reads(&self) -> Result<(Vec<Wanted>, Watermark), CycleError> {
+        let plan = &self.feed.plan;
+        let progress = self.feed.progress();
+        let now = self.line.clock.now();
+        let full_due = progress.last_full_scan.is_none_or(|last| last + plan.full_every.as_secs().cast_signed() <= now);
+        let Some(column) = &plan.changed_at else {
+            return Ok((vec![Wanted::All], Watermark::none()));
+        };
+        let database_now = plan.source.now().await?;
+        let watermark = Watermark::new(column, plan.encode.zone, progress.watermark, database_now);
+        match watermark.since(plan.overlap) {
+            Some(since) if !full_due && !self.order.full => {
+                let keys = self.due_keys(now);
+                let mut reads = Vec::new();
+                if !keys.is_empty() {
+                    reads.push(Wanted::Keys(keys));
+                }
+                reads.push(Wanted::Changed(since));
+                Ok((reads, watermark))
+            }
+            _ => Ok((vec![Wanted::All], watermark)),
+        }
+    }
+
+    /// Records that no read by change time would bring back: released, to be tried again, or put off.
+    fn due_keys(&self, now: i64) -> Vec<Key> {
+        let parents = self.line.parents_of(self.feed);
+        let index = self.feed.index();
+        let is_due = |state: State, detail: &super::index::Detail| match state {
+            State::Rejected => detail.due || detail.next_attempt.is_some_and(|next| next <= now),
+            State::Pending => detail.due || detail.next_attempt.is_none_or(|next| next <= now),
+            State::Held => detail.due,
+            State::Accepted | State::Unknown | State::Past => false,
+        };
+        let mut keys: Vec<Key> = index
+            .detailed()
+            .filter(|(_, state, detail)| is_due(*state, detail))
+            .map(|(at, ..)| index.key(at))
+            .take(MOST_KEYS)
+            .collect();
+        let held: Vec<_> = index
+            .detailed()
+            .filter(|(_, state, detail)| *state == State::Held && !detail.due)
+            .map(|(at, ..)| at)
+            .collect();
+        for at in held.into_iter().take(MOST_KEYS - keys.len()) {
+            let ready = index.parents(at).iter().flatten().all(|parent| {
+                parents
+                    .iter()
+                    .any(|feed| matches!(feed.index().standing(parent.id()), super::index::Standing::Accepted(_)))
+            });
+            if ready {
+                keys.push(index.key(at));
+            }
+        }
+        keys
+    }
+
+    async fn read(
+        &mut self,
+        wanted: Wanted,
+        watermark: &mut Watermark,
+        findings: &mut Vec<crate::ledger::Refusal>,
+    ) -> Result<(), CycleError> {
+        let plan = &self.feed.plan;
+        let schema = plan.schema;
+        let query = Query { label: schema.feed, sql: &plan.query };
+        let read = match (&wanted, &plan.changed_at) {
+            (Wanted::Keys(keys), _) => Read::Keys { column: schema.key, keys },
+            (Wanted::Changed(since), Some(column)) => Read::Changed { column, since: *since },
+            _ => Read::All,
+        };
+        let mut rows = plan.source.read(query, read).await?;
+        let columns: Vec<&str> = rows.columns().iter().map(|column| column.name.as_str()).collect();
+        let encoder = Encoder::bind(schema, &columns, &plan.encode)?;
+        watermark.bind(schema.feed, &columns)?;
+        let paused: BTreeSet<KeyId> = self.line.paused_units().into_iter().map(|(unit, _)| unit).collect();
+        let mut planned = Plan::new(encoder, plan.batch, plan.max_batch_bytes, paused, self.line.clock.now());
+        self.feed.index().begin_read();
+        let parents = self.line.parents_of(self.feed);
+        let mut chunk = RowChunk::default();
+        while rows.next(&mut chunk).await? {
+            watermark.take(&chunk);
+            planned.take_chunk(self.feed, &parents, &chunk);
+            Live::add(&self.feed.live.rows, chunk.len() as u64);
+            self.flush(&mut planned, false).await?;
+            if self.report.stop.is_some() {
+                break;
+            }
+        }
+        drop(rows);
+        planned.close_filling();
+        self.flush(&mut planned, true).await?;
+        self.add(&planned.report);
+        findings.append(&mut planned.findings);
+        Ok(())
+    }
+
+    /// Sends the requests that are full and writes the notes that have gathered.
+    async fn flush(&mut self, planned: &mut Plan, last: bool) -> Result<(), CycleError> {
+        for outgoing in std::mem::take(&mut planned.full) {
+            self.dispatch(outgoing).await?;
+        }
+        if planned.notes.entries.len() >= NOTES || (last && !planned.notes.entries.is_empty()) {
+            let mut notes = std::mem::take(&mut planned.notes);
+            notes.counts = Some(self.feed.counts());
+            self.write(notes).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&self, settlement: Settlement) -> Result<(), CycleError> {
+        if !self.order.dry_run {
+            self.line.ledger.settle(self.feed.id, settlement).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts one request as soon as there is a place for it; settles others meanwhile.
+    async fn dispatch(&mut self, outgoing: Outgoing) -> Result<(), CycleError> {
+        Live::add(&self.feed.live.sent, outgoing.len() as u64);
+        if self.order.dry_run {
+            self.pretend(outgoing);
+            return Ok(());
+        }
+        match self.place().await? {
+            Some(place) => {
+                let (line, name) = (Arc::clone(self.line), self.feed.plan.schema.feed);
+                self.deliveries.spawn(async move {
+                    let settled = match line.feeds.get(name) {
+                        Some(feed) => line.deliver(feed, outgoing).await,
+                        None => Ok(Settled::default()),
+                    };
+                    drop(place);
+                    settled
+                });
+            }
+            None => {
+                let mut index = self.feed.index();
+                outgoing.at.iter().for_each(|at| index.put_back(*at));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a place in flight and counts what is settled meanwhile. None when the cycle is to end instead.
+    async fn place(&mut self) -> Result<Option<OwnedSemaphorePermit>, CycleError> {
+        let line = self.line;
+        let place = async {
+            tokio::select! {
+                biased;
+                () = line.stopping.cancelled() => Err(Stop::Stopping),
+                place = timeout(line.settings.scan_stall, line.place_in_flight(self.feed.plan.urgent)) => place.map_err(|_| Stop::Stalled),
+            }
+        };
+        tokio::pin!(place);
+        while self.report.stop.is_none() {
+            tokio::select! {
+                biased;
+                Some(settled) = self.deliveries.join_next(), if !self.deliveries.is_empty() => {
+                    count(&mut self.report, settled??);
+                }
+                place = &mut place => match place {
+                    Ok(place) => return Ok(place),
+                    Err(stop) => self.report.stop = Some(stop),
+                },
+            }
+        }
+        Ok(None)
+    }
+
+    /// A dry run takes every record for accepted, so that children are judged as they would be.
+    fn pretend(&mut self, outgoing: Outgoing) {
+        self.report.accepted += outgoing.len() as u64;
+        let mut index = self.feed.index();
+        for (entry, at) in outgoing.entries.into_iter().zip(outgoing.at) {
+            if let Some(entry) = entry.acknowledge() {
+                index.put_at(at, entry, 0);
+            }
+        }
+    }
+
+    fn add(&mut self, read: &CycleReport) {
+        self.report.rows += read.rows;
+        self.report.unchanged += read.unchanged;
+        self.report.sent += read.sent;
+        self.report.invalid += read.invalid;
+        self.report.held += read.held;
+        self.report.postponed += read.postponed;
+        self.report.findings += read.findings;
+        self.report.pokes.extend(&read.pokes);
+    }
+
+    /// The end of a cycle: what is gone, where the next read starts, and the feed's numbers.
+    async fn finish(&mut self, watermark: Watermark, findings: Vec<crate::ledger::Refusal>) -> Result<(), CycleError> {
+        let now = self.line.clock.now();
+        let mut settlement = Settlement::default();
+        let complete = self.report.complete();
+        {
+            let mut index = self.feed.index();
+            if complete && self.report.full {
+                self.report.vanished = forget_vanished(&mut index, &mut settlement);
+                index.findings = self.report.findings;
+                settlement.findings = Some(findings);
+            }
+            index.find_oldest_pending();
+            settlement.counts = Some(index.counts());
+        }
+        self.write(settlement).await?;
+        if !complete || self.order.dry_run {
+            return Ok(());
+        }
+        let progress = {
+            let mut progress = self.feed.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            progress.watermark = watermark.reached().or(progress.watermark);
+            progress.last_success = Some(now);
+            if self.report.full {
+                progress.last_full_scan = Some(now);
+            }
+            *progress
+        };
+        self.line.ledger.set_progress(self.feed.id, progress).await?;
+        Ok(())
+    }
+}
+
+fn count(report: &mut CycleReport, settled: Settled) {
+    report.accepted += settled.accepted.len() as u64;
+    report.refused += settled.refused;
+    report.postponed += settled.postponed;
+    report.pokes.extend(settled.released);
+    if let Some(failure) = settled.failure {
+        report.stop.get_or_insert(Stop::PortalFailed(failure.text));
+    }
+}
+
+/// Records whose rows are gone: what never reached the portal is forgotten. What the portal holds, or may hold, is counted.
+fn forget_vanished(index: &mut super::index::Index, settlement: &mut Settlement) -> u64 {
+    let mut vanished = 0;
+    for at in index.unseen() {
+        let marked =
+            index.detail(at).is_some_and(|detail| matches!(detail.mark, Some(Mark::Version(_) | Mark::Removal)));
+        if index.accepted(at).is_some() || marked {
+            vanished += 1;
+        } else {
+            let key = index.key(at);
+            settlement.cleared.push(key.clone());
+            settlement.dropped.push(key);
+            index.forget(at);
+        }
+    }
+    vanished
+}

@@ -1,0 +1,462 @@
+//! The index: what the ledger remembers of a feed, in memory, small enough for a million records.
+//!
+//! A record that the portal holds as wanted costs 64 bytes and a hash slot. Whatever else is known of the few that wait, are
+//! refused or have a mark stands aside in a [`Detail`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use crate::ledger::{Counts, Entry, Mark, Replay, State};
+use crate::record::{Fingerprint, Key, KeyId};
+
+/// Position of a record in its index. Stays the same while the record is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct At(u32);
+
+/// No interned key.
+const NONE: u32 = u32::MAX;
+
+/// Something of this record is in its [`Detail`].
+const DETAILED: u8 = 1;
+/// The record is in a request of this process.
+const IN_FLIGHT: u8 = 2;
+/// A newer version was seen while the record was in flight.
+const SUPERSEDED: u8 = 4;
+/// The position is free.
+const FREE: u8 = 8;
+
+#[derive(Debug, Clone, Copy)]
+struct Slim {
+    id: [u64; 2],
+    accepted: [u64; 2],
+    place: u64,
+    parents: [u32; 2],
+    unit: u32,
+    expires: u32,
+    state: State,
+    status: u8,
+    flags: u8,
+    seen: u8,
+}
+
+/// What is known of a record that is not simply accepted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Detail {
+    /// What may have reached the portal without an acknowledgement.
+    pub mark: Option<Mark>,
+    /// The version, or set of violations, that the record's state speaks of.
+    pub wanted: Option<Fingerprint>,
+    /// Deliveries of it that failed.
+    pub attempts: u16,
+    /// Earliest time of the next one.
+    pub next_attempt: Option<i64>,
+    /// Since when the record stands like this.
+    pub since: i64,
+    /// True when something it waited for has happened: read it again and decide anew.
+    pub due: bool,
+    remote_id: Option<Box<str>>,
+    write_back_due: bool,
+}
+
+/// How a parent stands, as far as its children care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is not known at all.
+    Absent,
+    /// It is known, and the portal does not hold it.
+    NotAccepted,
+    /// The portal holds it, with this status.
+    Accepted(Option<u8>),
+}
+
+/// Keys written down once and then called by a number.
+#[derive(Debug, Default)]
+struct Interned {
+    keys: Vec<Key>,
+    table: HashTable<u32>,
+}
+
+/// What the ledger remembers of a feed.
+#[derive(Debug, Default)]
+pub struct Index {
+    slim: Vec<Slim>,
+    table: HashTable<u32>,
+    free: Vec<u32>,
+    details: BTreeMap<At, Detail>,
+    texts: BTreeMap<At, Arc<str>>,
+    others: Interned,
+    scan: u8,
+    seen: usize,
+    by_state: [u64; 6],
+    oldest_pending: Option<i64>,
+    /// Rows of the last full scan that are no records: without a key, or second of their key.
+    pub findings: u64,
+}
+
+fn split(value: u128) -> [u64; 2] {
+    [(value >> 64) as u64, value as u64]
+}
+
+fn join(parts: [u64; 2]) -> u128 {
+    (u128::from(parts[0]) << 64) | u128::from(parts[1])
+}
+
+/// Mixes a key into a hash: databases also hand out GUIDs in sequence.
+fn mix(id: [u64; 2]) -> u64 {
+    let product = u128::from(id[0] ^ 0x9e37_79b9_7f4a_7c15) * u128::from(id[1] ^ 0xd1b5_4a32_d192_ed03);
+    (product as u64) ^ (product >> 64) as u64
+}
+
+impl Interned {
+    fn number(&mut self, key: &Key) -> u32 {
+        let hash = mix(split(key.id().0));
+        let keys = &self.keys;
+        if let Some(found) = self.table.find(hash, |&number| keys[number as usize] == *key) {
+            return *found;
+        }
+        let number = self.keys.len() as u32;
+        self.keys.push(key.clone());
+        let keys = &self.keys;
+        self.table.insert_unique(hash, number, |&number| mix(split(keys[number as usize].id().0)));
+        number
+    }
+
+    fn key(&self, number: u32) -> Option<Key> {
+        self.keys.get(number as usize).cloned()
+    }
+}
+
+impl Index {
+    /// Number of records known.
+    pub fn len(&self) -> usize {
+        self.slim.len() - self.free.len()
+    }
+
+    /// Finds a record.
+    pub fn find(&self, id: KeyId) -> Option<At> {
+        let id = split(id.0);
+        self.table.find(mix(id), |&at| self.slim[at as usize].id == id).map(|at| At(*at))
+    }
+
+    /// Takes one step of the ledger's replay.
+    pub fn replay(&mut self, step: Replay, now: i64) {
+        match step {
+            Replay::Put(entry) => {
+                self.put(entry, now);
+            }
+            Replay::Drop(key) => {
+                if let Some(at) = self.find(key.id()) {
+                    self.forget(at);
+                }
+            }
+        }
+    }
+
+    /// Ends a replay. A version whose mark was never closed may or may not be at the portal: it is sent again.
+    pub fn after_replay(&mut self) {
+        for (at, detail) in &mut self.details {
+            let slim = &mut self.slim[at.0 as usize];
+            if detail.mark.is_some() && slim.state == State::Accepted {
+                self.by_state[slim.state as usize] -= 1;
+                slim.state = State::Pending;
+                self.by_state[slim.state as usize] += 1;
+            }
+            detail.due = detail.mark.is_some() || slim.state == State::Pending;
+        }
+    }
+
+    /// States a record anew. It is in flight no longer.
+    pub fn put(&mut self, entry: Entry, now: i64) -> At {
+        let at = match self.find(entry.key.id()) {
+            Some(at) => at,
+            None => self.insert(&entry.key, entry.state),
+        };
+        self.put_at(at, entry, now);
+        at
+    }
+
+    /// As [`Self::put`], for a record whose position is known.
+    pub fn put_at(&mut self, at: At, entry: Entry, now: i64) {
+        let parents = [0, 1].map(|edge| entry.parents[edge].as_ref().map_or(NONE, |key| self.others.number(key)));
+        let unit = match &entry.unit {
+            None => NONE,
+            Some(unit) if entry.parents[0].as_ref() == Some(unit) => parents[0],
+            Some(unit) => self.others.number(unit),
+        };
+        let slim = &mut self.slim[at.0 as usize];
+        self.by_state[slim.state as usize] -= 1;
+        self.by_state[entry.state as usize] += 1;
+        slim.accepted = split(entry.accepted.map_or(0, |version| version.0));
+        slim.place = entry.place.unwrap_or(0);
+        slim.parents = parents;
+        slim.unit = unit;
+        slim.expires = entry.expires.map_or(0, |at| u32::try_from(at.max(1)).unwrap_or(u32::MAX));
+        slim.state = entry.state;
+        slim.status = entry.status.unwrap_or(u8::MAX);
+        let was_detailed = slim.flags & DETAILED != 0;
+        slim.flags &= !(DETAILED | IN_FLIGHT | SUPERSEDED);
+        self.put_detail(at, entry, was_detailed, now);
+    }
+
+    fn put_detail(&mut self, at: At, entry: Entry, was_detailed: bool, now: i64) {
+        let plain = matches!(entry.state, State::Accepted | State::Past)
+            && entry.mark.is_none()
+            && entry.remote_id.is_none()
+            && !entry.write_back_due;
+        if plain {
+            if was_detailed {
+                self.details.remove(&at);
+            }
+            return;
+        }
+        self.slim[at.0 as usize].flags |= DETAILED;
+        let known = self.details.get(&at);
+        let since = known.filter(|known| known.wanted == entry.wanted).map_or(now, |known| known.since);
+        let detail = Detail {
+            mark: entry.mark,
+            wanted: entry.wanted,
+            attempts: entry.attempts,
+            next_attempt: entry.next_attempt,
+            since,
+            due: false,
+            remote_id: entry.remote_id,
+            write_back_due: entry.write_back_due,
+        };
+        self.details.insert(at, detail);
+    }
+
+    fn insert(&mut self, key: &Key, state: State) -> At {
+        let id = split(key.id().0);
+        let slim = Slim {
+            id,
+            accepted: [0, 0],
+            place: 0,
+            parents: [NONE; 2],
+            unit: NONE,
+            expires: 0,
+            state,
+            status: u8::MAX,
+            flags: 0,
+            seen: self.scan.wrapping_sub(1),
+        };
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.slim[at as usize] = slim;
+                at
+            }
+            None => {
+                self.slim.push(slim);
+                (self.slim.len() - 1) as u32
+            }
+        };
+        self.by_state[state as usize] += 1;
+        let all = &self.slim;
+        self.table.insert_unique(mix(id), at, |&at| mix(all[at as usize].id));
+        if let Key::Text(text) = key {
+            self.texts.insert(At(at), text.clone());
+        }
+        At(at)
+    }
+
+    /// Forgets a record.
+    pub fn forget(&mut self, at: At) {
+        let slim = self.slim[at.0 as usize];
+        let hash = mix(slim.id);
+        if let Ok(found) = self.table.find_entry(hash, |&other| other == at.0) {
+            found.remove();
+        }
+        if slim.seen == self.scan {
+            self.seen -= 1;
+        }
+        self.by_state[slim.state as usize] -= 1;
+        self.details.remove(&at);
+        self.texts.remove(&at);
+        self.slim[at.0 as usize].flags = FREE;
+        self.free.push(at.0);
+    }
+
+    /// The record's key.
+    pub fn key(&self, at: At) -> Key {
+        match self.texts.get(&at) {
+            Some(text) => Key::Text(text.clone()),
+            None => Key::Guid(join(self.slim[at.0 as usize].id)),
+        }
+    }
+
+    /// The record as the ledger writes it.
+    pub fn entry(&self, at: At) -> Entry {
+        let slim = &self.slim[at.0 as usize];
+        let mut entry = Entry::new(self.key(at));
+        entry.accepted = self.accepted(at);
+        entry.state = slim.state;
+        entry.parents = slim.parents.map(|number| self.others.key(number));
+        entry.unit = self.others.key(slim.unit);
+        entry.expires = (slim.expires != 0).then_some(i64::from(slim.expires));
+        entry.status = (slim.status != u8::MAX).then_some(slim.status);
+        entry.place = (slim.place != 0).then_some(slim.place);
+        if let Some(detail) = self.details.get(&at) {
+            entry.mark = detail.mark;
+            entry.wanted = detail.wanted;
+            entry.attempts = detail.attempts;
+            entry.next_attempt = detail.next_attempt;
+            entry.remote_id = detail.remote_id.clone();
+            entry.write_back_due = detail.write_back_due;
+        }
+        entry
+    }
+
+    /// Every record as the ledger writes it.
+    pub fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.positions().map(|at| self.entry(at))
+    }
+
+    fn positions(&self) -> impl Iterator<Item = At> {
+        (0..self.slim.len() as u32).filter(|&at| self.slim[at as usize].flags & FREE == 0).map(At)
+    }
+
+    /// The version that the portal acknowledged.
+    pub fn accepted(&self, at: At) -> Option<Fingerprint> {
+        let version = join(self.slim[at.0 as usize].accepted);
+        (version != 0).then_some(Fingerprint(version))
+    }
+
+    /// Where the record stands.
+    pub fn state(&self, at: At) -> State {
+        self.slim[at.0 as usize].state
+    }
+
+    /// What else is known of the record, if it is not simply accepted.
+    pub fn detail(&self, at: At) -> Option<&Detail> {
+        if self.slim[at.0 as usize].flags & DETAILED == 0 { None } else { self.details.get(&at) }
+    }
+
+    /// True when the portal holds exactly this version, is wanted to, and nothing is open about it.
+    pub fn holds(&self, at: At, version: Fingerprint) -> bool {
+        let slim = &self.slim[at.0 as usize];
+        slim.accepted == split(version.0)
+            && slim.state == State::Accepted
+            && slim.flags & IN_FLIGHT == 0
+            && (slim.flags & DETAILED == 0 || self.details.get(&at).is_none_or(|detail| detail.mark.is_none()))
+    }
+
+    /// True while the record is in a request of this process.
+    pub fn in_flight(&self, at: At) -> bool {
+        self.slim[at.0 as usize].flags & IN_FLIGHT != 0
+    }
+
+    /// Takes a record into a request: a new one becomes known.
+    pub fn take(&mut self, key: &Key) -> At {
+        let at = self.find(key.id()).unwrap_or_else(|| self.insert(key, State::Pending));
+        self.slim[at.0 as usize].flags |= IN_FLIGHT;
+        at
+    }
+
+    /// Puts a record back that was taken and never sent.
+    pub fn put_back(&mut self, at: At) {
+        let slim = &mut self.slim[at.0 as usize];
+        slim.flags &= !(IN_FLIGHT | SUPERSEDED);
+        if slim.accepted == [0, 0] && slim.flags & DETAILED == 0 && slim.state == State::Pending {
+            self.forget(at);
+        }
+    }
+
+    /// A newer version was seen while the record is in flight.
+    pub fn supersede(&mut self, at: At) {
+        self.slim[at.0 as usize].flags |= SUPERSEDED;
+    }
+
+    /// True when a newer version was seen since the record was taken.
+    pub fn is_superseded(&self, at: At) -> bool {
+        self.slim[at.0 as usize].flags & SUPERSEDED != 0
+    }
+
+    /// Starts a read: from here on no record has been seen.
+    pub fn begin_read(&mut self) {
+        self.seen = 0;
+        self.scan = self.scan.wrapping_add(1);
+        if self.scan == 0 {
+            self.slim.iter_mut().for_each(|slim| slim.seen = u8::MAX);
+        }
+    }
+
+    /// Notes that a row of the running read has this record's key. False if another row had it before.
+    pub fn see(&mut self, at: At) -> bool {
+        let slim = &mut self.slim[at.0 as usize];
+        let first = slim.seen != self.scan;
+        slim.seen = self.scan;
+        self.seen += usize::from(first);
+        first
+    }
+
+    /// Records that no row of the running read had.
+    pub fn unseen(&self) -> Vec<At> {
+        if self.seen == self.len() {
+            return Vec::new();
+        }
+        self.positions().filter(|at| self.slim[at.0 as usize].seen != self.scan).collect()
+    }
+
+    /// How a parent stands.
+    pub fn standing(&self, id: KeyId) -> Standing {
+        let Some(at) = self.find(id) else { return Standing::Absent };
+        let slim = &self.slim[at.0 as usize];
+        let past = slim.state == State::Past;
+        if slim.accepted == [0, 0] && !past {
+            return Standing::NotAccepted;
+        }
+        // A version of unknown outcome may have changed the status at the portal.
+        if self.detail(at).is_some_and(|detail| detail.mark.is_some()) {
+            return Standing::Accepted(None);
+        }
+        Standing::Accepted((slim.status != u8::MAX).then_some(slim.status))
+    }
+
+    /// The unit of a record, for children that belong to their parent's.
+    pub fn unit(&self, id: KeyId) -> Option<Key> {
+        self.others.key(self.slim[self.find(id)?.0 as usize].unit)
+    }
+
+    /// When the time of a record is past, for children that expire with their parent.
+    pub fn expires(&self, id: KeyId) -> Option<i64> {
+        let expires = self.slim[self.find(id)?.0 as usize].expires;
+        (expires != 0).then_some(i64::from(expires))
+    }
+
+    /// Records that are not simply accepted.
+    pub fn detailed(&self) -> impl Iterator<Item = (At, State, &Detail)> {
+        self.details.iter().map(|(&at, detail)| (at, self.slim[at.0 as usize].state, detail))
+    }
+
+    /// Keys of the record's parents, in the order of the schema's holding edges.
+    pub fn parents(&self, at: At) -> [Option<Key>; 2] {
+        self.slim[at.0 as usize].parents.map(|number| self.others.key(number))
+    }
+
+    /// The record is to be read again and decided anew.
+    pub fn make_due(&mut self, at: At) {
+        if let Some(detail) = self.details.get_mut(&at) {
+            detail.due = true;
+        }
+    }
+
+    /// Finds since when the oldest pending record waits. Done once a cycle: it looks at every detail.
+    pub fn find_oldest_pending(&mut self) {
+        let pending = self.details.iter().filter(|(at, _)| self.slim[at.0 as usize].state == State::Pending);
+        self.oldest_pending = pending.map(|(_, detail)| detail.since).min();
+    }
+
+    /// The feed's numbers.
+    pub fn counts(&self) -> Counts {
+        let count = |state: State| self.by_state[state as usize];
+        Counts {
+            accepted: count(State::Accepted),
+            pending: count(State::Pending),
+            held: count(State::Held),
+            rejected: count(State::Rejected) + self.findings,
+            unknown: count(State::Unknown),
+            oldest_pending: self.oldest_pending,
+        }
+    }
+}

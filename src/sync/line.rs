@@ -1,0 +1,223 @@
+//! The line: one portal with its feeds, and everything a cycle needs to know of them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::clock::Clock;
+use super::index::Index;
+use super::order;
+use super::report::Live;
+use crate::ledger::{FeedId, Ledger, LedgerError, Progress};
+use crate::portal::Portal;
+use crate::record::{ENCODER_VERSION, EncodeSettings, KeyId, Schema};
+use crate::source::Source;
+use crate::transport::{Breaker, RetryTiming};
+
+/// How a feed is read.
+#[derive(Debug)]
+pub struct FeedPlan<S> {
+    /// What its records look like.
+    pub schema: &'static Schema,
+    /// Where its rows come from.
+    pub source: Arc<S>,
+    /// The query, as configured or over the default view.
+    pub query: String,
+    /// Column with the change time, for reading only what changed.
+    pub changed_at: Option<String>,
+    /// Longest time between two full scans.
+    pub full_every: Duration,
+    /// How far behind the newest change a read starts, for transactions that commit late.
+    pub overlap: Duration,
+    /// How cells become fields.
+    pub encode: EncodeSettings,
+    /// Most records of a request.
+    pub batch: usize,
+    /// Most bytes of a request's body before compression.
+    pub max_batch_bytes: usize,
+    /// True for the feed that never waits for others: one place in flight is kept free for it.
+    pub urgent: bool,
+}
+
+/// What holds for all feeds of a portal.
+#[derive(Debug, Clone)]
+pub struct LineSettings {
+    /// Requests under way at once.
+    pub in_flight: usize,
+    /// When a failed delivery is tried again.
+    pub retry: RetryTiming,
+    /// When a record that the portal refused is tried again without having changed.
+    pub slow_retry: Duration,
+    /// How long a unit stays paused after the portal blocked it.
+    pub unit_pause: Duration,
+    /// How long a scan may wait for a place in flight before it is closed.
+    pub scan_stall: Duration,
+    /// Seed of the random part of retry times.
+    pub seed: u64,
+}
+
+/// A feed with its memory.
+pub struct FeedLine<S> {
+    /// How it is read.
+    pub plan: FeedPlan<S>,
+    /// Its number in the ledger.
+    pub id: FeedId,
+    /// Numbers of the running cycle.
+    pub live: Live,
+    pub(super) index: Mutex<Index>,
+    pub(super) progress: Mutex<Progress>,
+    pub(super) cycle: tokio::sync::Mutex<()>,
+    pub(super) children: Vec<&'static str>,
+}
+
+impl<S> FeedLine<S> {
+    pub(super) fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the feed remembers beside its records.
+    pub fn progress(&self) -> Progress {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The feed's numbers.
+    pub fn counts(&self) -> crate::ledger::Counts {
+        self.index().counts()
+    }
+}
+
+/// One portal with its feeds.
+pub struct Line<S, P, L> {
+    /// The portal's name in the configuration.
+    pub name: String,
+    /// What holds for all its feeds.
+    pub settings: LineSettings,
+    /// Told to stop: scans end early, requests under way are finished.
+    pub stopping: CancellationToken,
+    pub(super) portal: P,
+    pub(super) ledger: Arc<L>,
+    pub(super) feeds: BTreeMap<&'static str, FeedLine<S>>,
+    pub(super) clock: Clock,
+    pub(super) breaker: Mutex<Breaker>,
+    pub(super) units: Mutex<BTreeMap<KeyId, i64>>,
+    pub(super) rng: Mutex<StdRng>,
+    shared: Arc<Semaphore>,
+    reserved: Arc<Semaphore>,
+}
+
+impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
+    /// Opens the line: numbers its feeds in the ledger and replays what is remembered of them.
+    pub async fn open(
+        name: &str,
+        portal: P,
+        ledger: Arc<L>,
+        plans: Vec<FeedPlan<S>>,
+        settings: LineSettings,
+        clock: Clock,
+    ) -> Result<Self, LedgerError> {
+        let schemas: Vec<_> = plans.iter().map(|plan| plan.schema).collect();
+        let mut feeds = BTreeMap::new();
+        for plan in plans {
+            let feed = open_feed(name, &*ledger, plan, &schemas, clock.now()).await?;
+            feeds.insert(feed.plan.schema.feed, feed);
+        }
+        let reserved = usize::from(settings.in_flight > 1);
+        Ok(Line {
+            name: name.to_owned(),
+            stopping: CancellationToken::new(),
+            portal,
+            ledger,
+            feeds,
+            clock,
+            breaker: Mutex::new(Breaker::new(settings.retry)),
+            units: Mutex::default(),
+            rng: Mutex::new(StdRng::seed_from_u64(settings.seed)),
+            shared: Arc::new(Semaphore::new(settings.in_flight.max(1) - reserved)),
+            reserved: Arc::new(Semaphore::new(reserved)),
+            settings,
+        })
+    }
+
+    /// The feeds, parents first.
+    pub fn feeds(&self) -> Vec<&FeedLine<S>> {
+        let schemas: Vec<_> = self.feeds.values().map(|feed| feed.plan.schema).collect();
+        order::parents_first(&schemas).iter().filter_map(|schema| self.feeds.get(schema.feed)).collect()
+    }
+
+    /// A feed by its name.
+    pub fn feed(&self, name: &str) -> Option<&FeedLine<S>> {
+        self.feeds.get(name)
+    }
+
+    /// The portal behind the line.
+    pub fn portal(&self) -> &P {
+        &self.portal
+    }
+
+    /// How the portal does: see [`Breaker`].
+    pub fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Units that the portal has blocked, each with the time until which it stays paused.
+    pub fn paused_units(&self) -> Vec<(KeyId, i64)> {
+        let now = self.clock.now();
+        let units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
+        units.iter().filter(|(_, until)| **until > now).map(|(unit, until)| (*unit, *until)).collect()
+    }
+
+    /// Waits for a place in flight. Only an urgent feed may take the reserved one.
+    pub(super) async fn place_in_flight(&self, urgent: bool) -> Option<OwnedSemaphorePermit> {
+        let shared = Arc::clone(&self.shared).acquire_owned();
+        if !urgent {
+            return shared.await.ok();
+        }
+        tokio::select! {
+            biased;
+            permit = shared => permit.ok(),
+            permit = Arc::clone(&self.reserved).acquire_owned() => permit.ok(),
+        }
+    }
+}
+
+async fn open_feed<S: Source, L: Ledger>(
+    portal: &str,
+    ledger: &L,
+    plan: FeedPlan<S>,
+    schemas: &[&'static Schema],
+    now: i64,
+) -> Result<FeedLine<S>, LedgerError> {
+    let feed = plan.schema.feed;
+    let id = ledger.feed(portal, feed).await?;
+    let mut index = Index::default();
+    ledger.load(id, &mut |step| index.replay(step, now)).await?;
+    index.after_replay();
+    if ledger.wants_rewrite(id, index.len() as u64).await? {
+        ledger.rewrite(id, &mut index.entries()).await?;
+    }
+    let mut progress = ledger.progress(id).await?;
+    if progress.encoder != 0 && progress.encoder != ENCODER_VERSION {
+        tracing::warn!(
+            portal,
+            feed,
+            "records are encoded anew by this version; every record of the feed is sent once more"
+        );
+        progress.watermark = None;
+        progress.last_full_scan = None;
+    }
+    progress.encoder = ENCODER_VERSION;
+    Ok(FeedLine {
+        id,
+        live: Live::default(),
+        index: Mutex::new(index),
+        progress: Mutex::new(progress),
+        cycle: tokio::sync::Mutex::new(()),
+        children: order::children_of(feed, schemas).iter().map(|schema| schema.feed).collect(),
+        plan,
+    })
+}

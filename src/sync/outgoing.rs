@@ -1,0 +1,45 @@
+//! Outgoing: the records of one request on their way from plan to settlement.
+
+use super::index::At;
+use crate::ledger::{Entry, Mark};
+use crate::portal::Batch;
+
+/// Records that are planned to go out together. Nothing is sent before their mark is durable.
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    pub(super) batch: Batch,
+    /// Each record as it shall stand once acknowledged, with its mark set.
+    pub(super) entries: Vec<Entry>,
+    /// Where each record is in its index.
+    pub(super) at: Vec<At>,
+    /// What was in doubt of each record before.
+    pub(super) before: Vec<Option<Mark>>,
+}
+
+impl Outgoing {
+    /// Adds a record with its body.
+    pub(super) fn push(&mut self, at: At, entry: Entry, before: Option<Mark>, body: &[u8]) {
+        if let Some(Mark::Version(version)) = entry.mark {
+            self.batch.push(entry.key.clone(), version, entry.remote_id.clone(), body);
+            self.entries.push(entry);
+            self.at.push(at);
+            self.before.push(before);
+        }
+    }
+
+    /// Takes a record out again, if it is in.
+    pub(super) fn withdraw(&mut self, at: At) -> bool {
+        let Some(out) = self.at.iter().position(|other| *other == at) else { return false };
+        let kept: Vec<usize> = (0..self.at.len()).filter(|position| *position != out).collect();
+        self.batch = self.batch.pick(&kept);
+        self.entries.remove(out);
+        self.at.remove(out);
+        self.before.remove(out);
+        true
+    }
+
+    /// Number of records.
+    pub(super) fn len(&self) -> usize {
+        self.at.len()
+    }
+}

@@ -1,0 +1,381 @@
+//! Planning: each row of a read meets what is remembered of its record, and is dropped, held, refused or put into a request.
+
+use std::collections::BTreeSet;
+use std::sync::MutexGuard;
+
+use super::index::{At, Index, Standing};
+use super::line::FeedLine;
+use super::outgoing::Outgoing;
+use super::report::CycleReport;
+use crate::ledger::{Entry, Mark, Refusal, Settlement, State};
+use crate::record::{
+    Edge, Encoder, Expiry, Fingerprint, Hold, Key, KeyId, Record, Row, RowChunk, Rule, Unit, Violation,
+};
+
+/// Most findings (rows without a key, second rows of a key) that are kept with their text; the rest are counted.
+const MOST_FINDINGS: usize = 1000;
+/// Code of a row that our own checks refuse.
+pub(super) const CHECK: &str = "CHECK";
+/// Code of a record that waits for a parent.
+pub(super) const PARENT: &str = "PARENT";
+/// Code of a second row with one key.
+pub(super) const DUPLICATE_KEY: &str = "DUPLICATE_KEY";
+
+/// What planning sees of a parent's feed.
+pub(super) struct ParentFeed<'a> {
+    edge: &'static Edge,
+    index: MutexGuard<'a, Index>,
+    /// Index in the parent's enum of the status that the edge asks for.
+    status: Option<u8>,
+}
+
+/// The plan of one read, growing row by row.
+pub(super) struct Plan {
+    encoder: Encoder,
+    /// The request that is being filled.
+    pub(super) filling: Outgoing,
+    /// Requests that are full.
+    pub(super) full: Vec<Outgoing>,
+    /// What the ledger is to hear without a request.
+    pub(super) notes: Settlement,
+    /// Rows that are no records.
+    pub(super) findings: Vec<Refusal>,
+    /// What the read came to so far.
+    pub(super) report: CycleReport,
+    now: i64,
+    batch: usize,
+    max_batch_bytes: usize,
+    paused_units: BTreeSet<KeyId>,
+}
+
+/// Why a record is not sent now.
+enum Obstacle {
+    Parent { feed: &'static str, key: Key, rejected: bool, needs_status: bool },
+    UnitPaused,
+}
+
+impl Plan {
+    pub(super) fn new(
+        encoder: Encoder,
+        batch: usize,
+        max_batch_bytes: usize,
+        paused_units: BTreeSet<KeyId>,
+        now: i64,
+    ) -> Self {
+        Plan {
+            encoder,
+            filling: Outgoing::default(),
+            full: Vec::new(),
+            notes: Settlement::default(),
+            findings: Vec::new(),
+            report: CycleReport::default(),
+            now,
+            batch: batch.max(1),
+            max_batch_bytes,
+            paused_units,
+        }
+    }
+
+    /// Plans the rows of a chunk.
+    pub(super) fn take_chunk<S>(&mut self, feed: &FeedLine<S>, parents: &[&FeedLine<S>], chunk: &RowChunk) {
+        let mut index = feed.index();
+        let parents = lock_parents(feed, parents);
+        for row in chunk.rows() {
+            self.report.rows += 1;
+            self.take_row(&mut index, &parents, row);
+        }
+    }
+
+    fn take_row(&mut self, index: &mut Index, parents: &[Option<ParentFeed<'_>>], row: Row<'_>) {
+        let sound = self.encoder.encode(row);
+        let known = self.encoder.key_id().and_then(|id| index.find(id));
+        if let Some(at) = known {
+            if !index.see(at) {
+                return self.take_duplicate(index, at, sound);
+            }
+            if sound && index.holds(at, self.encoder.fingerprint()) {
+                self.report.unchanged += 1;
+                return;
+            }
+        }
+        if !sound {
+            return self.refuse_row(index, known, row);
+        }
+        let Some(record) = self.encoder.record() else { return };
+        match known {
+            Some(at) => self.take_known(index, parents, at, record),
+            None => self.send_or_hold(index, parents, None, record),
+        }
+    }
+
+    /// A second row of one key. The copy that the portal holds is kept, else the first.
+    fn take_duplicate(&mut self, index: &mut Index, at: At, sound: bool) {
+        let held_by_portal = sound && index.accepted(at) == Some(self.encoder.fingerprint());
+        if held_by_portal && self.filling.withdraw(at) {
+            index.put_back(at);
+            self.report.sent -= 1;
+        }
+        let violation = Violation {
+            field: self.encoder.schema().key.into(),
+            rule: Rule::DuplicateKey,
+            text: "is the key of more than one row; one of them is used, the others are not".into(),
+        };
+        self.find(Some(index.key(at)), DUPLICATE_KEY, vec![violation]);
+    }
+
+    fn find(&mut self, key: Option<Key>, code: &str, violations: Vec<Violation>) {
+        self.report.findings += 1;
+        if self.findings.len() < MOST_FINDINGS {
+            self.findings.push(refusal(key, State::Rejected, code, violations, String::new(), self.now));
+        }
+    }
+
+    /// A row that breaks rules. What the portal holds of its record stays there.
+    fn refuse_row(&mut self, index: &mut Index, known: Option<At>, row: Row<'_>) {
+        self.report.invalid += 1;
+        let violations = self.encoder.violations().to_vec();
+        let Some(key) = self.encoder.key() else {
+            let name = self.encoder.unsound_key(row);
+            return self.find(name, CHECK, violations);
+        };
+        let wanted = fingerprint_of(&violations);
+        if let Some(at) = known {
+            if index.in_flight(at) {
+                return index.supersede(at);
+            }
+            let detail = index.detail(at);
+            if index.state(at) == State::Rejected && detail.is_some_and(|detail| detail.wanted == Some(wanted)) {
+                return;
+            }
+        }
+        let mut entry = known.map_or_else(|| Entry::new(key.clone()), |at| index.entry(at));
+        entry.state = State::Rejected;
+        entry.wanted = Some(wanted);
+        self.note(index, entry, Some(refusal(Some(key), State::Rejected, CHECK, violations, String::new(), self.now)));
+    }
+
+    /// States a record anew in the index and, with the next notes, in the ledger.
+    fn note(&mut self, index: &mut Index, entry: Entry, refused: Option<Refusal>) {
+        match refused {
+            Some(refused) => self.notes.refused.push(refused),
+            None => self.notes.cleared.push(entry.key.clone()),
+        }
+        self.notes.entries.push(entry.clone());
+        let at = index.put(entry, self.now);
+        index.see(at);
+    }
+
+    fn take_known(&mut self, index: &mut Index, parents: &[Option<ParentFeed<'_>>], at: At, record: Record) {
+        if index.in_flight(at) {
+            return index.supersede(at);
+        }
+        let marked = index.detail(at).is_some_and(|detail| detail.mark.is_some());
+        if index.accepted(at) == Some(record.fingerprint) && !marked {
+            // The row went back to what the portal holds: nothing is wanted any more.
+            let mut entry = index.entry(at);
+            entry.state = State::Accepted;
+            entry.wanted = None;
+            entry.attempts = 0;
+            entry.next_attempt = None;
+            self.report.unchanged += 1;
+            return self.note(index, entry, None);
+        }
+        if self.waits(index, at, record.fingerprint) {
+            self.report.postponed += 1;
+            return;
+        }
+        self.send_or_hold(index, parents, Some(at), record);
+    }
+
+    /// True when this very version is not to be sent yet.
+    fn waits(&self, index: &Index, at: At, version: Fingerprint) -> bool {
+        let Some(detail) = index.detail(at) else { return false };
+        if detail.wanted != Some(version) || detail.due {
+            return false;
+        }
+        let later = detail.next_attempt.is_none_or(|next| next > self.now);
+        match index.state(at) {
+            State::Rejected | State::Unknown => later,
+            State::Pending => detail.next_attempt.is_some() && later,
+            State::Accepted | State::Held | State::Past => false,
+        }
+    }
+
+    fn send_or_hold(
+        &mut self,
+        index: &mut Index,
+        parents: &[Option<ParentFeed<'_>>],
+        known: Option<At>,
+        record: Record,
+    ) {
+        let mut entry = known.map_or_else(|| Entry::new(record.key.clone()), |at| index.entry(at));
+        entry.unit = self.unit_of(&record, parents);
+        entry.expires = self.expiry_of(&record, parents);
+        match self.obstacle(&record, &entry, parents) {
+            None => self.send(index, entry, record),
+            Some(Obstacle::UnitPaused) => self.postpone(index, known, entry, &record),
+            Some(Obstacle::Parent { feed, key, rejected, needs_status }) => {
+                self.report.held += 1;
+                self.report.pokes.insert(feed);
+                let same = known
+                    .and_then(|at| index.detail(at))
+                    .is_some_and(|detail| detail.wanted == Some(record.fingerprint));
+                if same && known.is_some_and(|at| index.state(at) == State::Held) {
+                    return;
+                }
+                entry.state = State::Held;
+                entry.wanted = Some(record.fingerprint);
+                entry.parents = record.parents;
+                let text = waiting_text(feed, &key, rejected, needs_status);
+                let refused = refusal(Some(record.key), State::Held, PARENT, Vec::new(), text, self.now);
+                self.note(index, entry, Some(refused));
+            }
+        }
+    }
+
+    /// The record's unit is paused: it is listed as pending, so that no read by change time leaves it behind.
+    fn postpone(&mut self, index: &mut Index, known: Option<At>, mut entry: Entry, record: &Record) {
+        self.report.postponed += 1;
+        let listed =
+            known.and_then(|at| index.detail(at)).is_some_and(|detail| detail.wanted == Some(record.fingerprint));
+        if listed {
+            return;
+        }
+        entry.state = State::Pending;
+        entry.wanted = Some(record.fingerprint);
+        entry.parents = record.parents.clone();
+        self.note(index, entry, None);
+    }
+
+    fn send(&mut self, index: &mut Index, mut entry: Entry, record: Record) {
+        let before = entry.mark.replace(Mark::Version(record.fingerprint));
+        entry.state = State::Pending;
+        entry.wanted = Some(record.fingerprint);
+        entry.parents = record.parents;
+        entry.status = record.status;
+        entry.place = record.place;
+        let body = self.encoder.body();
+        let too_big = self.filling.len() > 0 && self.filling.batch.bytes() + body.len() > self.max_batch_bytes;
+        if too_big {
+            self.close_filling();
+        }
+        let at = index.take(&record.key);
+        index.see(at);
+        self.filling.push(at, entry, before, self.encoder.body());
+        self.report.sent += 1;
+        if self.filling.len() >= self.batch {
+            self.close_filling();
+        }
+    }
+
+    /// Ends the request that is being filled.
+    pub(super) fn close_filling(&mut self) {
+        if self.filling.len() > 0 {
+            self.full.push(std::mem::take(&mut self.filling));
+        }
+    }
+
+    fn unit_of(&self, record: &Record, parents: &[Option<ParentFeed<'_>>]) -> Option<Key> {
+        match self.encoder.schema().unit {
+            Unit::OfParent(field) => of_parent(field, record, parents, |index, id| index.unit(id)),
+            Unit::Itself | Unit::Field(_) | Unit::None => record.unit.clone(),
+        }
+    }
+
+    fn expiry_of(&self, record: &Record, parents: &[Option<ParentFeed<'_>>]) -> Option<i64> {
+        match self.encoder.schema().expires {
+            Expiry::WithParent(field) => of_parent(field, record, parents, |index, id| index.expires(id)),
+            Expiry::At(_) | Expiry::Never => record.expires,
+        }
+    }
+
+    fn obstacle(&self, record: &Record, entry: &Entry, parents: &[Option<ParentFeed<'_>>]) -> Option<Obstacle> {
+        for (edge, parent) in parents.iter().enumerate() {
+            let (Some(parent), Some(key)) = (parent, record.parents.get(edge).and_then(Option::as_ref)) else {
+                continue;
+            };
+            let standing = parent.index.standing(key.id());
+            let needs_status = record.needs_status.get(edge) == Some(&true);
+            let ready = match (standing, parent.edge.hold) {
+                (_, Hold::OrderOnly) | (Standing::Absent, Hold::AcceptedIfOurs) => true,
+                (Standing::Absent | Standing::NotAccepted, _) => false,
+                (Standing::Accepted(status), Hold::AcceptedAs { .. }) => !needs_status || status == parent.status,
+                (Standing::Accepted(_), Hold::Accepted | Hold::AcceptedIfOurs) => true,
+            };
+            if !ready {
+                let rejected = parent.index.find(key.id()).is_some_and(|at| parent.index.state(at) == State::Rejected);
+                return Some(Obstacle::Parent { feed: parent.edge.feed, key: key.clone(), rejected, needs_status });
+            }
+        }
+        let paused = entry.unit.as_ref().is_some_and(|unit| self.paused_units.contains(&unit.id()));
+        paused.then_some(Obstacle::UnitPaused)
+    }
+}
+
+fn of_parent<T>(
+    field: &str,
+    record: &Record,
+    parents: &[Option<ParentFeed<'_>>],
+    ask: impl Fn(&Index, KeyId) -> Option<T>,
+) -> Option<T> {
+    let (parent, key) = parents
+        .iter()
+        .zip(&record.parents)
+        .find_map(|(parent, key)| parent.as_ref().filter(|parent| parent.edge.field == field).zip(key.as_ref()))?;
+    ask(&parent.index, key.id())
+}
+
+/// Locks the indexes of the feeds that the holding edges name, in their order. An edge to a feed that is off holds nobody back.
+fn lock_parents<'a, S>(feed: &FeedLine<S>, parents: &[&'a FeedLine<S>]) -> Vec<Option<ParentFeed<'a>>> {
+    let lock = |edge: &'static Edge| {
+        let parent = parents.iter().find(|parent| parent.plan.schema.feed == edge.feed)?;
+        let status = match edge.hold {
+            Hold::AcceptedAs { status, .. } => status_number(parent.plan.schema, status),
+            Hold::Accepted | Hold::AcceptedIfOurs | Hold::OrderOnly => None,
+        };
+        Some(ParentFeed { edge, index: parent.index(), status })
+    };
+    feed.plan.schema.holding_edges().map(lock).collect()
+}
+
+fn status_number(schema: &crate::record::Schema, status: &str) -> Option<u8> {
+    let position = schema.position(schema.status?)?;
+    match schema.fields[position].kind {
+        crate::record::Kind::Enum(words) => words.iter().position(|word| *word == status).map(|at| at as u8),
+        _ => None,
+    }
+}
+
+fn waiting_text(feed: &str, key: &Key, rejected: bool, needs_status: bool) -> String {
+    let why = if rejected {
+        "which is rejected"
+    } else if needs_status {
+        "which the portal does not hold with the status that this record needs"
+    } else {
+        "which the portal does not hold yet"
+    };
+    format!("waits for {feed} {key}, {why}")
+}
+
+/// Stands for a set of broken rules, so that an unchanged bad row is not written down anew.
+fn fingerprint_of(violations: &[Violation]) -> Fingerprint {
+    let mut bytes = Vec::new();
+    for violation in violations {
+        bytes.extend_from_slice(violation.field.as_bytes());
+        bytes.push(b'/');
+        bytes.extend_from_slice(violation.rule.name().as_bytes());
+        bytes.push(b';');
+    }
+    Fingerprint::of(&bytes)
+}
+
+pub(super) fn refusal(
+    key: Option<Key>,
+    state: State,
+    code: &str,
+    violations: Vec<Violation>,
+    text: String,
+    since: i64,
+) -> Refusal {
+    Refusal { key, state, code: code.to_owned(), violations, text, since }
+}

@@ -1,0 +1,76 @@
+//! Reports: what a cycle did, for operators, metrics and exit codes.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+/// Numbers of a cycle while it runs, for progress bars. Only ever grow.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// Rows read.
+    pub rows: AtomicU64,
+    /// Records put into requests.
+    pub sent: AtomicU64,
+    /// Records that the portal accepted.
+    pub accepted: AtomicU64,
+}
+
+impl Live {
+    pub(super) fn add(counter: &AtomicU64, more: u64) {
+        counter.fetch_add(more, Ordering::Relaxed);
+    }
+}
+
+/// Why a cycle did not read all it wanted or send all it found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// The portal is paused; nothing was read.
+    PortalPaused,
+    /// The portal failed while the cycle ran.
+    PortalFailed(String),
+    /// The scan waited too long for the portal and was closed.
+    Stalled,
+    /// The daemon is stopping.
+    Stopping,
+}
+
+/// What a cycle did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CycleReport {
+    /// True when every row was asked for, not only the changed ones.
+    pub full: bool,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows whose record the portal holds already.
+    pub unchanged: u64,
+    /// Records put into requests, or, in a dry run, those that would be.
+    pub sent: u64,
+    /// Records that the portal accepted.
+    pub accepted: u64,
+    /// Records that the portal refused by name.
+    pub refused: u64,
+    /// Rows that our own checks refused.
+    pub invalid: u64,
+    /// Records that wait for a parent.
+    pub held: u64,
+    /// Records left for a later cycle: their next attempt is not due, or their unit is paused, or delivery failed.
+    pub postponed: u64,
+    /// Records known and no longer in the source.
+    pub vanished: u64,
+    /// Rows that are second of their key, or have none.
+    pub findings: u64,
+    /// Why the cycle ended early, if it did.
+    pub stop: Option<Stop>,
+    /// Feeds to look at now: parents that are missing, children that were released.
+    #[serde(skip)]
+    pub pokes: BTreeSet<&'static str>,
+}
+
+impl CycleReport {
+    /// True when every row was read.
+    pub fn complete(&self) -> bool {
+        self.stop.is_none()
+    }
+}

@@ -1,0 +1,163 @@
+//! Settling: what the portal said of a request becomes memory, first in the ledger, then in the index.
+
+use std::collections::BTreeSet;
+
+use super::deliver::Outcome;
+use super::index::{At, Index};
+use super::line::{FeedLine, Line};
+use super::outgoing::Outgoing;
+use super::plan::refusal;
+use super::report::Live;
+use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Settlement, State};
+use crate::portal::Portal;
+use crate::record::KeyId;
+use crate::source::Source;
+use crate::transport::Failure;
+
+/// What came of one request, counted.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    pub(super) accepted: Vec<KeyId>,
+    pub(super) refused: u64,
+    pub(super) postponed: u64,
+    /// Feeds whose waiting records may go now.
+    pub(super) released: BTreeSet<&'static str>,
+    /// Why the request as a whole came to nothing, if it did.
+    pub(super) failure: Option<Failure>,
+}
+
+impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
+    /// Writes down what became of each record of a request.
+    pub(super) async fn settle(
+        &self,
+        feed: &FeedLine<S>,
+        mark: MarkId,
+        outgoing: Outgoing,
+        outcomes: Vec<Outcome>,
+    ) -> Result<Settled, LedgerError> {
+        let now = self.clock.now();
+        let (settlement, mut settled) = {
+            let mut index = feed.index();
+            self.state_anew(&mut index, mark, outgoing, outcomes, now)
+        };
+        self.ledger.settle(feed.id, settlement).await?;
+        Live::add(&feed.live.accepted, settled.accepted.len() as u64);
+        settled.released = self.release_children(feed, &settled.accepted);
+        Ok(settled)
+    }
+
+    /// Moves the index and says what the ledger is to write. Should the ledger then fail, the process ends, and the open mark makes
+    /// the next one ask the portal again.
+    fn state_anew(
+        &self,
+        index: &mut Index,
+        mark: MarkId,
+        outgoing: Outgoing,
+        outcomes: Vec<Outcome>,
+        now: i64,
+    ) -> (Settlement, Settled) {
+        let mut settled = Settled::default();
+        let mut settlement = Settlement::default();
+        let records = outgoing.entries.into_iter().zip(outgoing.at).zip(outgoing.before);
+        for (((entry, at), before), outcome) in records.zip(outcomes) {
+            let superseded = index.is_superseded(at);
+            let entry = match outcome {
+                Outcome::Accepted { remote_id } => {
+                    settled.accepted.push(entry.key.id());
+                    if index.detail(at).is_some() {
+                        settlement.cleared.push(entry.key.clone());
+                    }
+                    let restated = superseded || remote_id.is_some();
+                    let Some(mut entry) = entry.acknowledge() else { continue };
+                    entry.remote_id = remote_id.map(String::into_boxed_str).or(entry.remote_id);
+                    if superseded {
+                        entry.state = State::Pending;
+                    }
+                    if restated {
+                        settlement.entries.push(entry.clone());
+                    }
+                    entry
+                }
+                Outcome::Rejected { code, text } => {
+                    settled.refused += 1;
+                    let key = Some(entry.key.clone());
+                    settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), text, now));
+                    let entry = self.rejected(index, at, entry, now);
+                    settlement.entries.push(entry.clone());
+                    entry
+                }
+                Outcome::Open { maybe_applied } => {
+                    settled.postponed += 1;
+                    let unsent = if maybe_applied { None } else { Some(before) };
+                    let entry = self.postponed(index, at, entry, unsent, now);
+                    settlement.entries.push(entry.clone());
+                    entry
+                }
+            };
+            index.put_at(at, entry, now);
+            if superseded {
+                index.make_due(at);
+            }
+        }
+        let close = if settled.accepted.is_empty() { Close::Restated } else { Close::Acknowledged };
+        settlement.close = vec![(mark, close)];
+        settlement.counts = Some(index.counts());
+        (settlement, settled)
+    }
+
+    /// The portal refused this version by name: it holds what it held before.
+    fn rejected(&self, index: &Index, at: At, mut entry: Entry, now: i64) -> Entry {
+        as_before(index, at, &mut entry);
+        entry.mark = None;
+        entry.state = State::Rejected;
+        entry.attempts = entry.attempts.saturating_add(1);
+        entry.next_attempt = Some(now.saturating_add(self.settings.slow_retry.as_secs().cast_signed()));
+        entry
+    }
+
+    /// Nobody judged this version. If it was certainly not applied, the mark is what it was before.
+    fn postponed(&self, index: &Index, at: At, mut entry: Entry, unsent: Option<Option<Mark>>, now: i64) -> Entry {
+        as_before(index, at, &mut entry);
+        if let Some(before) = unsent {
+            entry.mark = before;
+        }
+        entry.state = State::Pending;
+        let delay = {
+            let mut rng = self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            self.settings.retry.delay(entry.attempts, &mut *rng)
+        };
+        entry.attempts = entry.attempts.saturating_add(1);
+        entry.next_attempt = Some(now.saturating_add(delay.as_secs().cast_signed().max(1)));
+        entry
+    }
+
+    /// Children that wait for these records, or were refused while these were otherwise, are to be looked at again.
+    fn release_children(&self, feed: &FeedLine<S>, accepted: &[KeyId]) -> BTreeSet<&'static str> {
+        let mut released = BTreeSet::new();
+        if accepted.is_empty() {
+            return released;
+        }
+        let accepted: BTreeSet<KeyId> = accepted.iter().copied().collect();
+        for child in feed.children.iter().filter_map(|name| self.feeds.get(name)) {
+            let mut index = child.index();
+            let waits = |state: State| matches!(state, State::Held | State::Rejected);
+            let waiting: Vec<_> =
+                index.detailed().filter(|(_, state, detail)| waits(*state) && !detail.due).map(|(at, ..)| at).collect();
+            for at in waiting {
+                let names_one = index.parents(at).iter().flatten().any(|parent| accepted.contains(&parent.id()));
+                if names_one {
+                    index.make_due(at);
+                    released.insert(child.plan.schema.feed);
+                }
+            }
+        }
+        released
+    }
+}
+
+/// Status and place of an entry speak of the accepted version: those of a version that was not accepted go back.
+fn as_before(index: &Index, at: At, entry: &mut Entry) {
+    let known = index.entry(at);
+    entry.status = known.status;
+    entry.place = known.place;
+}

@@ -1,0 +1,143 @@
+//! The breaker: whether a portal is spoken to at all.
+
+use std::time::Duration;
+
+use rand::Rng;
+
+use super::{Failure, RetryTiming, Trouble};
+
+/// Failed requests in a row after which the whole portal pauses.
+const FAILURES_TO_PAUSE: u16 = 3;
+/// How long a portal rests at first when a person must act; doubles up to an hour.
+const PARKED_FIRST: Duration = Duration::from_secs(300);
+/// The longest rest.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// How a portal does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// Requests go out.
+    Open,
+    /// Requests failed; none goes out before `until` (seconds since 1970-01-01T00:00:00Z).
+    Paused {
+        /// When the next one may go.
+        until: i64,
+        /// What happened.
+        why: String,
+    },
+    /// The portal wants a person to act; it is tried again at `until`, rarely.
+    Parked {
+        /// When it is tried again.
+        until: i64,
+        /// What happened.
+        why: String,
+    },
+}
+
+/// Counts a portal's failures and decides on pauses.
+#[derive(Debug)]
+pub struct Breaker {
+    timing: RetryTiming,
+    failures: u16,
+    parked: u32,
+    health: Health,
+}
+
+impl Breaker {
+    /// A portal that is not known to have failed.
+    pub fn new(timing: RetryTiming) -> Self {
+        Breaker { timing, failures: 0, parked: 0, health: Health::Open }
+    }
+
+    /// How the portal does at `now`. A pause that is over reads as open.
+    pub fn health(&self, now: i64) -> Health {
+        match &self.health {
+            Health::Paused { until, .. } | Health::Parked { until, .. } if *until <= now => Health::Open,
+            health => health.clone(),
+        }
+    }
+
+    /// True when requests may go out.
+    pub fn lets_pass(&self, now: i64) -> bool {
+        self.health(now) == Health::Open
+    }
+
+    /// A request was answered.
+    pub fn succeed(&mut self) {
+        self.failures = 0;
+        self.parked = 0;
+        self.health = Health::Open;
+    }
+
+    /// A request failed.
+    pub fn fail(&mut self, failure: &Failure, now: i64, rng: &mut impl Rng) {
+        self.failures = self.failures.saturating_add(1);
+        let why = failure.text.clone();
+        let after = |delay: Duration| now.saturating_add(delay.as_secs().cast_signed().max(1));
+        match failure.trouble {
+            Trouble::Transient { retry_after: Some(delay) } => {
+                self.health = Health::Paused { until: after(delay), why }
+            }
+            Trouble::Transient { retry_after: None } if self.failures >= FAILURES_TO_PAUSE => {
+                let delay = self.timing.delay(self.failures - FAILURES_TO_PAUSE, rng);
+                self.health = Health::Paused { until: after(delay), why };
+            }
+            Trouble::Transient { retry_after: None } => {}
+            Trouble::Maintenance { retry_after } => {
+                let delay = retry_after.unwrap_or_else(|| self.timing.delay(self.failures, rng));
+                self.health = Health::Paused { until: after(delay), why };
+            }
+            Trouble::Parked => {
+                let delay = PARKED_FIRST.saturating_mul(1 << self.parked.min(8)).min(LONGEST);
+                self.parked += 1;
+                self.health = Health::Parked { until: after(delay), why };
+            }
+            Trouble::TooLarge | Trouble::Unattributed | Trouble::UnitBlocked => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    fn fail(breaker: &mut Breaker, trouble: Trouble, times: usize) -> Health {
+        let mut rng = StdRng::seed_from_u64(1);
+        for _ in 0..times {
+            let failure = Failure { trouble, maybe_applied: false, text: "x".into() };
+            breaker.fail(&failure, 1000, &mut rng);
+        }
+        breaker.health(1000)
+    }
+
+    #[test]
+    fn one_failure_of_a_batch_does_not_stop_the_portal() {
+        let mut breaker = Breaker::new(RetryTiming::default());
+        assert_eq!(fail(&mut breaker, Trouble::Transient { retry_after: None }, 2), Health::Open);
+    }
+
+    #[test]
+    fn failures_in_a_row_pause_the_portal() {
+        let mut breaker = Breaker::new(RetryTiming::default());
+        assert!(matches!(fail(&mut breaker, Trouble::Transient { retry_after: None }, 3), Health::Paused { .. }));
+        breaker.succeed();
+        assert!(breaker.lets_pass(1000));
+    }
+
+    #[test]
+    fn a_named_delay_is_believed() {
+        let mut breaker = Breaker::new(RetryTiming::default());
+        let health = fail(&mut breaker, Trouble::Maintenance { retry_after: Some(Duration::from_secs(90)) }, 1);
+        assert!(matches!(health, Health::Paused { until: 1090, .. }));
+        assert!(breaker.lets_pass(1090));
+    }
+
+    #[test]
+    fn a_portal_that_wants_a_person_is_tried_ever_more_rarely() {
+        let mut breaker = Breaker::new(RetryTiming::default());
+        assert!(matches!(fail(&mut breaker, Trouble::Parked, 1), Health::Parked { until: 1300, .. }));
+        assert!(matches!(fail(&mut breaker, Trouble::Parked, 1), Health::Parked { until: 1600, .. }));
+    }
+}
