@@ -1,1 +1,96 @@
-//! Room to be filled.
+//! Serving: the inbound side on `[serve] listen`. Metrics and health now; it answers from memory and never waits for a portal.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+/// What the listener shows.
+pub trait Shown: Send + Sync + 'static {
+    /// The text of `/metrics`, with everything as of now.
+    fn metrics(&self) -> Result<String, String>;
+
+    /// None when the process works; otherwise what is wrong. `/healthz`.
+    fn sick(&self) -> Option<String>;
+
+    /// None when work is being done; otherwise why not yet or no longer. `/readyz`.
+    fn not_ready(&self) -> Option<String>;
+
+    /// The status as JSON. `/api/status`.
+    fn status(&self) -> impl Serialize + Send;
+}
+
+/// A bound listener.
+pub struct Listener {
+    socket: TcpListener,
+    /// Where it listens, with the port that was chosen if 0 was asked for.
+    pub address: SocketAddr,
+}
+
+/// A listener could not be bound.
+#[derive(Debug, thiserror::Error)]
+#[error("serve.listen: cannot listen on {address}: {reason}")]
+pub struct BindError {
+    address: String,
+    reason: String,
+}
+
+impl Listener {
+    /// Binds an address.
+    pub async fn bind(address: &str) -> Result<Self, BindError> {
+        let failed = |error: std::io::Error| BindError { address: address.to_owned(), reason: error.to_string() };
+        let socket = TcpListener::bind(address).await.map_err(failed)?;
+        let address = socket.local_addr().map_err(failed)?;
+        Ok(Listener { socket, address })
+    }
+
+    /// Answers until `stop` comes, then finishes what is under way.
+    pub async fn run<S: Shown>(self, shown: Arc<S>, stop: impl Future<Output = ()> + Send + 'static) {
+        let served = axum::serve(self.socket, router(shown)).with_graceful_shutdown(stop).await;
+        if let Err(error) = served {
+            tracing::error!("the listener on {} ended: {error}", self.address);
+        }
+    }
+}
+
+fn router<S: Shown>(shown: Arc<S>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics::<S>))
+        .route("/healthz", get(healthz::<S>))
+        .route("/readyz", get(readyz::<S>))
+        .route("/api/status", get(status::<S>))
+        .with_state(shown)
+}
+
+async fn metrics<S: Shown>(State(shown): State<Arc<S>>) -> Response {
+    match shown.metrics() {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        Err(reason) => (StatusCode::INTERNAL_SERVER_ERROR, reason).into_response(),
+    }
+}
+
+async fn healthz<S: Shown>(State(shown): State<Arc<S>>) -> Response {
+    verdict(shown.sick())
+}
+
+async fn readyz<S: Shown>(State(shown): State<Arc<S>>) -> Response {
+    verdict(shown.not_ready())
+}
+
+async fn status<S: Shown>(State(shown): State<Arc<S>>) -> Response {
+    Json(shown.status()).into_response()
+}
+
+fn verdict(trouble: Option<String>) -> Response {
+    match trouble {
+        None => "ok\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+    }
+}

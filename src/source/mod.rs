@@ -1,13 +1,33 @@
 //! Sources: rows out of the hospital's databases, by SQL, read-only, streamed.
 
+mod any;
+mod failure;
+mod float;
+pub mod memory;
+mod mysql;
+mod postgres;
+mod rows;
+mod settings;
+mod sql;
+mod sqlite;
+mod stamp;
+
 use std::future::Future;
+
+pub use any::AnySource;
+pub use mysql::MySqlSource;
+pub use postgres::PostgresSource;
+pub use rows::Rows;
+pub use settings::{Engine, SourceSettings};
+pub use sqlite::SqliteSource;
 
 use crate::record::{Key, RowChunk};
 
 /// A database we read.
 ///
-/// Every read runs on a connection of its own inside one read-only transaction, with the source's statement time-out, and streams:
-/// a table never sits in memory. Dropping the stream before its end closes the connection; it is not pooled.
+/// Every read runs on a connection of its own inside one read-only transaction that sees one state of the database, and streams:
+/// a table never sits in memory. The source's statement time-out covers a whole read, the reader's own pauses included. Dropping
+/// the stream before its end closes the connection; it is not pooled.
 pub trait Source: Send + Sync + 'static {
     /// The rows of one read.
     type Rows: RowStream;
@@ -16,21 +36,26 @@ pub trait Source: Send + Sync + 'static {
     fn columns(&self, query: Query<'_>) -> impl Future<Output = Result<Vec<Column>, SourceError>> + Send;
 
     /// Starts one read of a query.
-    fn read(&self, query: Query<'_>, read: Read<'_>) -> impl Future<Output = Result<Self::Rows, SourceError>> + Send;
+    fn read(
+        &self,
+        query: Query<'_>,
+        read: Read<'_>,
+    ) -> impl Future<Output = Result<Self::Rows, SourceError>> + Send;
 
     /// The database's own clock: microseconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> impl Future<Output = Result<i64, SourceError>> + Send;
 
-    /// True when a relation (table or view) of this name can be read.
+    /// True when a table or view of this name is there. Whether it may be read is seen when it is read: a missing grant must not
+    /// look like a missing view.
     fn has_relation(&self, name: &str) -> impl Future<Output = Result<bool, SourceError>> + Send;
 }
 
-/// A query and what messages call it.
-#[derive(Debug, Clone, Copy)]
+/// A query of the configuration, or of a feed's default view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Query<'a> {
-    /// Name for messages: the feed.
+    /// What errors call it: the feed, `fer.slot`.
     pub label: &'a str,
-    /// The SQL.
+    /// One SELECT. A closing semicolon and comments do no harm.
     pub sql: &'a str,
 }
 
@@ -73,6 +98,26 @@ pub struct Column {
     pub type_name: String,
 }
 
+impl Read<'_> {
+    /// What errors call such a read.
+    fn action(&self) -> &'static str {
+        match self {
+            Read::All => "full read",
+            Read::Changed { .. } => "change read",
+            Read::Keys { .. } => "key read",
+        }
+    }
+}
+
+impl Column {
+    /// The column with this name and its position: the exact one, else one that differs only in case.
+    fn find<'c>(columns: &'c [Column], name: &str) -> Option<(usize, &'c Column)> {
+        let mut numbered = columns.iter().enumerate();
+        let exact = numbered.clone().find(|(_, column)| column.name == name);
+        exact.or_else(|| numbered.find(|(_, column)| column.name.eq_ignore_ascii_case(name)))
+    }
+}
+
 /// The rows of one read, some at a time.
 pub trait RowStream: Send + 'static {
     /// The columns of the rows to come, in order.
@@ -88,9 +133,19 @@ pub const CHUNK_ROWS: usize = 1024;
 /// A chunk is closed when its text and binary data pass this size.
 pub const CHUNK_BYTES: usize = 1 << 20;
 
-/// Why a read failed. Never holds a value of a row: of a database's own errors only SQLSTATE and the statement's name are kept.
-#[derive(Debug, thiserror::Error)]
+/// Why a read failed. Never holds a value of a row: of a database's own errors only the code and the statement's name are kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
+    /// The settings cannot be used.
+    #[error("sources.{source_name}.{key}: {reason}")]
+    Settings {
+        /// The source's name in the configuration.
+        source_name: String,
+        /// The key inside the source's section.
+        key: &'static str,
+        /// What is wrong and what to write instead, without the value.
+        reason: String,
+    },
     /// No connection.
     #[error("source {source_name}: cannot connect: {reason}")]
     Connect {
@@ -100,16 +155,16 @@ pub enum SourceError {
         reason: String,
     },
     /// The database refused the statement.
-    #[error("source {source_name}: {statement} failed with SQLSTATE {code}{hint}")]
+    #[error("source {source_name}: {statement} failed with {code}{hint}")]
     Statement {
         /// The source's name in the configuration.
         source_name: String,
-        /// Which statement: a feed's name and what was done, not its text.
+        /// Which statement: what was done for which feed, not its text.
         statement: String,
-        /// SQLSTATE, or the engine's own error number.
+        /// `SQLSTATE 42P01`, `SQLSTATE 42S02 (1146)`, `SQLite error 1`.
         code: String,
         /// What an operator can do, beginning with a colon and a space; may be empty.
-        hint: String,
+        hint: &'static str,
     },
     /// The statement time-out passed.
     #[error("source {source_name}: {statement} took longer than the statement_timeout")]
@@ -119,13 +174,35 @@ pub enum SourceError {
         /// Which statement.
         statement: String,
     },
-    /// The connection broke in the middle.
+    /// The connection broke in the middle, or the database fell silent.
     #[error("source {source_name}: connection lost during {statement}")]
     Lost {
         /// The source's name in the configuration.
         source_name: String,
         /// Which statement.
         statement: String,
+    },
+    /// The query does not give a column that is needed.
+    #[error("source {source_name}: {statement} needs a column {column}, which the query does not give")]
+    Column {
+        /// The source's name in the configuration.
+        source_name: String,
+        /// Which statement.
+        statement: String,
+        /// The column.
+        column: String,
+    },
+    /// A change column that is no time.
+    #[error(
+        "source {source_name}: change column {column} has type {type_name}; make it a date or a timestamp in the query"
+    )]
+    ChangeColumn {
+        /// The source's name in the configuration.
+        source_name: String,
+        /// The column.
+        column: String,
+        /// Its type.
+        type_name: String,
     },
     /// A column's type cannot be read.
     #[error(

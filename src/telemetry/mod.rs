@@ -1,1 +1,7 @@
-//! Room to be filled.
+//! Telemetry: every metric's name and label in one file, and the log's form in another.
+
+mod log;
+mod metrics;
+
+pub use log::{LogFormat, start as start_log};
+pub use metrics::{Metrics, Outcome, PortalMeter, RetryReason};

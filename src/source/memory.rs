@@ -1,0 +1,308 @@
+//! A source in memory, for tests of the engine and for simulations: the tables are set by the test, failures come on cue, and
+//! nothing depends on a clock or on chance.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono_tz::Tz;
+
+use super::failure::Place;
+use super::{CHUNK_ROWS, Column, Query, Read, RowStream, Source, SourceError, Stamp, sql};
+use crate::record::{Cell, Key, RowChunk};
+
+/// A cell that owns its text and bytes.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the variants are those of Cell")]
+pub enum Value {
+    Null,
+    Text(String),
+    Bytes(Vec<u8>),
+    Guid(u128),
+    Int(i64),
+    Float(f64),
+    Decimal(String),
+    Bool(bool),
+    Date(i32),
+    LocalTime(i64),
+    Instant(i64),
+}
+
+/// What goes wrong at one read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// No connection.
+    Unreachable,
+    /// The database refuses the statement.
+    Refused,
+    /// The statement time-out passes after this many rows.
+    TimeoutAfter(usize),
+    /// The connection breaks after this many rows.
+    LostAfter(usize),
+}
+
+/// A source in memory. Clones share their tables.
+#[derive(Debug, Clone)]
+pub struct MemorySource {
+    zone: Tz,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    tables: BTreeMap<String, Table>,
+    faults: VecDeque<Fault>,
+    now: i64,
+    reads: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<Value>>,
+}
+
+/// The rows of one read of a [`MemorySource`], as they were when it began.
+#[derive(Debug)]
+pub struct MemoryRows {
+    columns: Vec<Column>,
+    rows: VecDeque<Vec<Value>>,
+    /// What comes instead of the end.
+    end: Option<SourceError>,
+}
+
+impl MemorySource {
+    /// A source without tables whose zone-less times are read in `zone`.
+    pub fn new(zone: Tz) -> Self {
+        MemorySource { zone, state: Arc::default() }
+    }
+
+    /// Creates or replaces a table. A query reads the table that its last word names.
+    pub fn set(&self, name: &str, columns: &[&str], rows: Vec<Vec<Value>>) {
+        let column = |name: &&str| Column { name: (*name).to_owned(), type_name: "memory".to_owned() };
+        let table = Table { columns: columns.iter().map(column).collect(), rows };
+        self.lock().tables.insert(name.to_owned(), table);
+    }
+
+    /// Drops a table.
+    pub fn drop_table(&self, name: &str) {
+        self.lock().tables.remove(name);
+    }
+
+    /// Lets the next read that has no fault yet meet this one.
+    pub fn fail_next(&self, fault: Fault) {
+        self.lock().faults.push_back(fault);
+    }
+
+    /// Sets the database's clock: microseconds since 1970-01-01T00:00:00Z.
+    pub fn set_now(&self, micros: i64) {
+        self.lock().now = micros;
+    }
+
+    /// Reads begun so far, failed ones included.
+    pub fn reads(&self) -> u64 {
+        self.lock().reads
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn table(&self, query: Query<'_>, place: &Place) -> Result<Table, SourceError> {
+        let name = query.sql.trim_end_matches([';', ' ', '\n']).rsplit([' ', '\n']).next().unwrap_or_default();
+        self.lock().tables.get(name).cloned().ok_or_else(|| place.refused_as("42P01"))
+    }
+
+    fn wanted(&self, table: &Table, read: Read<'_>, place: &Place) -> Result<Vec<Vec<Value>>, SourceError> {
+        let find = |name: &str| {
+            Column::find(&table.columns, name).map(|(index, _)| index).ok_or_else(|| place.no_column(name))
+        };
+        let cell = |row: &[Value], index: usize| row.get(index).cloned().unwrap_or(Value::Null);
+        let keep: Box<dyn Fn(&[Value]) -> bool> = match read {
+            Read::All => Box::new(|_| true),
+            Read::Changed { column, since } => {
+                let index = find(column)?;
+                Box::new(move |row| cell(row, index).is_at_or_after(since, self.zone))
+            }
+            Read::Keys { column, keys } => {
+                let index = find(column)?;
+                Box::new(move |row| keys.iter().any(|key| cell(row, index).is_key(key)))
+            }
+        };
+        Ok(table.rows.iter().filter(|row| keep(row.as_slice())).cloned().collect())
+    }
+}
+
+impl Source for MemorySource {
+    type Rows = MemoryRows;
+
+    async fn columns(&self, query: Query<'_>) -> Result<Vec<Column>, SourceError> {
+        self.table(query, &Place::new("memory", "description", query.label)).map(|table| table.columns)
+    }
+
+    async fn read(&self, query: Query<'_>, read: Read<'_>) -> Result<MemoryRows, SourceError> {
+        let place = Place::new("memory", read.action(), query.label);
+        let fault = {
+            let mut state = self.lock();
+            state.reads += 1;
+            state.faults.pop_front()
+        };
+        let table = self.table(query, &place)?;
+        let mut rows = self.wanted(&table, read, &place)?;
+        let end = match fault {
+            None => None,
+            Some(Fault::Unreachable) => return Err(place.unreachable()),
+            Some(Fault::Refused) => return Err(place.refused_as("42501")),
+            Some(Fault::TimeoutAfter(count)) => {
+                rows.truncate(count);
+                Some(place.timeout())
+            }
+            Some(Fault::LostAfter(count)) => {
+                rows.truncate(count);
+                Some(place.lost())
+            }
+        };
+        Ok(MemoryRows { columns: table.columns, rows: rows.into(), end })
+    }
+
+    async fn now(&self) -> Result<i64, SourceError> {
+        Ok(self.lock().now)
+    }
+
+    async fn has_relation(&self, name: &str) -> Result<bool, SourceError> {
+        Ok(self.lock().tables.contains_key(name))
+    }
+}
+
+impl RowStream for MemoryRows {
+    fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    async fn next(&mut self, chunk: &mut RowChunk) -> Result<bool, SourceError> {
+        chunk.reset(self.columns.len());
+        let count = self.rows.len().min(CHUNK_ROWS);
+        for mut row in self.rows.drain(..count) {
+            row.resize(self.columns.len(), Value::Null);
+            row.iter().for_each(|value| chunk.push(value.cell()));
+        }
+        match (count, mem::take(&mut self.end)) {
+            (0, Some(end)) => Err(end),
+            (count, end) => {
+                self.end = end;
+                Ok(count > 0)
+            }
+        }
+    }
+}
+
+impl Value {
+    /// The value as a cell.
+    pub fn cell(&self) -> Cell<'_> {
+        match self {
+            Value::Null => Cell::Null,
+            Value::Text(text) => Cell::Text(text),
+            Value::Bytes(bytes) => Cell::Bytes(bytes),
+            Value::Guid(guid) => Cell::Guid(*guid),
+            Value::Int(value) => Cell::Int(*value),
+            Value::Float(value) => Cell::Float(*value),
+            Value::Decimal(text) => Cell::Decimal(text),
+            Value::Bool(value) => Cell::Bool(*value),
+            Value::Date(days) => Cell::Date(*days),
+            Value::LocalTime(micros) => Cell::LocalTime(*micros),
+            Value::Instant(micros) => Cell::Instant(*micros),
+        }
+    }
+
+    /// What is no time counts as changed, like NULL.
+    fn is_at_or_after(&self, since: Stamp, zone: Tz) -> bool {
+        match self {
+            Value::LocalTime(micros) => *micros >= since.local(zone),
+            Value::Instant(micros) => *micros >= since.instant(zone),
+            Value::Date(days) => i64::from(*days) >= since.local(zone).div_euclid(86_400_000_000),
+            _ => true,
+        }
+    }
+
+    fn is_key(&self, key: &Key) -> bool {
+        match self {
+            Value::Guid(guid) => sql::key_guid(key) == Some(*guid),
+            Value::Text(text) => sql::key_texts(key).iter().any(|form| form == text.trim_end()),
+            Value::Bytes(bytes) => sql::key_bytes(key) == *bytes,
+            Value::Int(value) => sql::key_number(key).is_some_and(|number| number == value.to_string()),
+            Value::Decimal(text) => sql::key_number(key) == Some(text),
+            Value::Null
+            | Value::Float(_)
+            | Value::Bool(_)
+            | Value::Date(_)
+            | Value::LocalTime(_)
+            | Value::Instant(_) => false,
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Text(text.to_owned())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Value::Int(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUERY: Query<'static> = Query { label: "fer.slot", sql: "SELECT * FROM slots" };
+
+    fn source() -> MemorySource {
+        let source = MemorySource::new(Tz::Asia__Yekaterinburg);
+        let row = |id: i64, at: Value| vec![Value::Guid(id as u128), at];
+        source.set("slots", &["id", "at"], vec![row(1, Value::Null), row(2, Value::LocalTime(5)), row(3, Value::LocalTime(9))]);
+        source
+    }
+
+    async fn ids(source: &MemorySource, read: Read<'_>) -> Result<Vec<u128>, SourceError> {
+        let mut rows = source.read(QUERY, read).await?;
+        let (mut chunk, mut ids) = (RowChunk::default(), Vec::new());
+        while rows.next(&mut chunk).await? {
+            ids.extend(chunk.rows().map(|row| match row.cell(0) {
+                Cell::Guid(id) => id,
+                other => panic!("{other:?}"),
+            }));
+        }
+        Ok(ids)
+    }
+
+    #[tokio::test]
+    async fn every_kind_of_read_gives_its_rows() {
+        let source = source();
+        let keys = [Key::Guid(3), Key::Guid(9)];
+        assert_eq!(ids(&source, Read::All).await.unwrap(), [1, 2, 3]);
+        assert_eq!(ids(&source, Read::Changed { column: "at", since: Stamp::Local(9) }).await.unwrap(), [1, 3]);
+        assert_eq!(ids(&source, Read::Keys { column: "id", keys: &keys }).await.unwrap(), [3]);
+    }
+
+    #[tokio::test]
+    async fn a_fault_hits_one_read() {
+        let source = source();
+        source.fail_next(Fault::LostAfter(2));
+        let mut rows = source.read(QUERY, Read::All).await.unwrap();
+        let mut chunk = RowChunk::default();
+        assert!(rows.next(&mut chunk).await.unwrap());
+        assert_eq!(chunk.len(), 2);
+        assert!(matches!(rows.next(&mut chunk).await, Err(SourceError::Lost { .. })));
+        assert_eq!(ids(&source, Read::All).await.unwrap().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_table_that_is_not_there_is_an_error() {
+        let source = source();
+        source.drop_table("slots");
+        assert!(ids(&source, Read::All).await.unwrap_err().to_string().contains("42P01"));
+    }
+}

@@ -1,0 +1,159 @@
+//! The COPY statements of one read.
+
+use chrono_tz::Tz;
+
+use super::super::failure::Place;
+use super::super::sql::{self, KEYS_PER_STATEMENT};
+use super::super::{Column, Engine, Read, SourceError, Stamp, stamp};
+use super::binary::Wire;
+use crate::record::{Key, guid};
+
+/// What is sent to the server, and how its answer is to be read.
+pub(super) struct Plan {
+    /// One COPY each; their rows follow one another.
+    pub(super) statements: Vec<String>,
+    /// How each column is sent.
+    pub(super) wires: Vec<Wire>,
+}
+
+impl Plan {
+    pub(super) fn new(
+        query: &str,
+        columns: &[Column],
+        wires: Vec<Wire>,
+        read: Read<'_>,
+        zone: Tz,
+        place: &Place,
+    ) -> Result<Self, SourceError> {
+        let list: Vec<_> = columns.iter().zip(&wires).map(|(column, wire)| selected(column, *wire)).collect();
+        let select = format!("SELECT {} FROM {}", list.join(", "), sql::subquery(Engine::Postgres, query));
+        let conditions = conditions(columns, &wires, read, zone, place)?;
+        let copy = |condition| format!("COPY ({select}{condition}) TO STDOUT (FORMAT binary)");
+        Ok(Plan { statements: conditions.into_iter().map(copy).collect(), wires })
+    }
+}
+
+fn column_name(column: &Column) -> String {
+    format!("q.{}", sql::name(Engine::Postgres, &column.name))
+}
+
+fn selected(column: &Column, wire: Wire) -> String {
+    let name = column_name(column);
+    if wire == Wire::AsText { format!("{name}::text") } else { name }
+}
+
+/// The WHERE clauses of the statements that make up the read, each with a blank before it.
+fn conditions(
+    columns: &[Column],
+    wires: &[Wire],
+    read: Read<'_>,
+    zone: Tz,
+    place: &Place,
+) -> Result<Vec<String>, SourceError> {
+    let find = |name: &str| {
+        let (index, column) = Column::find(columns, name).ok_or_else(|| place.no_column(name))?;
+        Ok((column, wires.get(index).copied().unwrap_or(Wire::AsText)))
+    };
+    match read {
+        Read::All => Ok(vec![String::new()]),
+        Read::Changed { column, since } => {
+            let (column, wire) = find(column)?;
+            let bound = bound(wire, since, zone)
+                .ok_or_else(|| place.no_change_column(&column.name, &column.type_name))?;
+            let name = column_name(column);
+            Ok(vec![format!(" WHERE ({name} IS NULL OR {name} >= {bound})")])
+        }
+        Read::Keys { column, keys } => {
+            let (column, wire) = find(column)?;
+            let name = selected(column, wire);
+            let lists = keys.chunks(KEYS_PER_STATEMENT).map(|keys| literals(keys, wire));
+            let asked = lists.filter(|literals| !literals.is_empty());
+            Ok(asked.map(|literals| format!(" WHERE {name} IN ({})", literals.join(","))).collect())
+        }
+    }
+}
+
+/// The stamp in the column's own type; none when the column is no time.
+fn bound(wire: Wire, since: Stamp, zone: Tz) -> Option<String> {
+    match wire {
+        Wire::Timestamp => Some(format!("'{}'::timestamp", stamp::text(since.local(zone)))),
+        Wire::TimestampTz => Some(format!("'{}+00'::timestamptz", stamp::text(since.instant(zone)))),
+        Wire::Date => Some(format!("'{}'::date", stamp::date_text(since.local(zone)))),
+        _ => None,
+    }
+}
+
+/// The literals under which the keys may be stored in such a column. A key that the type cannot hold is in none of its rows.
+fn literals(keys: &[Key], wire: Wire) -> Vec<String> {
+    let uuid = |value: u128| format!("'{}'", String::from_utf8_lossy(&guid::format(value)));
+    let integer = |key: &Key| sql::key_number(key)?.parse::<i64>().ok().map(|number| number.to_string());
+    match wire {
+        Wire::Uuid => keys.iter().filter_map(sql::key_guid).map(uuid).collect(),
+        Wire::Bytea => keys.iter().map(|key| format!("'\\x{}'::bytea", sql::hex(&sql::key_bytes(key)))).collect(),
+        Wire::Int2 | Wire::Int4 | Wire::Int8 => keys.iter().filter_map(integer).collect(),
+        Wire::Numeric | Wire::Float4 | Wire::Float8 => {
+            keys.iter().filter_map(sql::key_number).map(str::to_owned).collect()
+        }
+        Wire::Text | Wire::PaddedText | Wire::AsText => {
+            let texts = keys.iter().flat_map(sql::key_texts);
+            texts.filter_map(|text| sql::literal(Engine::Postgres, &text)).collect()
+        }
+        // No key is a truth value or a time.
+        Wire::Bool | Wire::Date | Wire::Timestamp | Wire::TimestampTz => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ZONE: Tz = Tz::Asia__Yekaterinburg;
+
+    fn plan(wire: Wire, read: Read<'_>) -> Result<Vec<String>, SourceError> {
+        let columns = [Column { name: "Id".into(), type_name: "x".into() }];
+        let place = Place::new("mis", "read", "fer.slot");
+        Plan::new("SELECT 1 -- one", &columns, vec![wire], read, ZONE, &place).map(|plan| plan.statements)
+    }
+
+    #[test]
+    fn a_comment_of_the_query_does_not_swallow_what_follows() {
+        let statements = plan(Wire::AsText, Read::All).unwrap();
+        assert_eq!(statements, ["COPY (SELECT q.\"Id\"::text FROM (\nSELECT 1\n) AS q) TO STDOUT (FORMAT binary)"]);
+    }
+
+    #[test]
+    fn the_bound_is_written_in_the_columns_own_type() {
+        let since = Stamp::Local(1_782_907_200_000_000);
+        let read = Read::Changed { column: "id", since };
+        for (wire, bound) in [
+            (Wire::Timestamp, "'2026-07-01 12:00:00.000000'::timestamp"),
+            (Wire::TimestampTz, "'2026-07-01 07:00:00.000000+00'::timestamptz"),
+            (Wire::Date, "'2026-07-01'::date"),
+        ] {
+            let statements = plan(wire, read).unwrap();
+            assert!(statements[0].contains(&format!("(q.\"Id\" IS NULL OR q.\"Id\" >= {bound})")), "{statements:?}");
+        }
+        assert!(matches!(plan(Wire::Text, read), Err(SourceError::ChangeColumn { .. })));
+    }
+
+    #[test]
+    fn many_keys_are_asked_for_in_several_statements() {
+        let keys: Vec<_> = (0..1001).map(Key::Guid).collect();
+        assert_eq!(plan(Wire::Uuid, Read::Keys { column: "Id", keys: &keys }).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_key_that_the_column_cannot_hold_is_not_asked_for() {
+        let keys = [Key::Text("x' OR true --".into())];
+        assert!(plan(Wire::Int8, Read::Keys { column: "Id", keys: &keys }).unwrap().is_empty());
+        assert!(plan(Wire::Uuid, Read::Keys { column: "Id", keys: &keys }).unwrap().is_empty());
+        let texts = plan(Wire::Text, Read::Keys { column: "Id", keys: &keys }).unwrap();
+        assert!(texts[0].contains("IN ('x'' OR true --')"), "{texts:?}");
+    }
+
+    #[test]
+    fn a_missing_column_is_named() {
+        let error = plan(Wire::Text, Read::Keys { column: "key", keys: &[] }).unwrap_err().to_string();
+        assert!(error.contains("needs a column key"), "{error}");
+    }
+}

@@ -1,0 +1,198 @@
+//! The rows of one read. The future that reads owns the connection and fills a chunk; it runs only while somebody asks for the
+//! next chunk, so a slow reader holds the database back, and it dies with the stream, and the connection with it.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::mem;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::failure::Place;
+use super::{CHUNK_BYTES, CHUNK_ROWS, Column, RowStream, SourceError};
+use crate::record::RowChunk;
+
+/// How long a database may stay silent beyond the statement time-out before it counts as lost.
+const SILENCE: Duration = Duration::from_secs(10);
+
+type Reading = Pin<Box<dyn Future<Output = Result<(), SourceError>> + Send>>;
+
+/// The rows of one read of a database.
+pub struct Rows {
+    columns: Vec<Column>,
+    /// None once the read has ended.
+    reading: Option<Reading>,
+    slot: Slot,
+    patience: Duration,
+    place: Place,
+}
+
+/// Where a full chunk waits to be taken.
+#[derive(Clone, Default)]
+struct Slot(Arc<Mutex<Waiting>>);
+
+#[derive(Default)]
+struct Waiting {
+    chunk: RowChunk,
+    full: bool,
+}
+
+/// The reading end of [`Rows`]: takes cells and hands chunks over.
+pub(super) struct Outlet {
+    slot: Slot,
+    chunk: RowChunk,
+    columns: usize,
+}
+
+impl Rows {
+    /// Rows that `read` gives once it is polled.
+    pub(super) fn new<F>(
+        columns: Vec<Column>,
+        statement_timeout: Duration,
+        place: Place,
+        read: impl FnOnce(Outlet) -> F,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), SourceError>> + Send + 'static,
+    {
+        let slot = Slot::default();
+        let mut outlet = Outlet { slot: slot.clone(), chunk: RowChunk::default(), columns: columns.len() };
+        outlet.chunk.reset(outlet.columns);
+        let reading = Some(Box::pin(read(outlet)) as Reading);
+        Rows { columns, reading, slot, patience: statement_timeout.saturating_add(SILENCE), place }
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>, chunk: &mut RowChunk) -> Poll<Result<bool, SourceError>> {
+        if let Some(reading) = &mut self.reading
+            && let Poll::Ready(end) = reading.as_mut().poll(cx)
+        {
+            self.reading = None;
+            end?;
+        }
+        if self.slot.take(chunk) {
+            return Poll::Ready(Ok(true));
+        }
+        if self.reading.is_some() {
+            return Poll::Pending;
+        }
+        chunk.reset(self.columns.len());
+        Poll::Ready(Ok(false))
+    }
+}
+
+impl RowStream for Rows {
+    fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    async fn next(&mut self, chunk: &mut RowChunk) -> Result<bool, SourceError> {
+        let answer = tokio::time::timeout(self.patience, poll_fn(|cx| self.poll_chunk(cx, chunk))).await;
+        answer.unwrap_or_else(|_| {
+            self.reading = None;
+            Err(self.place.lost())
+        })
+    }
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").field("columns", &self.columns).finish_non_exhaustive()
+    }
+}
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the waiting chunk and leaves the reader's old one, whose memory is used again.
+    fn take(&self, chunk: &mut RowChunk) -> bool {
+        let mut waiting = self.lock();
+        if waiting.full {
+            mem::swap(&mut waiting.chunk, chunk);
+        }
+        mem::take(&mut waiting.full)
+    }
+}
+
+impl Outlet {
+    /// The chunk to put cells into.
+    pub(super) fn chunk(&mut self) -> &mut RowChunk {
+        &mut self.chunk
+    }
+
+    /// To be called after each whole row: hands the chunk over when it is full, and waits until it is taken.
+    pub(super) async fn row_done(&mut self) {
+        if self.chunk.len() >= CHUNK_ROWS || self.chunk.arena_bytes() >= CHUNK_BYTES {
+            self.hand_over().await;
+        }
+    }
+
+    /// Hands over what is left.
+    pub(super) async fn finish(mut self) {
+        if !self.chunk.is_empty() {
+            self.hand_over().await;
+        }
+    }
+
+    async fn hand_over(&mut self) {
+        {
+            let mut waiting = self.slot.lock();
+            mem::swap(&mut waiting.chunk, &mut self.chunk);
+            waiting.full = true;
+        }
+        self.chunk.reset(self.columns);
+        // No waker is kept: whoever takes the chunk polls this future again when it asks for the next one.
+        poll_fn(|_| if self.slot.lock().full { Poll::Pending } else { Poll::Ready(()) }).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Cell;
+
+    fn rows_of(count: i64, end: Result<(), SourceError>) -> Rows {
+        let columns = vec![Column { name: "n".into(), type_name: "int".into() }];
+        Rows::new(columns, Duration::from_secs(1), Place::new("mis", "full read", "test"), move |mut outlet| async move {
+            for n in 0..count {
+                outlet.chunk().push(Cell::Int(n));
+                outlet.row_done().await;
+            }
+            end?;
+            outlet.finish().await;
+            Ok(())
+        })
+    }
+
+    #[tokio::test]
+    async fn every_row_arrives_once_in_bounded_chunks() {
+        let mut rows = rows_of(2500, Ok(()));
+        let (mut chunk, mut seen, mut sizes) = (RowChunk::default(), Vec::new(), Vec::new());
+        while rows.next(&mut chunk).await.unwrap() {
+            sizes.push(chunk.len());
+            seen.extend(chunk.rows().map(|row| row.cell(0)));
+        }
+        assert_eq!(sizes, [1024, 1024, 452]);
+        assert!(seen.into_iter().eq((0..2500).map(Cell::Int).collect::<Vec<_>>()));
+        assert!(!rows.next(&mut chunk).await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_database_counts_as_lost() {
+        let place = Place::new("mis", "full read", "test");
+        let mut rows = Rows::new(Vec::new(), Duration::from_secs(1), place, |outlet| async move {
+            std::future::pending::<()>().await;
+            outlet.finish().await;
+            Ok(())
+        });
+        assert!(matches!(rows.next(&mut RowChunk::default()).await, Err(SourceError::Lost { .. })));
+    }
+
+    #[tokio::test]
+    async fn an_error_ends_the_read_as_an_error() {
+        let mut rows = rows_of(10, Err(Place::new("mis", "full read", "test").lost()));
+        assert!(rows.next(&mut RowChunk::default()).await.is_err());
+    }
+}

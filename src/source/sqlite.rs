@@ -1,0 +1,206 @@
+//! SQLite: each cell by its own storage class. Opened read-only; the progress handler is its statement time-out.
+
+mod predicate;
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::TryStreamExt;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions, Connection, Decode, Executor, Row as _, Sqlite, Statement, TypeInfo,
+    ValueRef,
+};
+use tokio::time::timeout;
+
+use super::failure::Place;
+use super::float::push_float;
+use super::rows::Outlet;
+use super::{Column, Engine, Query, Read, Rows, Source, SourceError, SourceSettings, sql};
+use crate::record::{Cell, RowChunk};
+
+/// Steps of SQLite's machine between two looks at the clock: a fraction of a millisecond.
+const STEPS_PER_LOOK: i32 = 10_000;
+/// Rows that SQLite's thread may be ahead of us.
+const ROWS_AHEAD: usize = 256;
+
+/// A SQLite file.
+#[derive(Debug)]
+pub struct SqliteSource {
+    settings: SourceSettings,
+    options: SqliteConnectOptions,
+}
+
+/// Stops the statement that SQLite's thread may still be running when its reader is gone.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl SqliteSource {
+    /// Checks the settings. The file is opened by each read.
+    pub fn open(settings: SourceSettings) -> Result<Self, SourceError> {
+        if settings.url.contains('?') || settings.url.contains(":memory:") {
+            return Err(settings.refuse("url", "must be sqlite: and the path of a file, without parameters"));
+        }
+        let options = SqliteConnectOptions::from_str(&settings.url)
+            .map_err(|_| settings.refuse("url", "must be sqlite: and the path of a file"))?
+            .read_only(true)
+            .create_if_missing(false)
+            .pragma("query_only", "1")
+            .busy_timeout(settings.connect_timeout)
+            .row_buffer_size(ROWS_AHEAD)
+            .disable_statement_logging();
+        Ok(SqliteSource { settings, options })
+    }
+
+    /// Path of the file.
+    pub fn path(&self) -> PathBuf {
+        self.options.get_filename().to_owned()
+    }
+
+    fn place(&self, action: &str, label: &str) -> Place {
+        Place::new(&self.settings.name, action, label)
+    }
+
+    /// A connection inside a transaction, and the guard that interrupts it.
+    async fn begin(&self, place: &Place) -> Result<(SqliteConnection, StopOnDrop), SourceError> {
+        let mut connection = timeout(self.settings.connect_timeout.saturating_mul(2), self.options.connect())
+            .await
+            .map_err(|_| place.unreachable())?
+            .map_err(|error| place.connecting(&error))?;
+        let stop = StopOnDrop(Arc::default());
+        limit(&mut connection, self.settings.statement_timeout, &stop).await.map_err(|error| place.failure(&error))?;
+        connection.execute("BEGIN").await.map_err(|error| place.failure(&error))?;
+        Ok((connection, stop))
+    }
+}
+
+/// Makes SQLite look at the clock and at the guard while it works.
+async fn limit(connection: &mut SqliteConnection, time: Duration, stop: &StopOnDrop) -> Result<(), sqlx::Error> {
+    let stopped = Arc::clone(&stop.0);
+    let start = Instant::now();
+    let go_on = move || !stopped.load(Ordering::Relaxed) && start.elapsed() < time;
+    connection.lock_handle().await?.set_progress_handler(STEPS_PER_LOOK, go_on);
+    Ok(())
+}
+
+/// The columns of a query.
+async fn describe(connection: &mut SqliteConnection, query: &str, place: &Place) -> Result<Vec<Column>, SourceError> {
+    let statement = format!("SELECT * FROM {}", sql::subquery(Engine::Sqlite, query));
+    let prepared = connection
+        .prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(statement)))
+        .await
+        .map_err(|error| place.failure(&error))?;
+    let column = |column: &sqlx::sqlite::SqliteColumn| Column {
+        name: column.name().to_owned(),
+        type_name: column.type_info().name().to_lowercase(),
+    };
+    Ok(prepared.columns().iter().map(column).collect())
+}
+
+impl Source for SqliteSource {
+    type Rows = Rows;
+
+    async fn columns(&self, query: Query<'_>) -> Result<Vec<Column>, SourceError> {
+        let place = self.place("description", query.label);
+        let (mut connection, _stop) = self.begin(&place).await?;
+        describe(&mut connection, query.sql, &place).await
+    }
+
+    async fn read(&self, query: Query<'_>, read: Read<'_>) -> Result<Rows, SourceError> {
+        let place = self.place(read.action(), query.label);
+        let (mut connection, stop) = self.begin(&place).await?;
+        let columns = describe(&mut connection, query.sql, &place).await?;
+        let from = sql::subquery(Engine::Sqlite, query.sql);
+        let conditions = predicate::conditions(&columns, read, self.settings.zone, &place)?;
+        let statements: Vec<_> = conditions.iter().map(|condition| format!("SELECT * FROM {from}{condition}")).collect();
+        let wait = self.settings.statement_timeout;
+        Ok(Rows::new(columns, wait, place.clone(), move |outlet| {
+            stream(connection, stop, statements, place, outlet)
+        }))
+    }
+
+    async fn now(&self) -> Result<i64, SourceError> {
+        let place = self.place("clock", &self.settings.name);
+        let (mut connection, _stop) = self.begin(&place).await?;
+        let clock = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000";
+        sqlx::query_scalar(clock).fetch_one(&mut connection).await.map_err(|error| place.failure(&error))
+    }
+
+    async fn has_relation(&self, name: &str) -> Result<bool, SourceError> {
+        let place = self.place("search", name);
+        let (mut connection, _stop) = self.begin(&place).await?;
+        let search = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type IN ('table', 'view') \
+                      AND name = ? COLLATE NOCASE)";
+        let found = sqlx::query_scalar(search).bind(name).fetch_one(&mut connection).await;
+        found.map_err(|error| place.failure(&error))
+    }
+}
+
+async fn stream(
+    mut connection: SqliteConnection,
+    stop: StopOnDrop,
+    statements: Vec<String>,
+    place: Place,
+    mut outlet: Outlet,
+) -> Result<(), SourceError> {
+    for statement in statements {
+        let mut rows = sqlx::query(AssertSqlSafe(statement)).persistent(false).fetch(&mut connection);
+        while let Some(row) = rows.try_next().await.map_err(|error| place.failure(&error))? {
+            push_row(&row, outlet.chunk(), &place)?;
+            outlet.row_done().await;
+        }
+    }
+    outlet.finish().await;
+    drop(stop);
+    // The file is only read: an error while closing it changes nothing.
+    let _ = connection.close().await;
+    Ok(())
+}
+
+fn push_row(row: &SqliteRow, chunk: &mut RowChunk, place: &Place) -> Result<(), SourceError> {
+    for index in 0..row.len() {
+        push_cell(row, index, chunk).map_err(|_| place.unreadable())?;
+    }
+    Ok(())
+}
+
+/// SQLite's storage classes that hold a value.
+enum Class {
+    Integer,
+    Real,
+    Text,
+    Blob,
+}
+
+fn push_cell(row: &SqliteRow, index: usize, chunk: &mut RowChunk) -> Result<(), sqlx::error::BoxDynError> {
+    let value = row.try_get_raw(index)?;
+    if value.is_null() {
+        chunk.push(Cell::Null);
+        return Ok(());
+    }
+    let class = match value.type_info().name() {
+        "INTEGER" => Class::Integer,
+        "REAL" => Class::Real,
+        "TEXT" => Class::Text,
+        _ => Class::Blob,
+    };
+    match class {
+        Class::Integer => chunk.push(Cell::Int(<i64 as Decode<Sqlite>>::decode(value)?)),
+        Class::Real => push_float(<f64 as Decode<Sqlite>>::decode(value)?, chunk),
+        Class::Blob => chunk.push(Cell::Bytes(<&[u8] as Decode<Sqlite>>::decode(value)?)),
+        Class::Text => {
+            let bytes = <&[u8] as Decode<Sqlite>>::decode(value)?;
+            // A text that is no UTF-8 stays bytes, so that a check refuses it.
+            chunk.push(std::str::from_utf8(bytes).map_or(Cell::Bytes(bytes), Cell::Text));
+        }
+    }
+    Ok(())
+}

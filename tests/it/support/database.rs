@@ -1,0 +1,108 @@
+//! Real databases for tests: each call gives a fresh, empty one. PostgreSQL and MariaDB run once per test process, on private
+//! ports of 127.0.0.1 and in temporary folders, and end with the process.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use sqlx::mysql::MySqlConnection;
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor};
+use vitrina::source::{AnySource, Engine, SourceSettings};
+
+use super::server::Server;
+use super::{mariadb, postgres};
+
+/// The zone of every test database.
+pub const ZONE: Tz = Tz::Asia__Yekaterinburg;
+
+static POSTGRES: OnceLock<Server> = OnceLock::new();
+static MARIADB: OnceLock<Server> = OnceLock::new();
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+/// An empty database of one test.
+pub struct TestDb {
+    /// Its engine.
+    pub engine: Engine,
+    /// Its address, for an account that may do everything.
+    pub url: String,
+    /// The folder of a SQLite file.
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// A fresh PostgreSQL database.
+pub async fn postgres() -> TestDb {
+    let server = tokio::task::spawn_blocking(|| POSTGRES.get_or_init(postgres::start)).await.unwrap();
+    let name = fresh_name();
+    execute_postgres(&server.url("postgres"), &[&format!("CREATE DATABASE {name}")]).await;
+    TestDb { engine: Engine::Postgres, url: server.url(&name), _folder: None }
+}
+
+/// A fresh MariaDB database.
+pub async fn mariadb() -> TestDb {
+    let server = tokio::task::spawn_blocking(|| MARIADB.get_or_init(mariadb::start)).await.unwrap();
+    let name = fresh_name();
+    execute_mysql(&server.url("mysql"), &[&format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")]).await;
+    TestDb { engine: Engine::MySql, url: server.url(&name), _folder: None }
+}
+
+/// A fresh SQLite file.
+pub async fn sqlite() -> TestDb {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("test.db").display());
+    let db = TestDb { engine: Engine::Sqlite, url, _folder: Some(folder) };
+    db.execute(&["PRAGMA journal_mode = WAL"]).await;
+    db
+}
+
+fn fresh_name() -> String {
+    format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+impl TestDb {
+    /// Runs statements, one after another, as an account that may do everything.
+    pub async fn execute(&self, statements: &[&str]) {
+        match self.engine {
+            Engine::Postgres => execute_postgres(&self.url, statements).await,
+            Engine::MySql => execute_mysql(&self.url, statements).await,
+            Engine::Sqlite => {
+                let url = format!("{}?mode=rwc", self.url);
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                for statement in statements {
+                    connection.execute(sqlx::raw_sql(AssertSqlSafe(*statement))).await.expect(statement);
+                }
+                connection.close().await.unwrap();
+            }
+        }
+    }
+
+    /// The settings of a source called `mis` over this database.
+    pub fn settings(&self) -> SourceSettings {
+        let mut settings = SourceSettings::new("mis", &self.url, ZONE);
+        settings.statement_timeout = Duration::from_secs(60);
+        settings
+    }
+
+    /// A source called `mis` over this database.
+    pub fn source(&self) -> AnySource {
+        AnySource::open(self.settings()).unwrap()
+    }
+}
+
+async fn execute_postgres(url: &str, statements: &[&str]) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    for statement in statements {
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(*statement))).await.expect(statement);
+    }
+    connection.close().await.unwrap();
+}
+
+async fn execute_mysql(url: &str, statements: &[&str]) {
+    let mut connection = MySqlConnection::connect(url).await.unwrap();
+    for statement in statements {
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(*statement))).await.expect(statement);
+    }
+    connection.close().await.unwrap();
+}

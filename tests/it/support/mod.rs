@@ -1,0 +1,6 @@
+//! What several test modules share.
+
+pub mod database;
+mod mariadb;
+mod postgres;
+mod server;
