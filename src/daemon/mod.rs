@@ -1,1 +1,283 @@
-//! Room to be filled.
+//! The daemon: a clock that pokes, a pool that runs what was poked, and an order in which it all stops.
+
+mod after;
+mod assembly;
+mod clock;
+mod notify;
+mod pool;
+mod status;
+mod tasks;
+mod timetable;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio_cron_scheduler::JobSchedulerError;
+use tokio_util::sync::CancellationToken;
+
+pub use assembly::{Access, AnyLine, Assembly, AssemblyError, active_feeds, open_portal, open_sources};
+pub use notify::{ready as tell_ready, stopping as tell_stopping};
+pub use status::{FeedStatus, PortalStatus, Status};
+
+use crate::ledger::{AnyLedger, Ledger};
+use crate::serve::{Listener, Shown};
+use crate::sync::Order;
+use crate::telemetry::Metrics;
+use after::{After, Aftermath};
+use clock::Clock;
+use pool::{Job, Pool, Priority};
+use tasks::Tasks;
+use timetable::Timetable;
+
+/// The clock is taken for dead when its last tick is this old, in seconds.
+const CLOCK_DEAD: i64 = 30;
+
+/// How the process runs.
+#[derive(Debug, Clone, Copy)]
+pub struct DaemonSettings {
+    /// Feeds that run at one time; one of these workers is kept for slots.
+    pub workers: usize,
+    /// How long what is in flight may take to finish.
+    pub grace: Duration,
+}
+
+/// One feed as the pool knows it.
+struct Feed {
+    line: Arc<AnyLine>,
+    name: &'static str,
+}
+
+/// What all tasks of the daemon share.
+struct Shared {
+    feeds: Vec<Feed>,
+    lines: Vec<Arc<AnyLine>>,
+    pool: Pool,
+    metrics: Metrics,
+    aftermath: Aftermath,
+    last_tick: AtomicI64,
+    ready: AtomicBool,
+    stopping: CancellationToken,
+    fatal: CancellationToken,
+}
+
+/// A running daemon.
+pub struct Daemon {
+    shared: Arc<Shared>,
+    ledger: Arc<AnyLedger>,
+    settings: DaemonSettings,
+    clock: Tasks,
+    workers: Tasks,
+    listeners: Tasks,
+    stop_clock: CancellationToken,
+    stop_listeners: CancellationToken,
+}
+
+impl Daemon {
+    /// Starts listeners, workers and clock over what is open.
+    pub async fn start(
+        assembly: Assembly,
+        listener: Listener,
+        metrics: Metrics,
+        settings: DaemonSettings,
+    ) -> Result<Self, JobSchedulerError> {
+        let (shared, timetable) = share(&assembly, metrics);
+        let shared = Arc::new(shared);
+        let (stop_clock, stop_listeners) = (CancellationToken::new(), CancellationToken::new());
+        let mut listeners = Tasks::default();
+        listeners.spawn("listener", listener.run(Arc::clone(&shared), stop_listeners.clone().cancelled_owned()));
+        let mut workers = Tasks::default();
+        for worker in 0..settings.workers.max(2) {
+            let shared = Arc::clone(&shared);
+            workers.spawn("worker", async move { shared.work(worker == 0).await });
+        }
+        let mut clock = Tasks::default();
+        clock.spawn("clock", run_clock(Clock::start().await?, timetable, Arc::clone(&shared), stop_clock.clone()));
+        if let Some(pause) = notify::watchdog_pause() {
+            clock.spawn("watchdog", run_watchdog(pause, Arc::clone(&shared), stop_clock.clone()));
+        }
+        shared.ready.store(true, Ordering::Relaxed);
+        let ledger = assembly.ledger;
+        Ok(Daemon { shared, ledger, settings, clock, workers, listeners, stop_clock, stop_listeners })
+    }
+
+    /// The lines it runs.
+    pub fn lines(&self) -> &[Arc<AnyLine>] {
+        &self.shared.lines
+    }
+
+    /// What is to be seen.
+    pub fn status(&self) -> Status {
+        self.shared.current()
+    }
+
+    /// Waits until a task ends that should not have, or the ledger fails, and tells which.
+    pub async fn failed(&mut self) -> String {
+        tokio::select! {
+            () = self.shared.fatal.cancelled() => "the ledger".to_owned(),
+            name = self.clock.ended() => name,
+            name = self.workers.ended() => name,
+            name = self.listeners.ended() => name,
+        }
+    }
+
+    /// Stops: the clock, then the pool (what is in flight is finished, or released, within the grace time), then the listeners, then the
+    /// ledger. True if everything in flight was finished.
+    pub async fn stop(mut self) -> bool {
+        notify::stopping();
+        self.shared.ready.store(false, Ordering::Relaxed);
+        self.stop_clock.cancel();
+        self.clock.finish(Duration::from_secs(2)).await;
+        self.shared.stopping.cancel();
+        self.shared.lines.iter().for_each(|line| line.stopping.cancel());
+        let finished = self.workers.finish(self.settings.grace).await;
+        if !finished {
+            tracing::warn!("requests were still in flight after the grace time; they are marked, and asked about at the next start");
+        }
+        self.stop_listeners.cancel();
+        self.listeners.finish(Duration::from_secs(2)).await;
+        if let Err(error) = self.ledger.close().await {
+            tracing::error!("{error}");
+        }
+        finished
+    }
+}
+
+fn share(assembly: &Assembly, metrics: Metrics) -> (Shared, Timetable) {
+    let mut feeds: Vec<Feed> = Vec::new();
+    let mut jobs = Vec::new();
+    let mut schedules = Vec::new();
+    for line in &assembly.lines {
+        for feed in line.feeds() {
+            let Some((schedule, zone)) = assembly.schedules.get(&(line.name.clone(), feed.plan.schema.feed)) else { continue };
+            // A feed that has been filled before does not wait for its parents at a start.
+            let new = feed.progress().last_full_scan.is_none();
+            let is_parent = |other: &Feed| {
+                Arc::ptr_eq(&other.line, line) && feed.plan.schema.parents.iter().any(|edge| edge.feed == other.name)
+            };
+            let after = feeds.iter().enumerate().filter(|(_, other)| new && is_parent(other)).map(|(job, _)| job).collect();
+            let priority = if feed.plan.urgent { Priority::Slot } else { Priority::Feed };
+            jobs.push(Job { priority, after_first_run_of: after });
+            schedules.push((schedule.clone(), *zone));
+            feeds.push(Feed { line: Arc::clone(line), name: feed.plan.schema.feed });
+        }
+    }
+    let shared = Shared {
+        feeds,
+        lines: assembly.lines.clone(),
+        pool: Pool::new(jobs),
+        metrics,
+        aftermath: Aftermath::default(),
+        last_tick: AtomicI64::new(Utc::now().timestamp()),
+        ready: AtomicBool::new(false),
+        stopping: CancellationToken::new(),
+        fatal: CancellationToken::new(),
+    };
+    (shared, Timetable::new(schedules, Utc::now()))
+}
+
+async fn run_clock(mut clock: Clock, mut timetable: Timetable, shared: Arc<Shared>, stop: CancellationToken) {
+    let mut spread = false;
+    loop {
+        for job in timetable.due(Utc::now()) {
+            shared.pool.poke(job);
+        }
+        if !std::mem::replace(&mut spread, true) {
+            timetable.spread();
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            () = clock.tick() => shared.last_tick.store(Utc::now().timestamp(), Ordering::Relaxed),
+        }
+    }
+    clock.stop().await;
+}
+
+/// Tells systemd that the process lives, as long as its clock does.
+async fn run_watchdog(pause: Duration, shared: Arc<Shared>, stop: CancellationToken) {
+    while tokio::time::timeout(pause, stop.cancelled()).await.is_err() {
+        if shared.sick().is_none() {
+            notify::alive();
+        }
+    }
+}
+
+impl Shared {
+    /// A worker: runs what was poked until the daemon stops.
+    async fn work(&self, reserved: bool) {
+        loop {
+            let ticket = tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return,
+                ticket = self.pool.next(reserved) => ticket,
+            };
+            let Some(feed) = self.feeds.get(ticket.job) else { continue };
+            let started = tokio::time::Instant::now();
+            let result = feed.line.cycle(feed.name, Order::default()).await;
+            self.metrics.observe_cycle(&feed.line.name, feed.name, started.elapsed());
+            let after = self.aftermath.take(&feed.line, feed.name, result, started.elapsed(), &self.metrics);
+            drop(ticket);
+            match after {
+                After::Released(released) => released.into_iter().for_each(|child| self.poke(&feed.line, child)),
+                After::CannotGoOn => return self.fatal.cancel(),
+            }
+            for poked in self.aftermath.pokes(&feed.line.name, Utc::now().timestamp()) {
+                self.poke(&feed.line, poked);
+            }
+        }
+    }
+
+    fn poke(&self, line: &Arc<AnyLine>, name: &str) {
+        if let Some(job) = self.feeds.iter().position(|feed| feed.name == name && Arc::ptr_eq(&feed.line, line)) {
+            self.pool.poke(job);
+        }
+    }
+
+    fn current(&self) -> Status {
+        let now = Utc::now().timestamp();
+        let feeds = self.feeds.iter().filter_map(|feed| {
+            let line = feed.line.feed(feed.name)?;
+            Some(FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now))
+        });
+        let portals = self.lines.iter().map(|line| {
+            let health = line.breaker().health(now);
+            PortalStatus::new(&line.name, &health, line.paused_units().len())
+        });
+        Status { feeds: feeds.collect(), portals: portals.collect() }
+    }
+}
+
+impl Shown for Shared {
+    fn metrics(&self) -> Result<String, String> {
+        let now = Utc::now().timestamp();
+        for feed in &self.feeds {
+            if let Some(line) = feed.line.feed(feed.name) {
+                self.metrics.show_feed(&feed.line.name, feed.name, &line.counts(), line.progress().last_success, now);
+            }
+        }
+        for line in &self.lines {
+            self.metrics.show_portal(&line.name, &line.breaker().health(now), line.paused_units().len());
+        }
+        self.metrics.show_tick(self.last_tick.load(Ordering::Relaxed));
+        self.metrics.text().map_err(|error| error.to_string())
+    }
+
+    fn sick(&self) -> Option<String> {
+        let last = self.last_tick.load(Ordering::Relaxed);
+        let silent = Utc::now().timestamp().saturating_sub(last);
+        (silent > CLOCK_DEAD).then(|| {
+            let since = DateTime::from_timestamp(last, 0).unwrap_or_default();
+            format!("the clock has not ticked since {since}")
+        })
+    }
+
+    fn not_ready(&self) -> Option<String> {
+        if self.ready.load(Ordering::Relaxed) { self.sick() } else { Some("starting or stopping".to_owned()) }
+    }
+
+    fn status(&self) -> impl serde::Serialize + Send {
+        self.current()
+    }
+}

@@ -317,7 +317,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         self.report.held += read.held;
         self.report.postponed += read.postponed;
         self.report.findings += read.findings;
-        self.report.pokes.extend(&read.pokes);
+        self.report.missing.extend(&read.missing);
     }
 
     /// The end of a cycle: what is gone, where the next read starts, and the feed's numbers.
@@ -357,7 +357,7 @@ fn count(report: &mut CycleReport, settled: Settled) {
     report.accepted += settled.accepted.len() as u64;
     report.refused += settled.refused;
     report.postponed += settled.postponed;
-    report.pokes.extend(settled.released);
+    report.released.extend(settled.released);
     if let Some(failure) = settled.failure {
         report.stop.get_or_insert(Stop::PortalFailed(failure.text));
     }

@@ -216,7 +216,7 @@ impl Plan {
             Some(Obstacle::UnitPaused) => self.postpone(index, known, entry, &record),
             Some(Obstacle::Parent { feed, key, rejected, needs_status }) => {
                 self.report.held += 1;
-                self.report.pokes.insert(feed);
+                self.report.missing.insert(feed);
                 let same = known
                     .and_then(|at| index.detail(at))
                     .is_some_and(|detail| detail.wanted == Some(record.fingerprint));

@@ -63,9 +63,12 @@ pub struct CycleReport {
     pub findings: u64,
     /// Why the cycle ended early, if it did.
     pub stop: Option<Stop>,
-    /// Feeds to look at now: parents that are missing, children that were released.
+    /// Feeds of which records are missing as parents.
     #[serde(skip)]
-    pub pokes: BTreeSet<&'static str>,
+    pub missing: BTreeSet<&'static str>,
+    /// Feeds whose waiting records may go now.
+    #[serde(skip)]
+    pub released: BTreeSet<&'static str>,
 }
 
 impl CycleReport {

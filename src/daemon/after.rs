@@ -1,0 +1,155 @@
+//! After a cycle: what is logged and counted of it, and which feeds it makes look at the database.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::AnyLine;
+use crate::ledger::Counts;
+use crate::sync::{CycleError, CycleReport, Stop};
+use crate::telemetry::{Metrics, Outcome};
+
+/// First pause between two pokes of a feed whose records are missing as parents, in seconds.
+const FIRST_PAUSE: i64 = 15;
+/// Longest such pause, in seconds.
+const LONGEST_PAUSE: i64 = 3600;
+
+/// Pokes that cycles asked for.
+#[derive(Debug, Default)]
+pub(super) struct Aftermath {
+    wanted: Mutex<BTreeMap<(String, &'static str), Wanted>>,
+}
+
+/// What a cycle leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// These feeds have records that may go now.
+    Released(BTreeSet<&'static str>),
+    /// The ledger failed: the process must end.
+    CannotGoOn,
+}
+
+/// How often a feed was asked for.
+#[derive(Debug, Default)]
+struct Wanted {
+    asked: bool,
+    pause: i64,
+    not_before: i64,
+}
+
+impl Aftermath {
+    /// Takes the result of a cycle.
+    pub(super) fn take(
+        &self,
+        line: &AnyLine,
+        feed: &'static str,
+        result: Result<CycleReport, CycleError>,
+        took: Duration,
+        metrics: &Metrics,
+    ) -> After {
+        let portal = line.name.as_str();
+        match result {
+            Ok(report) => {
+                count(metrics, portal, feed, &report);
+                log(portal, feed, &report, took);
+                if let Some(counts) = line.feed(feed).map(|feed| feed.counts()) {
+                    metrics.show_drain(portal, feed, drain_estimate(&counts, &report, took));
+                }
+                let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+                for poked in &report.missing {
+                    wanted.entry((portal.to_owned(), *poked)).or_default().asked = true;
+                }
+                After::Released(report.released)
+            }
+            Err(CycleError::Ledger(error)) => {
+                tracing::error!(portal, feed, "{error}; the process ends, and the open requests are asked about at the next start");
+                After::CannotGoOn
+            }
+            Err(error) => {
+                metrics.count_cycle_failure(portal, feed);
+                tracing::warn!(portal, feed, "cycle not done: {error}");
+                After::Released(BTreeSet::new())
+            }
+        }
+    }
+
+    /// The feeds of a portal that are to be poked now. One that is asked for again and again is poked ever more rarely.
+    pub(super) fn pokes(&self, portal: &str, now: i64) -> Vec<&'static str> {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pokes = Vec::new();
+        for ((_, feed), wanted) in wanted.iter_mut().filter(|((name, _), _)| name == portal) {
+            if !wanted.asked || wanted.not_before > now {
+                continue;
+            }
+            let quiet = now - wanted.not_before > 2 * LONGEST_PAUSE;
+            wanted.pause = if quiet || wanted.pause == 0 { FIRST_PAUSE } else { (wanted.pause * 2).min(LONGEST_PAUSE) };
+            wanted.not_before = now + wanted.pause;
+            wanted.asked = false;
+            pokes.push(*feed);
+        }
+        pokes
+    }
+}
+
+fn count(metrics: &Metrics, portal: &str, feed: &str, report: &CycleReport) {
+    for (outcome, count) in [
+        (Outcome::Accepted, report.accepted),
+        (Outcome::Refused, report.refused),
+        (Outcome::Invalid, report.invalid),
+        (Outcome::Postponed, report.postponed),
+    ] {
+        metrics.count_records(portal, feed, outcome, count);
+    }
+}
+
+fn log(portal: &str, feed: &str, report: &CycleReport, took: Duration) {
+    let ms = took.as_millis() as u64;
+    let (rows, sent, accepted, refused, held, invalid) =
+        (report.rows, report.sent, report.accepted, report.refused, report.held, report.invalid);
+    match &report.stop {
+        Some(Stop::PortalPaused) => tracing::debug!(portal, feed, "cycle skipped: the portal is paused"),
+        Some(Stop::PortalFailed(why)) => tracing::warn!(portal, feed, rows, sent, accepted, ms, "cycle cut short: {why}"),
+        Some(Stop::Stalled) => tracing::warn!(portal, feed, rows, sent, accepted, ms, "cycle cut short: the portal is too slow"),
+        Some(Stop::Stopping) => tracing::info!(portal, feed, rows, sent, accepted, ms, "cycle cut short: stopping"),
+        None if sent + refused > 0 => tracing::info!(portal, feed, rows, sent, accepted, refused, held, invalid, ms, "cycle"),
+        None => tracing::debug!(portal, feed, rows, held, invalid, ms, "cycle"),
+    }
+}
+
+/// Seconds that the pending records will take at the pace of this cycle.
+fn drain_estimate(counts: &Counts, report: &CycleReport, took: Duration) -> f64 {
+    let pace = report.accepted as f64 / took.as_secs_f64().max(0.001);
+    if counts.pending == 0 || pace == 0.0 { 0.0 } else { counts.pending as f64 / pace }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(aftermath: &Aftermath) {
+        let mut wanted = aftermath.wanted.lock().unwrap();
+        wanted.entry(("fer".to_owned(), "mo")).or_default().asked = true;
+    }
+
+    #[test]
+    fn a_missing_parent_is_asked_for_ever_more_rarely() {
+        let aftermath = Aftermath::default();
+        let mut poked = Vec::new();
+        for second in 0..200 {
+            ask(&aftermath);
+            if !aftermath.pokes("fer", 1000 + second).is_empty() {
+                poked.push(second);
+            }
+        }
+        assert_eq!(poked, [0, 15, 45, 105]);
+    }
+
+    #[test]
+    fn nobody_is_poked_who_was_not_asked_for() {
+        let aftermath = Aftermath::default();
+        ask(&aftermath);
+        assert!(aftermath.pokes("other", 1000).is_empty());
+        assert_eq!(aftermath.pokes("fer", 1000), ["mo"]);
+        assert!(aftermath.pokes("fer", 9000).is_empty());
+    }
+}

@@ -1,0 +1,235 @@
+//! Assembly: from a configuration to open sources, portals, ledger and lines. `run`, `sync` and `demo` all start here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+
+use crate::config::{ActiveFeed, Config, PortalConfig, PortalKind, Problems, Relation, Schedule};
+use crate::ledger::{AnyLedger, Ledger, LedgerError};
+use crate::portal::fer::{self, FerPortal, FerSettings};
+use crate::portal::{AnyPortal, Portal};
+use crate::record::{EncodeSettings, VisitTimeZone};
+use crate::source::{AnySource, Source, SourceError, SourceSettings};
+use crate::sync::{Clock, FeedPlan, Line, LineSettings};
+use crate::telemetry::Metrics;
+use crate::transport::RetryTiming;
+
+/// A line of the real process.
+pub type AnyLine = Line<AnySource, AnyPortal, AnyLedger>;
+
+/// How long a scan waits for a portal before it is closed as incomplete.
+const SCAN_STALL: Duration = Duration::from_secs(60);
+/// How long a unit stays paused after the portal blocked it.
+const UNIT_PAUSE: Duration = Duration::from_secs(3600);
+/// The feed that never waits for others.
+const URGENT: &str = "slot";
+
+/// Whether the ledger is opened for writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// For `run` and `sync`: one process at a time.
+    Write,
+    /// For a dry run: beside a running daemon.
+    Read,
+}
+
+/// Everything that a configuration names, open.
+pub struct Assembly {
+    /// What is remembered.
+    pub ledger: Arc<AnyLedger>,
+    /// One line a portal, in the configuration's order.
+    pub lines: Vec<Arc<AnyLine>>,
+    /// When each feed runs, by portal and feed.
+    pub schedules: BTreeMap<(String, &'static str), (Schedule, Tz)>,
+}
+
+/// Why a configuration could not be brought to life.
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    /// A source.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A portal's settings.
+    #[error("portals.{portal}: {source}")]
+    Portal {
+        /// Its name.
+        portal: String,
+        /// What is wrong.
+        source: fer::SettingsError,
+    },
+    /// A portal's retry settings.
+    #[error("portals.{portal}.{source}")]
+    Retry {
+        /// Its name.
+        portal: String,
+        /// What is wrong.
+        source: crate::transport::RetryTimingError,
+    },
+    /// What is on and what is not does not fit together.
+    #[error("{0}")]
+    Feeds(Problems),
+    /// A feed that was filled before has lost its view.
+    #[error(
+        "portals.{portal}.feeds.{feed}: the ledger knows {records} records of it, but it has neither a section nor a view any more; \
+         create the view again, or give the feed a section"
+    )]
+    Lost {
+        /// The portal.
+        portal: String,
+        /// The feed.
+        feed: String,
+        /// How many.
+        records: u64,
+    },
+}
+
+/// Opens the sources of a configuration. Does not connect yet.
+pub fn open_sources(config: &Config) -> Result<BTreeMap<String, Arc<AnySource>>, SourceError> {
+    let open = |(name, source): (&String, &crate::config::SourceConfig)| {
+        let settings = SourceSettings {
+            name: name.clone(),
+            url: source.url.as_str().to_owned(),
+            password: source.password.clone(),
+            zone: source.timezone,
+            statement_timeout: source.statement_timeout,
+            connect_timeout: source.connect_timeout,
+        };
+        Ok((name.clone(), Arc::new(AnySource::open(settings)?)))
+    };
+    config.sources.iter().map(open).collect()
+}
+
+/// Asks the sources which default views exist, and so which feeds are on.
+pub async fn active_feeds(
+    config: &Config,
+    sources: &BTreeMap<String, Arc<AnySource>>,
+) -> Result<(Vec<ActiveFeed>, Problems), SourceError> {
+    let mut existing = BTreeSet::new();
+    for relation in config.relations_in_question() {
+        if let Some(source) = sources.get(&relation.source)
+            && source.has_relation(&relation.name).await?
+        {
+            existing.insert(Relation { source: relation.source, name: relation.name });
+        }
+    }
+    Ok(config.active_feeds(&existing))
+}
+
+/// Opens the portal that a section describes.
+pub fn open_portal(name: &str, portal: &PortalConfig, metrics: &Metrics) -> Result<AnyPortal, AssemblyError> {
+    match portal.kind {
+        PortalKind::Fer => {
+            let settings = FerSettings {
+                url: portal.url.clone(),
+                username: portal.username.clone(),
+                password: portal.password.clone(),
+                timeout: portal.timeout,
+                requests_per_second: portal.requests_per_second,
+                in_flight: portal.in_flight,
+                gzip_level: portal.gzip_level,
+                ca_file: portal.ca_file.clone(),
+                meter: Some(metrics.portal(name)),
+            };
+            let failed = |source| AssemblyError::Portal { portal: name.to_owned(), source };
+            Ok(AnyPortal::Fer(FerPortal::new(settings).map_err(failed)?))
+        }
+    }
+}
+
+impl Assembly {
+    /// Opens everything. Sources are asked for their views; portals are not spoken to yet.
+    pub async fn open(config: &Config, metrics: &Metrics, access: Access) -> Result<Self, AssemblyError> {
+        let sources = open_sources(config)?;
+        let ledger = Arc::new(match access {
+            Access::Write => AnyLedger::open(&config.ledger.url).await?,
+            Access::Read => AnyLedger::open_read_only(&config.ledger.url).await?,
+        });
+        let (active, problems) = active_feeds(config, &sources).await?;
+        if problems.errors() > 0 {
+            return Err(AssemblyError::Feeds(problems));
+        }
+        refuse_lost_feeds(config, &*ledger, &active).await?;
+        let mut lines = Vec::new();
+        let mut schedules = BTreeMap::new();
+        for (name, portal) in &config.portals {
+            let feeds: Vec<&ActiveFeed> = active.iter().filter(|feed| &feed.portal == name).collect();
+            for feed in &feeds {
+                metrics.announce_feed(name, feed.feed);
+                schedules.insert((name.clone(), feed.feed), (feed.config.schedule.clone(), feed.zone));
+            }
+            lines.push(Arc::new(open_line(name, portal, &feeds, &sources, &ledger, metrics).await?));
+        }
+        Ok(Assembly { ledger, lines, schedules })
+    }
+}
+
+async fn refuse_lost_feeds(config: &Config, ledger: &AnyLedger, active: &[ActiveFeed]) -> Result<(), AssemblyError> {
+    for known in ledger.feeds().await? {
+        let counts = known.counts;
+        let records = counts.accepted + counts.pending + counts.held + counts.rejected + counts.unknown;
+        let on = active.iter().any(|feed| feed.portal == known.portal && feed.feed == known.feed);
+        if !on && records > 0 && config.portals.contains_key(&known.portal) {
+            return Err(AssemblyError::Lost { portal: known.portal, feed: known.feed, records });
+        }
+    }
+    Ok(())
+}
+
+async fn open_line(
+    name: &str,
+    portal: &PortalConfig,
+    feeds: &[&ActiveFeed],
+    sources: &BTreeMap<String, Arc<AnySource>>,
+    ledger: &Arc<AnyLedger>,
+    metrics: &Metrics,
+) -> Result<AnyLine, AssemblyError> {
+    let wire = open_portal(name, portal, metrics)?;
+    let plans = feeds.iter().filter_map(|feed| plan(portal, feed, sources, &wire)).collect();
+    let retry = RetryTiming::new(portal.retry.initial, portal.retry.max);
+    let settings = LineSettings {
+        in_flight: portal.in_flight,
+        retry: retry.map_err(|source| AssemblyError::Retry { portal: name.to_owned(), source })?,
+        slow_retry: portal.slow_retry,
+        unit_pause: UNIT_PAUSE,
+        scan_stall: SCAN_STALL,
+        seed: rand::random(),
+    };
+    Ok(Line::open(name, wire, Arc::clone(ledger), plans, settings, Clock::system()).await?)
+}
+
+fn plan(
+    portal: &PortalConfig,
+    feed: &ActiveFeed,
+    sources: &BTreeMap<String, Arc<AnySource>>,
+    wire: &AnyPortal,
+) -> Option<FeedPlan<AnySource>> {
+    let schema = wire.schemas().iter().copied().find(|schema| schema.feed == feed.feed)?;
+    let visit_time_zone = match portal.visit_time_zone {
+        crate::config::VisitTimeZone::Source => VisitTimeZone::Source,
+        crate::config::VisitTimeZone::Utc => VisitTimeZone::Utc,
+        crate::config::VisitTimeZone::Offset => VisitTimeZone::Offset,
+    };
+    let mut defaults = BTreeMap::new();
+    if let Some(id) = &portal.no_referral_id
+        && feed.feed == "book"
+    {
+        defaults.insert("referral_id".to_owned(), id.clone());
+    }
+    Some(FeedPlan {
+        schema,
+        source: Arc::clone(sources.get(&feed.config.source)?),
+        query: feed.query.clone(),
+        changed_at: feed.config.changed_at.clone(),
+        full_every: feed.config.full_every,
+        overlap: feed.config.overlap,
+        encode: EncodeSettings { zone: feed.zone, visit_time_zone, defaults },
+        batch: feed.batch as usize,
+        max_batch_bytes: portal.max_batch_bytes,
+        urgent: feed.feed == URGENT,
+    })
+}

@@ -1,0 +1,31 @@
+//! Telling systemd: ready, alive, stopping. Does nothing when systemd is not there to hear it.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+
+/// The process does its work now.
+pub fn ready() {
+    tell(&[NotifyState::Ready]);
+}
+
+/// The process has begun to stop.
+pub fn stopping() {
+    tell(&[NotifyState::Stopping]);
+}
+
+/// The process is alive.
+pub fn alive() {
+    tell(&[NotifyState::Watchdog]);
+}
+
+/// How often systemd wants to hear that the process is alive, if it does: half of its limit.
+pub fn watchdog_pause() -> Option<Duration> {
+    sd_notify::watchdog_enabled().map(|limit| limit / 2)
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!("systemd could not be told: {error}");
+    }
+}

@@ -1,0 +1,126 @@
+//! The timetable: which feeds are due at a moment. Pure; the clock asks it once a second.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::config::Schedule;
+
+/// When each job runs next.
+#[derive(Debug)]
+pub struct Timetable {
+    rows: Vec<TimetableRow>,
+}
+
+#[derive(Debug)]
+struct TimetableRow {
+    schedule: Schedule,
+    zone: Tz,
+    next: Option<DateTime<Utc>>,
+}
+
+impl Timetable {
+    /// A timetable in which everything is due at once at `start`, and jobs of equal pause are spread over it afterwards.
+    pub fn new(schedules: Vec<(Schedule, Tz)>, start: DateTime<Utc>) -> Self {
+        let rows = schedules.into_iter().map(|(schedule, zone)| TimetableRow { schedule, zone, next: Some(start) });
+        Timetable { rows: rows.collect() }
+    }
+
+    /// The jobs that are due. Each is due again at its next time after `now`; times that were missed are not made up for.
+    pub fn due(&mut self, now: DateTime<Utc>) -> Vec<usize> {
+        let mut due = Vec::new();
+        for (job, row) in self.rows.iter_mut().enumerate() {
+            let Some(planned) = row.next.filter(|next| *next <= now) else { continue };
+            due.push(job);
+            let after_planned = row.schedule.next_after(planned, row.zone);
+            row.next = match after_planned {
+                Some(next) if next > now => Some(next),
+                _ => row.schedule.next_after(now, row.zone),
+            };
+        }
+        due
+    }
+
+    /// When a job is due next.
+    pub fn next(&self, job: usize) -> Option<DateTime<Utc>> {
+        self.rows.get(job).and_then(|row| row.next)
+    }
+
+    /// Spreads jobs that came due together: each is moved forward by its share of up to a tenth of its pause, once.
+    pub fn spread(&mut self) {
+        let count = self.rows.len().max(1) as u32;
+        for (job, row) in self.rows.iter_mut().enumerate() {
+            let phase = phase(&row.schedule, job as u32, count);
+            row.next = row.next.map(|next| next - phase);
+        }
+    }
+}
+
+/// A job's share of a tenth of its pause. Cron times are kept to the second.
+fn phase(schedule: &Schedule, job: u32, count: u32) -> Duration {
+    match schedule {
+        Schedule::Every(pause) => *pause / 10 * job / count,
+        Schedule::Cron(_) => Duration::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
+    }
+
+    fn every(seconds: u64) -> (Schedule, Tz) {
+        (Schedule::Every(Duration::from_secs(seconds)), Tz::UTC)
+    }
+
+    #[test]
+    fn everything_is_due_at_the_start_and_then_at_its_pause() {
+        let mut table = Timetable::new(vec![every(30), every(3600)], at(0));
+        assert_eq!(table.due(at(0)), [0, 1]);
+        assert_eq!(table.due(at(29)), Vec::<usize>::new());
+        assert_eq!(table.due(at(30)), [0]);
+        assert_eq!(table.due(at(60)), [0]);
+    }
+
+    #[test]
+    fn times_missed_in_a_sleep_are_one_run() {
+        let mut table = Timetable::new(vec![every(30)], at(0));
+        table.due(at(0));
+        assert_eq!(table.due(at(1000)), [0]);
+        assert_eq!(table.due(at(1001)), Vec::<usize>::new());
+        assert_eq!(table.next(0), Some(at(1030)));
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_delays_nothing_for_longer_than_the_step() {
+        let mut table = Timetable::new(vec![every(30)], at(0));
+        table.due(at(0));
+        assert_eq!(table.due(at(-500)), Vec::<usize>::new());
+        assert_eq!(table.due(at(30)), [0]);
+    }
+
+    #[test]
+    fn spreading_never_makes_a_pause_longer() {
+        let mut table = Timetable::new((0..8).map(|_| every(3600)).collect(), at(0));
+        table.due(at(0));
+        table.spread();
+        let next: Vec<_> = (0..8).filter_map(|job| table.next(job)).collect();
+        assert!(next.iter().all(|next| *next <= at(3600) && *next > at(3600) - TimeDelta::seconds(360)));
+        assert_eq!(next.iter().collect::<std::collections::BTreeSet<_>>().len(), 8, "all different");
+    }
+
+    #[test]
+    fn cron_times_are_kept() {
+        let cron: Schedule = "0 0 * * * *".parse().unwrap();
+        let mut table = Timetable::new(vec![(cron, Tz::UTC)], at(0));
+        table.due(at(0));
+        table.spread();
+        assert_eq!(table.next(0).map(|next| next.timestamp() % 3600), Some(0));
+    }
+}

@@ -1,0 +1,327 @@
+//! Metrics: every name, help text and label of `/metrics`. Labels are names from the configuration and enums, never keys or texts.
+
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{
+    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::ledger::Counts;
+use crate::transport::Health;
+
+/// What became of a record, as a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The portal holds it.
+    Accepted,
+    /// The portal refused it.
+    Refused,
+    /// Our own checks refused its row.
+    Invalid,
+    /// It was put off to a later cycle.
+    Postponed,
+}
+
+/// Why a request or a record is tried again, as a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryReason {
+    /// The token was refused and renewed.
+    Token,
+    /// The portal or the network failed.
+    Failure,
+    /// A request was cut into smaller ones.
+    Split,
+}
+
+impl Outcome {
+    const ALL: [Outcome; 4] = [Outcome::Accepted, Outcome::Refused, Outcome::Invalid, Outcome::Postponed];
+
+    fn label(self) -> &'static str {
+        match self {
+            Outcome::Accepted => "accepted",
+            Outcome::Refused => "refused",
+            Outcome::Invalid => "invalid",
+            Outcome::Postponed => "postponed",
+        }
+    }
+}
+
+impl RetryReason {
+    fn label(self) -> &'static str {
+        match self {
+            RetryReason::Token => "token",
+            RetryReason::Failure => "failure",
+            RetryReason::Split => "split",
+        }
+    }
+}
+
+/// States of `vitrina_portal_state`.
+const PORTAL_STATES: [&str; 3] = ["open", "paused", "parked"];
+
+/// Every metric of the process.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    last_success: GaugeVec,
+    lag: GaugeVec,
+    records: IntGaugeVec,
+    records_total: IntCounterVec,
+    cycle_duration: HistogramVec,
+    cycle_failures: IntCounterVec,
+    requests: IntCounterVec,
+    request_duration: HistogramVec,
+    retries: IntCounterVec,
+    sent_bytes: IntCounterVec,
+    portal_state: IntGaugeVec,
+    token_expires: GaugeVec,
+    unit_paused: IntGaugeVec,
+    drain: GaugeVec,
+    last_tick: Gauge,
+}
+
+impl Metrics {
+    /// The metrics, all registered, none with a value of its own yet but `build_info`.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new_custom(Some("vitrina".to_owned()), None)?;
+        let feed = &["portal", "feed"];
+        let build = GaugeVec::new(Opts::new("build_info", "Always 1; the label tells the version."), &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+        add(&registry, build)?;
+        let gauge =
+            |name: &str, help: &str, labels: &[&str]| add(&registry, GaugeVec::new(Opts::new(name, help), labels)?);
+        let integer =
+            |name: &str, help: &str, labels: &[&str]| add(&registry, IntGaugeVec::new(Opts::new(name, help), labels)?);
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            add(&registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+        };
+        let seconds = |name: &str, help: &str, labels: &[&str], buckets: Vec<f64>| {
+            add(&registry, HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets), labels)?)
+        };
+        Ok(Metrics {
+            last_success: gauge(
+                "feed_last_success_timestamp_seconds",
+                "End of the feed's last cycle that did all it had to, seconds since 1970-01-01.",
+                feed,
+            )?,
+            lag: gauge(
+                "feed_lag_seconds",
+                "Age of the oldest change that the portal has not acknowledged, in seconds.",
+                feed,
+            )?,
+            records: integer("feed_records", "Records of the feed by state.", &["portal", "feed", "state"])?,
+            records_total: counter("records_total", "Records by what became of them.", &["portal", "feed", "outcome"])?,
+            cycle_duration: seconds(
+                "cycle_duration_seconds",
+                "Duration of a feed's cycles, in seconds.",
+                feed,
+                buckets(0.01, 16),
+            )?,
+            cycle_failures: counter(
+                "cycle_failures_total",
+                "Cycles that could not be done: the source or the query failed.",
+                feed,
+            )?,
+            requests: counter(
+                "requests_total",
+                "Requests to the portal by HTTP status; 0 means that no answer came.",
+                &["portal", "status"],
+            )?,
+            request_duration: seconds(
+                "request_duration_seconds",
+                "Duration of requests to the portal, in seconds.",
+                &["portal"],
+                buckets(0.005, 14),
+            )?,
+            retries: counter("retries_total", "Requests made again, by reason.", &["portal", "reason"])?,
+            sent_bytes: counter(
+                "sent_bytes_total",
+                "Bytes of request bodies, before (raw) and after (gzip) compression.",
+                &["portal", "encoding"],
+            )?,
+            portal_state: integer(
+                "portal_state",
+                "1 for the state the portal is in: open, paused, parked.",
+                &["portal", "state"],
+            )?,
+            token_expires: gauge(
+                "token_expires_timestamp_seconds",
+                "When the portal's token expires, seconds since 1970-01-01.",
+                &["portal"],
+            )?,
+            unit_paused: integer("unit_paused", "Units of the portal whose records are paused.", &["portal"])?,
+            drain: gauge(
+                "backlog_drain_seconds",
+                "Estimate of how long the pending records will take, in seconds.",
+                feed,
+            )?,
+            last_tick: add(
+                &registry,
+                Gauge::with_opts(Opts::new(
+                    "clock_last_tick_timestamp_seconds",
+                    "Last tick of the clock, seconds since 1970-01-01.",
+                ))?,
+            )?,
+            registry,
+        })
+    }
+
+    /// The text of `/metrics`.
+    pub fn text(&self) -> Result<String, prometheus::Error> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+
+    /// Names of all metrics that have been registered, for tests of dashboards and alerts.
+    pub fn names(&self) -> Vec<String> {
+        self.registry.gather().iter().map(|family| family.name().to_owned()).collect()
+    }
+
+    /// Lets a feed's series appear before anything happens to it.
+    pub fn announce_feed(&self, portal: &str, feed: &str) {
+        for outcome in Outcome::ALL {
+            self.records_total.with_label_values(&[portal, feed, outcome.label()]);
+        }
+        self.cycle_failures.with_label_values(&[portal, feed]);
+        self.cycle_duration.with_label_values(&[portal, feed]);
+    }
+
+    /// Some records had this outcome.
+    pub fn count_records(&self, portal: &str, feed: &str, outcome: Outcome, count: u64) {
+        self.records_total.with_label_values(&[portal, feed, outcome.label()]).inc_by(count);
+    }
+
+    /// A cycle ended.
+    pub fn observe_cycle(&self, portal: &str, feed: &str, duration: Duration) {
+        self.cycle_duration.with_label_values(&[portal, feed]).observe(duration.as_secs_f64());
+    }
+
+    /// A cycle could not be done.
+    pub fn count_cycle_failure(&self, portal: &str, feed: &str) {
+        self.cycle_failures.with_label_values(&[portal, feed]).inc();
+    }
+
+    /// The feed's numbers at `now`.
+    pub fn show_feed(&self, portal: &str, feed: &str, counts: &Counts, last_success: Option<i64>, now: i64) {
+        let states = [
+            ("accepted", counts.accepted),
+            ("pending", counts.pending),
+            ("held", counts.held),
+            ("rejected", counts.rejected),
+            ("unknown", counts.unknown),
+        ];
+        for (state, count) in states {
+            self.records.with_label_values(&[portal, feed, state]).set(count.cast_signed());
+        }
+        let lag = counts.oldest_pending.map_or(0, |since| now.saturating_sub(since).max(0));
+        self.lag.with_label_values(&[portal, feed]).set(lag as f64);
+        if let Some(last) = last_success {
+            self.last_success.with_label_values(&[portal, feed]).set(last as f64);
+        }
+    }
+
+    /// How long the pending records will take at the pace of the last cycles.
+    pub fn show_drain(&self, portal: &str, feed: &str, seconds: f64) {
+        self.drain.with_label_values(&[portal, feed]).set(seconds);
+    }
+
+    /// How the portal does.
+    pub fn show_portal(&self, portal: &str, health: &Health, paused_units: usize) {
+        let current = match health {
+            Health::Open => "open",
+            Health::Paused { .. } => "paused",
+            Health::Parked { .. } => "parked",
+        };
+        for state in PORTAL_STATES {
+            self.portal_state.with_label_values(&[portal, state]).set(i64::from(state == current));
+        }
+        self.unit_paused.with_label_values(&[portal]).set(i64::try_from(paused_units).unwrap_or(i64::MAX));
+    }
+
+    /// The clock ticked.
+    pub fn show_tick(&self, now: i64) {
+        self.last_tick.set(now as f64);
+    }
+
+    /// What a portal's wire reports to.
+    pub fn portal(&self, portal: &str) -> PortalMeter {
+        PortalMeter { metrics: self.clone(), portal: portal.to_owned() }
+    }
+}
+
+/// Where one portal's wire reports its requests.
+#[derive(Clone)]
+pub struct PortalMeter {
+    metrics: Metrics,
+    portal: String,
+}
+
+impl PortalMeter {
+    /// A request ended; `status` is 0 when no answer came.
+    pub fn request(&self, status: u16, duration: Duration) {
+        let portal = self.portal.as_str();
+        self.metrics.requests.with_label_values(&[portal, &status.to_string()]).inc();
+        self.metrics.request_duration.with_label_values(&[portal]).observe(duration.as_secs_f64());
+    }
+
+    /// A body went out.
+    pub fn sent(&self, raw: usize, gzip: usize) {
+        let bytes = |encoding: &str| self.metrics.sent_bytes.with_label_values(&[self.portal.as_str(), encoding]);
+        bytes("raw").inc_by(raw as u64);
+        bytes("gzip").inc_by(gzip as u64);
+    }
+
+    /// Something is tried again.
+    pub fn retry(&self, reason: RetryReason) {
+        self.metrics.retries.with_label_values(&[self.portal.as_str(), reason.label()]).inc();
+    }
+
+    /// A token was received.
+    pub fn token_expires(&self, at: i64) {
+        self.metrics.token_expires.with_label_values(&[self.portal.as_str()]).set(at as f64);
+    }
+}
+
+fn add<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+/// `count` buckets, each twice the one before.
+fn buckets(start: f64, count: i32) -> Vec<f64> {
+    (0..count).map(|power| start * f64::from(2i32.pow(power.unsigned_abs()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_series_carries_the_prefix() {
+        let metrics = Metrics::new().unwrap();
+        metrics.announce_feed("fer", "slot");
+        metrics.show_feed("fer", "slot", &Counts::default(), Some(5), 10);
+        let text = metrics.text().unwrap();
+        let series = text.lines().filter(|line| !line.starts_with('#'));
+        assert!(series.clone().count() > 5);
+        series.for_each(|line| assert!(line.starts_with("vitrina_"), "{line}"));
+    }
+
+    #[test]
+    fn lag_is_the_age_of_the_oldest_pending_record() {
+        let metrics = Metrics::new().unwrap();
+        let counts = Counts { pending: 1, oldest_pending: Some(40), ..Counts::default() };
+        metrics.show_feed("fer", "slot", &counts, None, 100);
+        assert!(metrics.text().unwrap().contains("vitrina_feed_lag_seconds{feed=\"slot\",portal=\"fer\"} 60"));
+    }
+
+    #[test]
+    fn a_portal_is_in_one_state() {
+        let metrics = Metrics::new().unwrap();
+        metrics.show_portal("fer", &Health::Paused { until: 1, why: String::new() }, 2);
+        let text = metrics.text().unwrap();
+        assert!(text.contains("vitrina_portal_state{portal=\"fer\",state=\"paused\"} 1"));
+        assert!(text.contains("vitrina_portal_state{portal=\"fer\",state=\"open\"} 0"));
+        assert!(text.contains("vitrina_unit_paused{portal=\"fer\"} 2"));
+    }
+}
