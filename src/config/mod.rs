@@ -1,1 +1,74 @@
-//! Room to be filled.
+//! Configuration: a TOML file, then the environment, then secrets from files; checked as a whole, so that every problem is named at
+//! once, and only then turned into types.
+//!
+//! A file goes through these stages, each in its own module: [`load`] reads text and environment into one tree, `walk` holds the tree
+//! against the description of allowed keys that stands beside each struct, `relations` checks what keys say about each other and fills
+//! in what depends on others, `advice` warns of what is legal but dangerous. What survives has no errors and is built with serde.
+
+mod active;
+mod advice;
+mod daemon;
+mod database_url;
+mod environment;
+mod feeds;
+mod file;
+mod ledger;
+mod load;
+mod names;
+mod portals;
+mod problem;
+mod relations;
+mod scalar;
+mod schedule;
+mod serve;
+mod shape;
+mod sources;
+mod suggest;
+mod tree;
+mod walk;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+pub use active::{ActiveFeed, Relation};
+pub use daemon::{DaemonConfig, LogFormat, LogLevel};
+pub use database_url::{DatabaseUrl, Engine};
+pub use environment::Environment;
+pub use feeds::FeedConfig;
+pub use ledger::LedgerConfig;
+pub use load::{Loaded, load};
+pub use portals::{Budget, Fuse, OnConflict, PortalConfig, PortalKind, Retry, VisitTimeZone};
+pub use problem::{Problem, Problems, Severity};
+pub use schedule::{Schedule, ScheduleError};
+pub use serve::ServeConfig;
+pub use sources::SourceConfig;
+
+use shape::{Key, Shape};
+
+/// A configuration without errors.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The databases that are read, by name. At least one.
+    pub sources: BTreeMap<String, SourceConfig>,
+    /// Where the ledger is kept.
+    pub ledger: LedgerConfig,
+    /// What is served over HTTP.
+    pub serve: ServeConfig,
+    /// How the process runs.
+    pub daemon: DaemonConfig,
+    /// The portals that are written to, by name. At least one.
+    pub portals: BTreeMap<String, PortalConfig>,
+}
+
+/// Every key of the file, from the top.
+const KEYS: &[Key] = &[
+    Key::must("sources", Shape::Named { what: "source", keys: sources::KEYS }),
+    Key::filled("ledger", ledger::KEYS),
+    Key::filled("serve", serve::KEYS),
+    Key::filled("daemon", daemon::KEYS),
+    Key::must("portals", Shape::Portals),
+    Key::later("booking", "booking"),
+    Key::later("record", "recording of exchanges"),
+];

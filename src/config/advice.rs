@@ -1,0 +1,166 @@
+//! Advice: what is legal, and dangerous or without effect.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::Utc;
+use chrono_tz::Tz;
+use humantime_serde::re::humantime::{format_duration, parse_duration};
+use url::Url;
+
+use super::daemon::GRACE;
+use super::database_url::DatabaseUrl;
+use super::feeds::{SLOT, default_every};
+use super::portals::{TIMEOUT, is_private};
+use super::problem::Problems;
+use super::schedule::Schedule;
+use super::tree::{Look, Table};
+
+/// Above this many records a refused batch costs more than it saves.
+const LARGE_BATCH: i64 = 5_000;
+/// Above this rate a portal may take us for an attack.
+const HIGH_RATE: i64 = 100;
+/// Above this share the fuse hardly protects anything.
+const WEAK_FUSE: f64 = 0.5;
+/// What `vitrina init` prints for secrets and accounts to be filled in.
+const PLACEHOLDER: &str = "change-me";
+
+/// Warns of everything in the tree that deserves it. `given` are the keys that were not filled in.
+pub(super) fn give(tree: &Table, given: &BTreeSet<String>, problems: &mut Problems) {
+    let grace = tree.table("daemon").and_then(|daemon| daemon.duration("grace"));
+    for (name, source) in tree.tables("sources") {
+        on_source(name, source, problems);
+    }
+    on_ledger(tree, problems);
+    for (name, portal) in tree.tables("portals") {
+        let key = format!("portals.{name}");
+        on_limits(&key, portal, problems);
+        on_address(&key, portal, problems);
+        on_grace(&key, portal, grace, problems);
+        for (feed, section) in portal.tables("feeds") {
+            let key = format!("{key}.feeds.{feed}");
+            on_feed(&key, section, given, problems);
+            on_zone(&key, tree, portal, section, given, problems);
+            if feed == SLOT {
+                on_slot_pace(&key, section, problems);
+            }
+        }
+    }
+}
+
+/// True when the address of a source carries a password.
+pub(super) fn password_in_url(tree: &Table) -> bool {
+    let carries = |url: &str| DatabaseUrl::parse(url).is_ok_and(|url| url.has_password());
+    let mut sources = tree.tables("sources");
+    sources.any(|(_, source)| ["url", "write_url"].iter().any(|key| source.text(key).is_some_and(carries)))
+}
+
+fn on_source(name: &str, source: &Table, problems: &mut Problems) {
+    if source.contains_key("write_url") {
+        problems.warning(format!("sources.{name}.write_url"), "has no effect: this version never writes to a source");
+    }
+    if source.text("password") == Some(PLACEHOLDER) {
+        problems.warning(format!("sources.{name}.password"), "is still the one that vitrina init printed");
+    }
+}
+
+fn on_ledger(tree: &Table, problems: &mut Problems) {
+    let url = tree.table("ledger").and_then(|ledger| DatabaseUrl::parse(ledger.text("url")?).ok());
+    let path = url.as_ref().and_then(DatabaseUrl::sqlite_path);
+    if path.is_some_and(|path| !path.starts_with('/')) {
+        problems.warning("ledger.url", "is a relative path: another working directory means another, empty ledger");
+    }
+}
+
+fn on_limits(key: &str, portal: &Table, problems: &mut Problems) {
+    if portal.integer("batch").is_some_and(|batch| batch > LARGE_BATCH) {
+        problems.warning(format!("{key}.batch"), format!("above {LARGE_BATCH} records one bad answer repeats a lot of work"));
+    }
+    if portal.integer("requests_per_second").is_some_and(|rate| rate > HIGH_RATE) {
+        let text = format!("above {HIGH_RATE} requests a second the portal may shut us out");
+        problems.warning(format!("{key}.requests_per_second"), text);
+    }
+    if portal.table("fuse").and_then(|fuse| fuse.number("share")).is_some_and(|share| share > WEAK_FUSE) {
+        problems.warning(format!("{key}.fuse.share"), "lets more than half of a feed be removed at once");
+    }
+}
+
+fn on_address(key: &str, portal: &Table, problems: &mut Problems) {
+    let url = portal.text("url").and_then(|url| Url::parse(url).ok());
+    if url.is_some_and(|url| url.scheme() == "http" && !is_private(&url)) {
+        problems.warning(format!("{key}.url"), "http to an address that is not private: the password and the data travel unprotected");
+    }
+    for name in ["username", "password"] {
+        if portal.text(name) == Some(PLACEHOLDER) {
+            problems.warning(format!("{key}.{name}"), "is still the one that vitrina init printed");
+        }
+    }
+}
+
+/// The defaults themselves let a request outlive the grace time, because portals are slow and service managers impatient; what is
+/// warned of is a pair that is worse.
+fn on_grace(key: &str, portal: &Table, grace: Option<Duration>, problems: &mut Problems) {
+    let (Some(timeout), Some(grace)) = (portal.duration("timeout"), grace) else { return };
+    let worse = parse_duration(TIMEOUT).is_ok_and(|usual| timeout > usual)
+        || parse_duration(GRACE).is_ok_and(|usual| grace < usual);
+    if timeout > grace && worse {
+        let text = format!(
+            "is longer than daemon.grace ({}): a stop may cut requests in flight, and their records are sent again",
+            format_duration(grace)
+        );
+        problems.warning(format!("{key}.timeout"), text);
+    }
+}
+
+fn on_feed(key: &str, section: &Table, given: &BTreeSet<String>, problems: &mut Problems) {
+    if section.integer("batch").is_some_and(|batch| batch > LARGE_BATCH) {
+        problems.warning(format!("{key}.batch"), format!("above {LARGE_BATCH} records one bad answer repeats a lot of work"));
+    }
+    if !section.contains_key("changed_at") {
+        for name in ["full_every", "overlap"].map(|name| (name, format!("{key}.{name}"))) {
+            if given.contains(&name.1) {
+                problems.warning(name.1, "has no effect without changed_at: every run reads every row");
+            }
+        }
+        return;
+    }
+    if section.duration("overlap").is_some_and(|overlap| overlap.is_zero()) {
+        problems.warning(format!("{key}.overlap"), "without overlap a row that commits late waits for the next full scan");
+    }
+    if let (Some(every), Some(full)) = (section.duration("every"), section.duration("full_every"))
+        && full < every
+    {
+        problems.warning(format!("{key}.full_every"), "is shorter than every: each run is a full scan");
+    }
+}
+
+fn on_slot_pace(key: &str, section: &Table, problems: &mut Problems) {
+    let limit = default_every(SLOT, false);
+    let cron = section.text("cron").and_then(|cron| cron.parse::<Schedule>().ok());
+    let (name, pause) = match cron {
+        Some(schedule) => ("cron", schedule.pause(Utc::now(), Tz::UTC)),
+        None => ("every", section.duration("every")),
+    };
+    if pause.is_some_and(|pause| pause > limit) {
+        let text = format!("slots are to be at the portal within {} of a change", format_duration(limit));
+        problems.warning(format!("{key}.{name}"), text);
+    }
+}
+
+/// A time zone that was left out matters to some feeds.
+fn on_zone(key: &str, tree: &Table, portal: &Table, section: &Table, given: &BTreeSet<String>, problems: &mut Problems) {
+    let Some(source) = section.text("source") else { return };
+    let zone = format!("sources.{source}.timezone");
+    if given.contains(&zone) || tree.table("sources").and_then(|sources| sources.table(source)).is_none() {
+        return;
+    }
+    let converts = portal.text("visit_time_zone").is_some_and(|zone| zone != "source");
+    let why = [
+        (converts, "visit_time is converted"),
+        (section.contains_key("cron"), "cron is read"),
+        (section.contains_key("changed_at"), "change times without a zone are read"),
+    ];
+    if let Some((_, why)) = why.iter().find(|(matters, _)| *matters) {
+        problems.warning(key, format!("{why} as if the source were in UTC; set {zone}"));
+    }
+}
