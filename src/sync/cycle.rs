@@ -238,10 +238,13 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         Ok(())
     }
 
-    async fn write(&self, settlement: Settlement) -> Result<(), CycleError> {
-        if !self.order.dry_run {
-            self.line.ledger.settle(self.feed.id, settlement).await?;
+    async fn write(&mut self, settlement: Settlement) -> Result<(), CycleError> {
+        if self.order.dry_run {
+            self.report.refusals.extend(settlement.refused);
+            self.report.refusals.extend(settlement.findings.into_iter().flatten());
+            return Ok(());
         }
+        self.line.ledger.settle(self.feed.id, settlement).await?;
         Ok(())
     }
 

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
+use crate::ledger::Refusal;
+
 /// Numbers of a cycle while it runs, for progress bars. Only ever grow.
 #[derive(Debug, Default)]
 pub struct Live {
@@ -63,6 +65,9 @@ pub struct CycleReport {
     pub findings: u64,
     /// Why the cycle ended early, if it did.
     pub stop: Option<Stop>,
+    /// Refusals that a dry run would have written down.
+    #[serde(skip)]
+    pub refusals: Vec<Refusal>,
     /// Feeds of which records are missing as parents.
     #[serde(skip)]
     pub missing: BTreeSet<&'static str>,
