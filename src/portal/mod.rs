@@ -1,9 +1,12 @@
 //! Portals: one folder per remote system with its schemas, its wire and its answers.
 
+mod any;
 mod batch;
+pub mod fer;
 
 use std::future::Future;
 
+pub use any::AnyPortal;
 pub use batch::{Batch, Sent};
 
 use crate::record::{Key, Schema};
@@ -69,6 +72,8 @@ pub enum Verdict {
         code: String,
         /// The portal's text, redacted: digits and quoted values masked, GUIDs kept.
         text: String,
+        /// The record that holds what this one claims (a resource's time, a unit's name), where the text names it.
+        holder: Option<Key>,
     },
     /// The answer does not mention it.
     Unknown,

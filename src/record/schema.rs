@@ -23,6 +23,9 @@ pub struct Schema {
     pub place: &'static [&'static str],
     /// The enum field that children look at (`RECORDED` slots).
     pub status: Option<&'static str>,
+    /// Feeds whose records the portal itself removes together with a parent of this feed. All that the document names, at any
+    /// depth; children that are not named must be removed first.
+    pub cascades: &'static [&'static str],
 }
 
 /// One row of a document's table.

@@ -1,9 +1,19 @@
 //! The outbound HTTP stack that all portals share: gzip, token, rate, time-outs, caps, redaction, and the failure table.
 
 mod breaker;
+mod client;
 mod failure;
+mod gzip;
+mod rate;
+mod redact;
 mod retry;
+mod token;
 
 pub use breaker::{Breaker, Health};
-pub use failure::{Failure, Trouble};
-pub use retry::RetryTiming;
+pub use client::{ANSWER_LIMIT, Answer, Body, ClientError, ClientSettings, Exchange, HttpClient, Witness};
+pub use failure::{Failure, Mishap, Trouble, retry_after};
+pub use gzip::{InflateError, Level, Packed, inflate};
+pub use rate::{Permit, Rate, Share};
+pub use redact::redact;
+pub use retry::{RetryTiming, RetryTimingError};
+pub use token::{Authenticate, Bearer, Pauses, Token, TokenHolder};

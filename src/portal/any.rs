@@ -1,0 +1,37 @@
+//! The catalogue: every kind of portal behind one type, so that the engine is built once whatever a hospital connects.
+
+use super::fer::FerPortal;
+use super::{Abilities, Batch, Delivery, Portal};
+use crate::record::{Key, Schema};
+
+/// A portal of any kind.
+pub enum AnyPortal {
+    /// The gateway of the federal electronic registry.
+    Fer(FerPortal),
+}
+
+impl Portal for AnyPortal {
+    fn schemas(&self) -> &'static [&'static Schema] {
+        match self {
+            AnyPortal::Fer(portal) => portal.schemas(),
+        }
+    }
+
+    fn abilities(&self, schema: &Schema) -> Abilities {
+        match self {
+            AnyPortal::Fer(portal) => portal.abilities(schema),
+        }
+    }
+
+    async fn deliver(&self, schema: &'static Schema, batch: &Batch) -> Delivery {
+        match self {
+            AnyPortal::Fer(portal) => portal.deliver(schema, batch).await,
+        }
+    }
+
+    async fn remove(&self, schema: &'static Schema, key: &Key) -> Delivery {
+        match self {
+            AnyPortal::Fer(portal) => portal.remove(schema, key).await,
+        }
+    }
+}

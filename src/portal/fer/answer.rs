@@ -1,0 +1,261 @@
+//! Answers of the gateway (appendix 2), read tolerantly and judged record by record.
+//!
+//! The top-level code of a refusal says one thing where the record's says another, and 422 is a partial success: a record is judged by
+//! `errors` and `sendedGuids` alone. An id in both was stored (the refusal speaks of a second copy); an id in neither is unknown, unless
+//! the whole was a success without a list.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::portal::{Batch, Delivery, Verdict};
+use crate::record::{Key, guid};
+use crate::transport::{Answer, Failure, Mishap, Trouble, redact};
+
+/// Longest code that is kept; those of the document have five characters.
+const CODE_LEN: usize = 32;
+
+/// An answer whose body was looked at.
+pub(super) struct Reply {
+    status: u16,
+    retry_after: Option<Duration>,
+    /// The body, if it is JSON.
+    body: Option<Value>,
+    envelope: Option<Envelope>,
+}
+
+/// What appendix 2 describes.
+#[derive(Default)]
+pub(super) struct Envelope {
+    success: Option<bool>,
+    status: Option<u16>,
+    error: Option<Complaint>,
+    errors: Vec<Complaint>,
+    sent: Option<HashSet<Key>>,
+}
+
+/// A refusal in the gateway's words.
+struct Complaint {
+    id: Option<Key>,
+    code: String,
+    text: String,
+}
+
+impl Reply {
+    pub fn of(answer: Answer) -> Self {
+        let body = serde_json::from_slice::<Value>(without_bom(&answer.body)).ok();
+        let envelope = body.as_ref().and_then(Envelope::of);
+        let inner = envelope.as_ref().and_then(|envelope| envelope.status);
+        // Under HTTP 200 the envelope may hold the true status.
+        let status = match answer.status {
+            200..=299 => inner.unwrap_or(answer.status),
+            other => other,
+        };
+        Reply { status, retry_after: answer.retry_after, body, envelope }
+    }
+
+    /// The status of the answer: the envelope's where HTTP itself says success.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub fn is_unauthorized(&self) -> bool {
+        self.status == 401
+    }
+
+    pub fn envelope(&self) -> Option<&Envelope> {
+        self.envelope.as_ref()
+    }
+
+    /// A member of the body, whatever its letter case.
+    pub fn member(&self, name: &str) -> Option<&Value> {
+        self.body.as_ref().map(unwrapped).and_then(|body| member(body, name))
+    }
+
+    /// What the status comes to, with what the gateway said about it.
+    pub fn failure(&self) -> Failure {
+        let failure = Failure::from(Mishap::Status { code: self.status, retry_after: self.retry_after });
+        failure.saying(&self.envelope.as_ref().map(Envelope::said).unwrap_or_default())
+    }
+
+    /// A success that is not told in the gateway's words.
+    pub fn unreadable(&self) -> Failure {
+        let shape = match &self.body {
+            None => "it is not JSON",
+            Some(_) => "it is JSON without isSuccess, errors and sendedGuids",
+        };
+        Mishap::Unreadable { reason: shape.into() }.into()
+    }
+
+    /// The records of a read: `result` holds an array, one object, or nothing.
+    pub fn records(&self) -> Result<Vec<Map<String, Value>>, Failure> {
+        if !(200..300).contains(&self.status) {
+            return Err(self.failure());
+        }
+        let payload = match (&self.body, &self.envelope, self.member("result")) {
+            (_, _, Some(result)) => result,
+            (_, Some(_), None) => &Value::Null,
+            (Some(bare), None, None) => bare,
+            (None, None, None) => return Err(self.unreadable()),
+        };
+        match payload {
+            Value::Null => Ok(Vec::new()),
+            Value::Object(record) => Ok(vec![record.clone()]),
+            Value::Array(records) => {
+                records.iter().map(|record| record.as_object().cloned().ok_or_else(|| self.unreadable())).collect()
+            }
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => Err(self.unreadable()),
+        }
+    }
+}
+
+/// What became of each record of an upsert.
+pub(super) fn judge(batch: &Batch, reply: &Reply) -> Delivery {
+    let judged = matches!(reply.status, 200..=299 | 400 | 409 | 422);
+    match &reply.envelope {
+        Some(envelope) if judged => envelope.judge(batch, reply),
+        None if (200..300).contains(&reply.status) => Delivery::Failed(reply.unreadable()),
+        Some(_) | None => Delivery::Failed(reply.failure()),
+    }
+}
+
+/// What became of a removal. A 404 counts as done only in the gateway's own words: a web server's says nothing about the record.
+pub(super) fn judge_removal(key: &Key, reply: &Reply) -> Delivery {
+    let removed = || Delivery::Judged(vec![Verdict::Accepted { remote_id: None }]);
+    match (reply.status, &reply.envelope) {
+        (204, _) | (404, Some(_)) => removed(),
+        (200..=299, Some(envelope)) if envelope.succeeded() => removed(),
+        (200..=299 | 400 | 409 | 422, Some(envelope)) => {
+            let complaint = envelope.errors.first().or(envelope.error.as_ref());
+            match complaint {
+                Some(complaint) => Delivery::Judged(vec![complaint.verdict(key)]),
+                None => Delivery::Failed(envelope.unattributed(reply)),
+            }
+        }
+        (200..=299, None) => Delivery::Failed(reply.unreadable()),
+        _ => Delivery::Failed(reply.failure()),
+    }
+}
+
+impl Envelope {
+    /// None when the body has none of the envelope's members.
+    fn of(body: &Value) -> Option<Self> {
+        let body = unwrapped(body);
+        let is_envelope = ["isSuccess", "statusCode", "sendedGuids"].iter().any(|name| member(body, name).is_some())
+            || member(body, "errors").is_some_and(Value::is_array)
+            || member(body, "result").is_some();
+        is_envelope.then(|| Envelope {
+            success: member(body, "isSuccess").and_then(Value::as_bool),
+            status: member(body, "statusCode").and_then(number).filter(|code| (100..600).contains(code)),
+            error: member(body, "error").or_else(|| member(body, "errorMessage")).and_then(Complaint::of),
+            errors: array(member(body, "errors")).iter().filter_map(Complaint::of).collect(),
+            sent: member(body, "sendedGuids")
+                .and_then(Value::as_array)
+                .map(|ids| ids.iter().filter_map(key_of).collect()),
+        })
+    }
+
+    /// True when the gateway speaks of success, or of nothing that went wrong.
+    pub fn succeeded(&self) -> bool {
+        self.success.unwrap_or(self.errors.is_empty() && self.error.is_none())
+    }
+
+    /// The gateway's summary, redacted.
+    pub fn said(&self) -> String {
+        let complaint = self.error.as_ref().or(self.errors.first());
+        complaint.map(|complaint| format!("{} {}", complaint.code, redact(&complaint.text))).unwrap_or_default()
+    }
+
+    fn judge(&self, batch: &Batch, reply: &Reply) -> Delivery {
+        let refused: HashMap<&Key, &Complaint> =
+            self.errors.iter().filter_map(|complaint| Some((complaint.id.as_ref()?, complaint))).collect();
+        let whole = self.succeeded() && (200..300).contains(&reply.status);
+        let verdict = |key: &Key| match (&self.sent, refused.get(key)) {
+            (Some(sent), _) if sent.contains(key) => Verdict::Accepted { remote_id: None },
+            (_, Some(complaint)) => complaint.verdict(key),
+            (None, None) if whole => Verdict::Accepted { remote_id: None },
+            (_, None) => Verdict::Unknown,
+        };
+        let verdicts: Vec<Verdict> = batch.records().iter().map(|record| verdict(&record.key)).collect();
+        let names_nobody = verdicts.iter().all(|verdict| *verdict == Verdict::Unknown);
+        if names_nobody && !whole { Delivery::Failed(self.unattributed(reply)) } else { Delivery::Judged(verdicts) }
+    }
+
+    /// A refusal that names none of the records that were sent.
+    fn unattributed(&self, reply: &Reply) -> Failure {
+        let text = format!("HTTP {} without the id of a refused record", reply.status);
+        Failure { trouble: Trouble::Unattributed, maybe_applied: reply.status != 400, text }.saying(&self.said())
+    }
+}
+
+impl Complaint {
+    fn of(value: &Value) -> Option<Self> {
+        let text = |names: &[&str]| {
+            let found = names.iter().find_map(|name| member(value, name).and_then(Value::as_str));
+            found.unwrap_or_default().to_owned()
+        };
+        match value {
+            Value::Object(_) => Some(Complaint {
+                id: ["id", "period_id"].iter().find_map(|name| member(value, name).and_then(key_of)),
+                code: code(&text(&["errorCode"])),
+                text: text(&["errorMessage"]),
+            }),
+            Value::String(text) if !text.is_empty() => Some(Complaint { id: None, code: code(""), text: text.clone() }),
+            _ => None,
+        }
+    }
+
+    fn verdict(&self, key: &Key) -> Verdict {
+        Verdict::Rejected { code: self.code.clone(), text: redact(&self.text), holder: self.holder(key) }
+    }
+
+    /// The other record that a text names: the last GUID in square brackets that is not the record's own.
+    fn holder(&self, own: &Key) -> Option<Key> {
+        let bracketed = self.text.split('[').skip(1).filter_map(|part| part.split(']').next());
+        bracketed.filter_map(guid::parse).map(Key::Guid).filter(|key| key != own).last()
+    }
+}
+
+/// A code as it may be shown and grouped by.
+fn code(text: &str) -> String {
+    let fits = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_' | '.');
+    let code: String = text.trim().chars().take(CODE_LEN).collect();
+    if !code.is_empty() && code.chars().all(fits) { code } else { "UNCODED".into() }
+}
+
+/// A member of an object, whatever its letter case.
+pub(super) fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    value.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+/// One answer wrapped into an array is still one answer.
+fn unwrapped(body: &Value) -> &Value {
+    match body.as_array().map(Vec::as_slice) {
+        Some([only]) if member(only, "isSuccess").is_some() => only,
+        _ => body,
+    }
+}
+
+fn array(value: Option<&Value>) -> &[Value] {
+    value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn number(value: &Value) -> Option<u16> {
+    match value {
+        Value::String(text) => text.trim().parse().ok(),
+        other => other.as_u64().and_then(|number| number.try_into().ok()),
+    }
+}
+
+fn key_of(value: &Value) -> Option<Key> {
+    let text = value.as_str().filter(|text| !text.is_empty())?;
+    Some(guid::parse(text).map_or_else(|| Key::parse(text), Key::Guid))
+}
+
+fn without_bom(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! The FER 2.0 gateway («Витрина данных „Запись к врачу“»): its tables, its wire, its answers.
+//!
+//! A write replaces the whole record under its id, so a repetition does no harm; a removal is one request a record.
+
+mod answer;
+mod auth;
+mod reads;
+mod schema;
+mod wire;
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use reqwest::Method;
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+use url::Url;
+
+pub use reads::Read;
+pub use schema::SCHEMAS;
+
+use super::{Abilities, Batch, Delivery, Portal, Removal};
+use crate::record::{Key, Schema};
+use crate::transport::{
+    Bearer, ClientError, ClientSettings, Failure, HttpClient, Level, Packed, Pauses, Rate, Share, Witness,
+};
+use wire::{Call, Wire};
+
+/// Longest wait for a connection: a gateway that is up answers within a network round trip.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the gateway's client needs to know.
+#[derive(Debug, Clone)]
+pub struct FerSettings {
+    /// Address of the gateway, up to but without `/api` and `/auth.svc`.
+    pub url: Url,
+    /// OID of the medical organisation.
+    pub username: String,
+    /// Its password.
+    pub password: SecretString,
+    /// Longest wait for a whole answer.
+    pub timeout: Duration,
+    /// Most requests in any second, authentication and removals included.
+    pub requests_per_second: NonZeroU32,
+    /// Most requests at once.
+    pub in_flight: NonZeroU32,
+    /// How hard bodies are compressed.
+    pub gzip_level: Level,
+    /// PEM file with root certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How long nobody asks again after a failed authentication.
+    pub pauses: Pauses,
+}
+
+/// The gateway.
+pub struct FerPortal {
+    wire: Wire,
+    gzip_level: Level,
+}
+
+impl FerPortal {
+    /// A client of the gateway. Connects to nothing; the first request authenticates. `witness` is told of every request.
+    pub fn new(settings: FerSettings, witness: Option<Witness>) -> Result<Self, ClientError> {
+        let client_settings = ClientSettings {
+            url: &settings.url,
+            connect_timeout: CONNECT_TIMEOUT.min(settings.timeout),
+            timeout: settings.timeout,
+            ca_file: settings.ca_file.as_deref(),
+        };
+        let client = HttpClient::new(&client_settings, witness)?;
+        let rate = Arc::new(Rate::new(settings.requests_per_second, settings.in_flight));
+        let login = auth::Login::new(client.clone(), Arc::clone(&rate), settings.username, settings.password);
+        let wire = Wire::new(client, rate, login, settings.pauses);
+        Ok(FerPortal { wire, gzip_level: settings.gzip_level })
+    }
+
+    /// Fetches a token if there is none: proves address, TLS and credentials.
+    pub async fn authenticate(&self) -> Result<(), Failure> {
+        self.wire.tokens().bearer().await.map(|_: Bearer| ())
+    }
+
+    /// How long the token in use still lives; none before the first authentication.
+    pub async fn token_remaining(&self) -> Option<Duration> {
+        self.wire.tokens().remaining().await
+    }
+
+    /// How far the gateway's clock was ahead of ours at its last answer, to the second; none before the first answer.
+    pub fn clock_skew(&self) -> Option<TimeDelta> {
+        self.wire.client().clock_skew()
+    }
+
+    /// Reads records back from the mart, as the gateway gives them. An id that is not there gives none. The mart commits with
+    /// a delay: what was written a moment ago may be missing.
+    pub async fn read(&self, read: &Read<'_>) -> Result<Vec<Map<String, Value>>, Failure> {
+        reads::read(&self.wire, read).await
+    }
+}
+
+/// Slots have a place of their own; everything else queues.
+fn share(schema: &Schema) -> Share {
+    if schema.feed == schema::SLOT { Share::Reserved } else { Share::Ordinary }
+}
+
+/// The body of an upsert: `{"data":[…]}`.
+fn framed(batch: &Batch) -> Vec<u8> {
+    [br#"{"data":["#.as_slice(), batch.joined(), b"]}"].concat()
+}
+
+impl Portal for FerPortal {
+    fn schemas(&self) -> &'static [&'static Schema] {
+        SCHEMAS
+    }
+
+    fn abilities(&self, _schema: &Schema) -> Abilities {
+        Abilities { idempotent: true, update: true, removal: Removal::Supported }
+    }
+
+    async fn deliver(&self, schema: &'static Schema, batch: &Batch) -> Delivery {
+        if batch.is_empty() {
+            return Delivery::Judged(Vec::new());
+        }
+        let packed = Packed::of(&framed(batch), self.gzip_level);
+        let call = Call { method: Method::POST, path: &["api", schema.feed], query: &[], body: Some(&packed) };
+        match self.wire.call(share(schema), &call).await {
+            Ok(reply) => answer::judge(batch, &reply),
+            Err(failure) => Delivery::Failed(failure),
+        }
+    }
+
+    async fn remove(&self, schema: &'static Schema, key: &Key) -> Delivery {
+        let id = key.to_string();
+        let call =
+            Call { method: Method::DELETE, path: &["api", schema.feed], query: &[("id", id.as_str())], body: None };
+        match self.wire.call(Share::Ordinary, &call).await {
+            Ok(reply) => answer::judge_removal(key, &reply),
+            Err(failure) => Delivery::Failed(failure),
+        }
+    }
+}

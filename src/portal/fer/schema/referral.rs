@@ -1,0 +1,59 @@
+//! Table 8: referrals.
+//!
+//! - `end_date` and `from_mo_id` are marked both «Да» and «Нет»: optional, since a referral may be without end.
+//! - `to_service_name` is asked for by the section on booking by referral and missing from the table: sent when the source has it.
+//! - `to_service_id` is the code of a service, not the id of one: no edge follows it.
+//! - Units and resources may be another hospital's, so its edges order the feeds and hold nothing back.
+
+use super::{ID, NAME, UNSIZED};
+use crate::record::{Edge, Expiry, Hold, Kind, Schema, Unit, may, must, must_when};
+
+const CONSULTATION: &str = "CONSULTATION";
+const RESEARCH: &str = "RESEARCH";
+
+const fn after(field: &'static str, feed: &'static str) -> Edge {
+    Edge { field, feed, hold: Hold::OrderOnly }
+}
+
+pub(super) static SCHEMA: Schema = Schema {
+    feed: "referral",
+    table: "приложение 1, таблица 8",
+    fields: &[
+        must("id", Kind::Guid),
+        must("patient_id", Kind::Text(ID)),
+        must_when(CONSULTATION, "speciality_id", Kind::Text(ID)),
+        must("number", Kind::Text(ID)),
+        must("type", Kind::Enum(&[CONSULTATION, RESEARCH])),
+        must("start_date", Kind::Time),
+        may("end_date", Kind::Time),
+        must("to_mo_id", Kind::Guid),
+        must("to_profile_code", Kind::Text(ID)),
+        must_when(CONSULTATION, "to_post_name", Kind::Text(NAME)),
+        must_when(RESEARCH, "to_service_id", Kind::Text(ID)),
+        may("to_service_name", Kind::Text(UNSIZED)),
+        may("from_mo_id", Kind::Guid),
+        must("from_resource_id", Kind::Guid),
+        must("status", Kind::Enum(&["AVAILABLE", "RECORDED", "CANCELED"])),
+        must("create_ts", Kind::Time),
+        may("to_resource_id", Kind::Guid),
+        may("from_referral_id", Kind::Text(UNSIZED)),
+        may("from_rmis_id", Kind::Text(UNSIZED)),
+        must("referral_type_code", Kind::Text(UNSIZED)),
+        must("to_mo_oid", Kind::Oid),
+        must("from_mo_oid", Kind::Oid),
+        may("from_mnemonic_code", Kind::Text(UNSIZED)),
+    ],
+    key: "id",
+    discriminator: Some("type"),
+    parents: &[
+        after("to_mo_id", "mo"),
+        after("from_mo_id", "mo"),
+        after("from_resource_id", "resource"),
+        after("to_resource_id", "resource"),
+    ],
+    unit: Unit::Field("to_mo_id"),
+    expires: Expiry::At("end_date"),
+    place: &[],
+    status: None,
+    cascades: &[],
+};

@@ -1,0 +1,423 @@
+//! The bearer token of one portal: fetched once for all who wait, renewed before it expires, and never fetched in a loop.
+//!
+//! State portals lock accounts that keep failing, so a refused authentication is followed by a growing pause during which nobody
+//! asks again; callers get the refusal instead. A 401 renews the token that got it exactly once, however many requests it hit.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::{Failure, Mishap, RetryTiming, Trouble};
+
+/// A token is renewed this long before its end, or a fifth of its life before it, whichever is shorter.
+const LONGEST_MARGIN: Duration = Duration::from_secs(10 * 60);
+
+/// Asks the portal for a token.
+pub trait Authenticate: Send + Sync + 'static {
+    /// One attempt. [`Trouble::Parked`] means that the portal refused, anything else that it could not be asked.
+    fn authenticate(&self) -> impl Future<Output = Result<Token, Failure>> + Send;
+}
+
+/// A token as the portal gave it.
+#[derive(Debug)]
+pub struct Token {
+    secret: SecretString,
+    lifetime: Duration,
+}
+
+impl Token {
+    /// A token and how long it lives from now. None when it has characters that a header cannot carry.
+    pub fn new(secret: SecretString, lifetime: Duration) -> Option<Self> {
+        let text = secret.expose_secret();
+        let fits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then_some(Token { secret, lifetime })
+    }
+}
+
+/// A token in use.
+#[derive(Clone)]
+pub struct Bearer {
+    secret: SecretString,
+    serial: u64,
+}
+
+impl Bearer {
+    /// The value of an `Authorization` header of this scheme, marked so that nobody prints it.
+    pub fn header(&self, scheme: &str) -> Result<HeaderValue, Failure> {
+        let text = format!("{scheme} {}", self.secret.expose_secret());
+        let mut value = HeaderValue::from_str(&text)
+            .map_err(|_| Mishap::Unsendable { reason: "the token does not fit into a header".into() })?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+}
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bearer(#{})", self.serial)
+    }
+}
+
+/// How long nobody asks again after a failed authentication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pauses {
+    /// After a refusal: an operator must mend the credentials, and asking on may lock the account.
+    pub refused: RetryTiming,
+    /// After an answer that was none.
+    pub unanswered: RetryTiming,
+}
+
+impl Pauses {
+    /// A minute to an hour after a refusal, a second to half a minute when there was no answer.
+    pub const DEFAULT: Self = Pauses {
+        refused: timing(Duration::from_secs(60), Duration::from_secs(60 * 60)),
+        unanswered: timing(Duration::from_secs(1), Duration::from_secs(30)),
+    };
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Pauses::DEFAULT
+    }
+}
+
+const fn timing(initial: Duration, max: Duration) -> RetryTiming {
+    match RetryTiming::new(initial, max) {
+        Ok(timing) => timing,
+        Err(_) => panic!("the default pauses are checked when the program is compiled"),
+    }
+}
+
+/// Holds the token of one portal and renews it.
+pub struct TokenHolder<A> {
+    portal: A,
+    pauses: Pauses,
+    // Held while the portal is asked: whoever needs a token meanwhile waits for that one answer.
+    state: Mutex<State>,
+    // True from a renewal until the portal has accepted the new token: only then do the pauses start over.
+    unproven: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    live: Option<Live>,
+    pause: Option<Pause>,
+    serial: u64,
+    failures: u16,
+}
+
+struct Live {
+    bearer: Bearer,
+    renew_at: Instant,
+    expires_at: Instant,
+}
+
+struct Pause {
+    until: Instant,
+    failure: Failure,
+}
+
+impl<A: Authenticate> TokenHolder<A> {
+    /// A holder without a token: the first caller fetches it.
+    pub fn new(portal: A, pauses: Pauses) -> Self {
+        TokenHolder { portal, pauses, state: Mutex::default(), unproven: AtomicBool::new(false) }
+    }
+
+    /// Sends a request under a token. When the answer `is_refused` (401), the token is renewed and the request repeated, once; a
+    /// second refusal parks.
+    pub async fn authorized<T, F, Fut, R>(&self, send: F, is_refused: R) -> Result<T, Failure>
+    where
+        F: Fn(Bearer) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, Failure>> + Send,
+        R: Fn(&T) -> bool + Send + Sync,
+        T: Send,
+    {
+        let bearer = self.bearer().await?;
+        let answer = send(bearer.clone()).await?;
+        if !is_refused(&answer) {
+            self.proven().await;
+            return Ok(answer);
+        }
+        let renewed = self.renew(&bearer).await?;
+        let answer = send(renewed.clone()).await?;
+        if !is_refused(&answer) {
+            self.proven().await;
+            return Ok(answer);
+        }
+        Err(self.refuse(&renewed).await)
+    }
+
+    /// The token now in use, fetched if there is none or its end is near.
+    pub async fn bearer(&self) -> Result<Bearer, Failure> {
+        let mut state = self.state.lock().await;
+        let now = Instant::now();
+        if let Some(live) = &state.live
+            && now < live.renew_at
+        {
+            return Ok(live.bearer.clone());
+        }
+        let fetched = self.fetch(&mut state).await;
+        // An early renewal that failed is no harm while the old token lives.
+        match (&fetched, &state.live) {
+            (Err(_), Some(live)) if Instant::now() < live.expires_at => Ok(live.bearer.clone()),
+            _ => fetched,
+        }
+    }
+
+    /// How long the token still lives; none when there is none.
+    pub async fn remaining(&self) -> Option<Duration> {
+        let state = self.state.lock().await;
+        state.live.as_ref().map(|live| live.expires_at.saturating_duration_since(Instant::now()))
+    }
+
+    /// A token other than the one that was refused: already fetched by another request that it hit, or fetched now.
+    async fn renew(&self, refused: &Bearer) -> Result<Bearer, Failure> {
+        let mut state = self.state.lock().await;
+        match &state.live {
+            Some(live) if live.bearer.serial != refused.serial => Ok(live.bearer.clone()),
+            _ => {
+                state.live = None;
+                self.fetch(&mut state).await
+            }
+        }
+    }
+
+    /// The portal accepted a token, so a later failure is a new one.
+    async fn proven(&self) {
+        if self.unproven.swap(false, Ordering::Relaxed) {
+            self.state.lock().await.failures = 0;
+        }
+    }
+
+    /// The portal refused a token that it has just issued: asking for another would only go round.
+    async fn refuse(&self, bearer: &Bearer) -> Failure {
+        let mut state = self.state.lock().await;
+        let failure = Failure {
+            text:
+                "HTTP 401: the portal does not accept the token it has just issued; ask its support about this account"
+                    .into(),
+            ..Failure::from(Mishap::Status { code: 401, retry_after: None })
+        };
+        if state.live.as_ref().is_some_and(|live| live.bearer.serial == bearer.serial) {
+            state.live = None;
+            self.pause(&mut state, failure.clone());
+        }
+        failure
+    }
+
+    async fn fetch(&self, state: &mut State) -> Result<Bearer, Failure> {
+        if let Some(pause) = &state.pause
+            && let Some(left) = pause.until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+        {
+            return Err(paused(&pause.failure, left));
+        }
+        match self.portal.authenticate().await {
+            Ok(token) => Ok(self.keep(state, token)),
+            Err(failure) => {
+                self.pause(state, failure.clone());
+                Err(failure)
+            }
+        }
+    }
+
+    fn keep(&self, state: &mut State, token: Token) -> Bearer {
+        let now = Instant::now();
+        let margin = LONGEST_MARGIN.min(token.lifetime / 5);
+        state.serial += 1;
+        state.pause = None;
+        let bearer = Bearer { secret: token.secret, serial: state.serial };
+        let expires_at = now + token.lifetime;
+        state.live = Some(Live { bearer: bearer.clone(), renew_at: expires_at - margin, expires_at });
+        self.unproven.store(true, Ordering::Relaxed);
+        bearer
+    }
+
+    fn pause(&self, state: &mut State, failure: Failure) {
+        let (timing, asked) = match failure.trouble {
+            Trouble::Transient { retry_after } | Trouble::Maintenance { retry_after } => {
+                (self.pauses.unanswered, retry_after)
+            }
+            Trouble::TooLarge | Trouble::Unattributed | Trouble::UnitBlocked | Trouble::Parked => {
+                (self.pauses.refused, None)
+            }
+        };
+        let length = timing.ceiling(state.failures).max(asked.unwrap_or_default());
+        state.failures = state.failures.saturating_add(1);
+        state.pause = Some(Pause { until: Instant::now() + length, failure });
+    }
+}
+
+/// What a caller gets who comes during a pause: the failure that began it, and how long it still lasts. Nothing was sent for them.
+fn paused(failure: &Failure, left: Duration) -> Failure {
+    let trouble = match failure.trouble {
+        Trouble::Transient { .. } => Trouble::Transient { retry_after: Some(left) },
+        Trouble::Maintenance { .. } => Trouble::Maintenance { retry_after: Some(left) },
+        other => other,
+    };
+    let text = format!("{}; authentication is not tried again for {} s", failure.text, left.as_secs() + 1);
+    Failure { trouble, maybe_applied: false, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex as StdMutex;
+    use std::sync::atomic::AtomicUsize;
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+
+    /// A portal that issues `token-1`, `token-2`, … with the lifetimes of its script, or refuses where the script says so.
+    #[derive(Default)]
+    struct Scripted {
+        asked: AtomicUsize,
+        answers: StdMutex<VecDeque<Result<Duration, Failure>>>,
+    }
+
+    impl Authenticate for &'static Scripted {
+        async fn authenticate(&self) -> Result<Token, Failure> {
+            let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let answer = self.answers.lock().unwrap().pop_front().unwrap_or(Ok(HOUR));
+            answer.map(|lifetime| Token::new(format!("token-{number}").into(), lifetime).unwrap())
+        }
+    }
+
+    fn holder(answers: Vec<Result<Duration, Failure>>) -> (&'static Scripted, TokenHolder<&'static Scripted>) {
+        let portal: &'static Scripted =
+            Box::leak(Box::new(Scripted { answers: StdMutex::new(answers.into()), ..Scripted::default() }));
+        (portal, TokenHolder::new(portal, Pauses::DEFAULT))
+    }
+
+    fn asked(portal: &Scripted) -> usize {
+        portal.asked.load(Ordering::SeqCst)
+    }
+
+    fn status(code: u16) -> Failure {
+        Mishap::Status { code, retry_after: None }.into()
+    }
+
+    /// A portal's view of a request: refused unless its token is one of the accepted.
+    async fn send(bearer: Bearer, accepted: &[&str]) -> Result<bool, Failure> {
+        Ok(accepted.contains(&bearer.secret.expose_secret()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_who_wait_share_one_authentication() {
+        let (portal, holder) = holder(vec![]);
+        let bearers = join_all((0..20).map(|_| holder.bearer())).await;
+        assert!(bearers.iter().all(|bearer| bearer.as_ref().unwrap().serial == 1));
+        assert_eq!(asked(portal), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_renewed_before_it_expires_and_not_sooner() {
+        let (portal, holder) = holder(vec![Ok(HOUR), Ok(Duration::from_secs(100))]);
+        holder.bearer().await.unwrap();
+        tokio::time::advance(Duration::from_secs(49 * 60)).await;
+        holder.bearer().await.unwrap();
+        assert_eq!(asked(portal), 1);
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert_eq!(holder.bearer().await.unwrap().serial, 2);
+        tokio::time::advance(Duration::from_secs(79)).await;
+        assert_eq!(holder.bearer().await.unwrap().serial, 2);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(holder.bearer().await.unwrap().serial, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_early_renewal_keeps_the_old_token_to_its_end() {
+        let (portal, holder) = holder(vec![Ok(HOUR), Err(status(500)), Err(status(500))]);
+        holder.bearer().await.unwrap();
+        tokio::time::advance(Duration::from_secs(51 * 60)).await;
+        assert_eq!(holder.bearer().await.unwrap().serial, 1);
+        assert_eq!(holder.bearer().await.unwrap().serial, 1);
+        assert_eq!(asked(portal), 2);
+        tokio::time::advance(Duration::from_secs(9 * 60)).await;
+        assert!(holder.bearer().await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_401_renews_once_for_all_requests_it_hit() {
+        let (portal, holder) = holder(vec![]);
+        let requests = (0..8).map(|_| holder.authorized(|bearer| send(bearer, &["token-2"]), |accepted| !accepted));
+        for answer in join_all(requests).await {
+            assert_eq!(answer, Ok(true));
+        }
+        assert_eq!(asked(portal), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tokens_that_are_refused_at_birth_park_and_are_not_fetched_in_a_loop() {
+        let (portal, holder) = holder(vec![]);
+        for _ in 0..50 {
+            let failure = holder.authorized(|bearer| send(bearer, &[]), |accepted| !accepted).await.unwrap_err();
+            assert_eq!(failure.trouble, Trouble::Parked);
+        }
+        assert_eq!(asked(portal), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_authentication_waits_longer_each_time_up_to_an_hour() {
+        let (portal, holder) = holder(vec![Err(status(403)); 400]);
+        for _ in 0..24 * 60 * 6 {
+            let failure = holder.bearer().await.unwrap_err();
+            assert_eq!(failure.trouble, Trouble::Parked);
+            tokio::time::advance(Duration::from_secs(10)).await;
+        }
+        // One, two, four … thirty-two minutes, then hourly for the rest of the day.
+        assert!((26..=30).contains(&asked(portal)), "{}", asked(portal));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unanswered_authentication_is_transient_and_tried_again_soon() {
+        let (portal, holder) = holder(vec![Err(status(502))]);
+        assert_eq!(holder.bearer().await.unwrap_err().trouble, Trouble::Transient { retry_after: None });
+        let waiting = holder.bearer().await.unwrap_err();
+        assert!(
+            matches!(waiting.trouble, Trouble::Transient { retry_after: Some(left) } if left <= Duration::from_secs(1))
+        );
+        tokio::time::advance(Duration::from_millis(1001)).await;
+        assert_eq!(holder.bearer().await.unwrap().serial, 1);
+        assert_eq!(asked(portal), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_start_over_once_a_token_has_worked() {
+        let (_, holder) = holder(vec![Err(status(500)), Err(status(500)), Ok(HOUR), Err(status(500))]);
+        for pause in [1, 2] {
+            assert!(holder.bearer().await.is_err());
+            tokio::time::advance(Duration::from_millis(pause * 1000 + 1)).await;
+        }
+        holder.authorized(|bearer| send(bearer, &["token-3"]), |accepted| !accepted).await.unwrap();
+        tokio::time::advance(HOUR).await;
+        assert!(holder.bearer().await.is_err());
+        tokio::time::advance(Duration::from_millis(1001)).await;
+        assert!(holder.bearer().await.is_ok());
+    }
+
+    #[test]
+    fn nothing_prints_a_token() {
+        let token = Token::new("very-secret".into(), HOUR).unwrap();
+        let bearer = Bearer { secret: "very-secret".into(), serial: 3 };
+        let header = bearer.header("bearer").unwrap();
+        assert_eq!(header, "bearer very-secret");
+        let printed = format!("{token:?} {bearer:?} {header:?}");
+        assert!(!printed.contains("very-secret"), "{printed}");
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_carry_is_refused() {
+        assert!(Token::new("".into(), HOUR).is_none());
+        assert!(Token::new("a\r\nb".into(), HOUR).is_none());
+    }
+}
