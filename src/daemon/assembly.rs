@@ -1,6 +1,7 @@
 //! Assembly: from a configuration to open sources, portals, ledger and lines. `run`, `sync` and `demo` all start here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +9,13 @@ use chrono_tz::Tz;
 
 use crate::config::{ActiveFeed, Config, PortalConfig, PortalKind, Problems, Relation, Schedule};
 use crate::ledger::{AnyLedger, Ledger, LedgerError};
-use crate::portal::fer::{self, FerPortal, FerSettings};
+use crate::portal::fer::{FerPortal, FerSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, VisitTimeZone};
 use crate::source::{AnySource, Source, SourceError, SourceSettings};
 use crate::sync::{Clock, FeedPlan, Line, LineSettings};
-use crate::telemetry::Metrics;
-use crate::transport::RetryTiming;
+use crate::telemetry::{Metrics, PortalMeter, RetryReason};
+use crate::transport::{ClientError, Level, Pauses, RetryTiming, RetryTimingError, Witness};
 
 /// A line of the real process.
 pub type AnyLine = Line<AnySource, AnyPortal, AnyLedger>;
@@ -60,7 +61,7 @@ pub enum AssemblyError {
         /// Its name.
         portal: String,
         /// What is wrong.
-        source: fer::SettingsError,
+        source: ClientError,
     },
     /// A portal's retry settings.
     #[error("portals.{portal}.{source}")]
@@ -68,7 +69,7 @@ pub enum AssemblyError {
         /// Its name.
         portal: String,
         /// What is wrong.
-        source: crate::transport::RetryTimingError,
+        source: RetryTimingError,
     },
     /// What is on and what is not does not fit together.
     #[error("{0}")]
@@ -129,16 +130,34 @@ pub fn open_portal(name: &str, portal: &PortalConfig, metrics: &Metrics) -> Resu
                 username: portal.username.clone(),
                 password: portal.password.clone(),
                 timeout: portal.timeout,
-                requests_per_second: portal.requests_per_second,
-                in_flight: portal.in_flight,
-                gzip_level: portal.gzip_level,
+                requests_per_second: at_least_one(portal.requests_per_second),
+                in_flight: at_least_one(u32::try_from(portal.in_flight).unwrap_or(u32::MAX)),
+                gzip_level: u8::try_from(portal.gzip_level).ok().and_then(Level::new).unwrap_or_default(),
                 ca_file: portal.ca_file.clone(),
-                meter: Some(metrics.portal(name)),
+                pauses: Pauses::DEFAULT,
             };
             let failed = |source| AssemblyError::Portal { portal: name.to_owned(), source };
-            Ok(AnyPortal::Fer(FerPortal::new(settings).map_err(failed)?))
+            Ok(AnyPortal::Fer(FerPortal::new(settings, Some(witness(metrics.portal(name)))).map_err(failed)?))
         }
     }
+}
+
+fn at_least_one(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
+}
+
+/// Reports a portal's requests to the metrics.
+fn witness(meter: PortalMeter) -> Witness {
+    Arc::new(move |exchange| {
+        meter.request(exchange.status.unwrap_or(0), exchange.elapsed);
+        meter.sent(exchange.raw_bytes, exchange.sent_bytes);
+        match exchange.status {
+            Some(401) => meter.retry(RetryReason::Token),
+            Some(413) => meter.retry(RetryReason::Split),
+            None | Some(408 | 429 | 500..=599) => meter.retry(RetryReason::Failure),
+            Some(_) => {}
+        }
+    })
 }
 
 impl Assembly {

@@ -20,3 +20,6 @@ pub use key::{Key, KeyId};
 pub use schema::{Edge, Expiry, Field, Hold, Kind, Presence, Schema, Unit, may, must, must_when, only_when};
 pub use violation::{Rule, Violation};
 pub use zone::Zone;
+
+#[cfg(test)]
+mod tests;
