@@ -117,19 +117,19 @@ impl MemorySource {
         let find = |name: &str| {
             Column::find(&table.columns, name).map(|(index, _)| index).ok_or_else(|| place.no_column(name))
         };
-        let cell = |row: &[Value], index: usize| row.get(index).cloned().unwrap_or(Value::Null);
-        let keep: Box<dyn Fn(&[Value]) -> bool> = match read {
-            Read::All => Box::new(|_| true),
-            Read::Changed { column, since } => {
-                let index = find(column)?;
-                Box::new(move |row| cell(row, index).is_at_or_after(since, self.zone))
-            }
-            Read::Keys { column, keys } => {
-                let index = find(column)?;
-                Box::new(move |row| keys.iter().any(|key| cell(row, index).is_key(key)))
+        let (index, zone) = match read {
+            Read::All => return Ok(table.rows.clone()),
+            Read::Changed { column, .. } | Read::Keys { column, .. } => (find(column)?, self.zone),
+        };
+        let keep = |row: &&Vec<Value>| {
+            let value = row.get(index).unwrap_or(&Value::Null);
+            match read {
+                Read::All => true,
+                Read::Changed { since, .. } => value.is_at_or_after(since, zone),
+                Read::Keys { keys, .. } => keys.iter().any(|key| value.is_key(key)),
             }
         };
-        Ok(table.rows.iter().filter(|row| keep(row.as_slice())).cloned().collect())
+        Ok(table.rows.iter().filter(keep).cloned().collect())
     }
 }
 
@@ -262,7 +262,11 @@ mod tests {
     fn source() -> MemorySource {
         let source = MemorySource::new(Tz::Asia__Yekaterinburg);
         let row = |id: i64, at: Value| vec![Value::Guid(id as u128), at];
-        source.set("slots", &["id", "at"], vec![row(1, Value::Null), row(2, Value::LocalTime(5)), row(3, Value::LocalTime(9))]);
+        source.set(
+            "slots",
+            &["id", "at"],
+            vec![row(1, Value::Null), row(2, Value::LocalTime(5)), row(3, Value::LocalTime(9))],
+        );
         source
     }
 

@@ -36,11 +36,7 @@ pub trait Source: Send + Sync + 'static {
     fn columns(&self, query: Query<'_>) -> impl Future<Output = Result<Vec<Column>, SourceError>> + Send;
 
     /// Starts one read of a query.
-    fn read(
-        &self,
-        query: Query<'_>,
-        read: Read<'_>,
-    ) -> impl Future<Output = Result<Self::Rows, SourceError>> + Send;
+    fn read(&self, query: Query<'_>, read: Read<'_>) -> impl Future<Output = Result<Self::Rows, SourceError>> + Send;
 
     /// The database's own clock: microseconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> impl Future<Output = Result<i64, SourceError>> + Send;

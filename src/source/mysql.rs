@@ -3,21 +3,26 @@
 mod cells;
 mod predicate;
 
+use std::fmt;
 use std::time::Duration;
 
 use chrono_tz::Tz;
 use futures_util::TryStreamExt;
-use sqlx::mysql::{MySqlColumn, MySqlConnectOptions, MySqlConnection};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Row as _, Statement, TypeInfo};
+use sqlx::mysql::{MySqlArguments, MySqlColumn, MySqlConnectOptions, MySqlConnection};
+use sqlx::query::QueryScalar;
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, MySql, Row as _, SqlSafeStr, Statement, TypeInfo,
+};
 use tokio::time::timeout;
 
 use self::cells::Kind;
 use super::failure::Place;
-use super::rows::Outlet;
+use super::rows::{Outlet, answer};
 use super::{Column, Engine, Query, Read, Rows, Source, SourceError, SourceSettings, sql, stamp};
 
 /// Parameters that an address may have.
-const PARAMETERS: &[&str] = &["ssl-mode", "sslmode", "ssl-ca", "sslca", "ssl-cert", "sslcert", "ssl-key", "sslkey", "socket"];
+const PARAMETERS: &[&str] =
+    &["ssl-mode", "sslmode", "ssl-ca", "sslca", "ssl-cert", "sslcert", "ssl-key", "sslkey", "socket"];
 
 /// Farthest from UTC that a session's clock can be: seconds.
 const FARTHEST_OFFSET: i64 = 13 * 3600;
@@ -28,9 +33,9 @@ pub struct MySqlSource {
     options: MySqlConnectOptions,
 }
 
-impl std::fmt::Debug for MySqlSource {
+impl fmt::Debug for MySqlSource {
     /// Leaves out the driver's options, which print their password.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MySqlSource").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
@@ -76,7 +81,18 @@ impl MySqlSource {
         };
         timeout(self.settings.connect_timeout, start).await.map_err(|_| place.unreachable())?
     }
+
+    async fn ask(&self, place: &Place, question: Question<'_>) -> Result<i64, SourceError> {
+        let mut connection = self.begin(place).await?.connection;
+        let asking = async { question.fetch_one(&mut connection).await.map_err(|error| place.failure(&error)) };
+        let value = answer(self.settings.statement_timeout, place, asking).await?;
+        let _ = connection.close().await;
+        Ok(value)
+    }
 }
+
+/// A question with one number for an answer.
+type Question<'q> = QueryScalar<'q, MySql, i64, MySqlArguments>;
 
 /// Seconds that the source's clock is ahead of UTC now, in whole minutes, as far as a session can be set to it.
 fn clock_offset(zone: Tz) -> i64 {
@@ -114,10 +130,8 @@ async fn describe(
     place: &Place,
 ) -> Result<(Vec<Column>, Vec<Kind>), SourceError> {
     let statement = sql::without_terminator(Engine::MySql, query).to_owned();
-    let prepared = connection
-        .prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(statement)))
-        .await
-        .map_err(|error| place.failure(&error))?;
+    let prepared =
+        connection.prepare(AssertSqlSafe(statement).into_sql_str()).await.map_err(|error| place.failure(&error))?;
     let described = prepared.columns().iter().map(|column: &MySqlColumn| {
         let name = column.name().to_owned();
         let type_name = column.type_info().name().to_lowercase();
@@ -133,7 +147,8 @@ impl Source for MySqlSource {
     async fn columns(&self, query: Query<'_>) -> Result<Vec<Column>, SourceError> {
         let place = self.place("description", query.label);
         let mut session = self.begin(&place).await?;
-        let (columns, _) = describe(&mut session.connection, query.sql, &place).await?;
+        let wait = self.settings.statement_timeout;
+        let (columns, _) = answer(wait, &place, describe(&mut session.connection, query.sql, &place)).await?;
         let _ = session.connection.close().await;
         Ok(columns)
     }
@@ -141,30 +156,23 @@ impl Source for MySqlSource {
     async fn read(&self, query: Query<'_>, read: Read<'_>) -> Result<Rows, SourceError> {
         let place = self.place(read.action(), query.label);
         let mut session = self.begin(&place).await?;
-        let (columns, kinds) = describe(&mut session.connection, query.sql, &place).await?;
+        let wait = self.settings.statement_timeout;
+        let (columns, kinds) = answer(wait, &place, describe(&mut session.connection, query.sql, &place)).await?;
         let clock = predicate::Clock { zone: self.settings.zone, offset: session.offset };
         let statements = predicate::statements(query.sql, &columns, &kinds, read, clock, &place)?;
-        let wait = self.settings.statement_timeout;
         Ok(Rows::new(columns, wait, place.clone(), move |outlet| stream(session, statements, kinds, place, outlet)))
     }
 
     async fn now(&self) -> Result<i64, SourceError> {
         let place = self.place("clock", &self.settings.name);
-        let mut session = self.begin(&place).await?;
-        let clock = "SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)";
-        let now = sqlx::query_scalar(clock).fetch_one(&mut session.connection).await;
-        let _ = session.connection.close().await;
-        now.map_err(|error| place.failure(&error))
+        self.ask(&place, sqlx::query_scalar("SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)")).await
     }
 
     async fn has_relation(&self, name: &str) -> Result<bool, SourceError> {
         let place = self.place("search", name);
-        let mut session = self.begin(&place).await?;
         let search = "SELECT COUNT(*) FROM information_schema.tables \
                       WHERE table_schema = DATABASE() AND table_name = ?";
-        let found = sqlx::query_scalar::<_, i64>(search).bind(name).fetch_one(&mut session.connection).await;
-        let _ = session.connection.close().await;
-        found.map(|count| count > 0).map_err(|error| place.failure(&error))
+        Ok(self.ask(&place, sqlx::query_scalar(search).bind(name)).await? > 0)
     }
 }
 

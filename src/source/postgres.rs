@@ -4,37 +4,41 @@ mod binary;
 mod numeric;
 mod plan;
 
+use std::fmt;
+
 use chrono_tz::Tz;
 use futures_util::TryStreamExt;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, Statement, TypeInfo};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
+use sqlx::query::QueryScalar;
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, FromRow, Postgres, SqlSafeStr, Statement,
+    TypeInfo,
+};
 use tokio::time::timeout;
 
 use self::binary::{Decoder, Wire};
 use self::plan::Plan;
 use super::failure::Place;
-use super::rows::Outlet;
+use super::rows::{Outlet, answer};
 use super::{Column, Engine, Query, Read, Rows, Source, SourceError, SourceSettings, sql};
 
 /// Parameters that an address may have.
-const PARAMETERS: &[&str] = &["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "dbname", "user", "options"];
+const PARAMETERS: &[&str] =
+    &["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "dbname", "user", "options"];
 
 /// Makes the server notice a reader that is gone even while it is not sending. Servers before 14 do not know it.
 const NOTICE_ABSENCE: &str = "SET client_connection_check_interval = '5s'";
 
 /// A PostgreSQL database.
-#[derive(Debug)]
 pub struct PostgresSource {
     settings: SourceSettings,
-    options: Box<Options>,
+    options: PgConnectOptions,
 }
 
-/// The driver's options print their password in Debug.
-struct Options(PgConnectOptions);
-
-impl std::fmt::Debug for Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Options")
+impl fmt::Debug for PostgresSource {
+    /// Leaves out the driver's options, which print their password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresSource").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -49,7 +53,7 @@ impl PostgresSource {
         if let Some(password) = settings.password() {
             options = options.password(password);
         }
-        Ok(PostgresSource { settings, options: Box::new(Options(options)) })
+        Ok(PostgresSource { settings, options })
     }
 
     fn place(&self, action: &str, label: &str) -> Place {
@@ -59,7 +63,7 @@ impl PostgresSource {
     /// A connection inside a read-only transaction that sees one state of the database.
     async fn begin(&self, place: &Place) -> Result<PgConnection, SourceError> {
         let start = async {
-            let mut connection = self.options.0.connect().await.map_err(|error| place.connecting(&error))?;
+            let mut connection = self.options.connect().await.map_err(|error| place.connecting(&error))?;
             // Where this is unknown, the statement time-out alone ends an abandoned read.
             let _ = connection.execute(NOTICE_ABSENCE).await;
             let setup = session(self.settings.zone, self.settings.statement_timeout.as_millis());
@@ -68,7 +72,22 @@ impl PostgresSource {
         };
         timeout(self.settings.connect_timeout, start).await.map_err(|_| place.unreachable())?
     }
+
+    async fn ask<T>(&self, place: &Place, question: Question<'_, T>) -> Result<T, SourceError>
+    where
+        (T,): for<'r> FromRow<'r, PgRow>,
+        T: Send + Unpin,
+    {
+        let mut connection = self.begin(place).await?;
+        let asking = async { question.fetch_one(&mut connection).await.map_err(|error| place.failure(&error)) };
+        let value = answer(self.settings.statement_timeout, place, asking).await?;
+        let _ = connection.close().await;
+        Ok(value)
+    }
 }
+
+/// A question with one value for an answer.
+type Question<'q, T> = QueryScalar<'q, Postgres, T, PgArguments>;
 
 /// The session's clock is the source's, so that a view which compares its zone-less times with `now()` means what it says.
 fn session(zone: Tz, statement_timeout_ms: u128) -> String {
@@ -87,10 +106,8 @@ async fn describe(
     place: &Place,
 ) -> Result<(Vec<Column>, Vec<Wire>), SourceError> {
     let statement = format!("SELECT * FROM {}", sql::subquery(Engine::Postgres, query));
-    let prepared = connection
-        .prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(statement)))
-        .await
-        .map_err(|error| place.failure(&error))?;
+    let prepared =
+        connection.prepare(AssertSqlSafe(statement).into_sql_str()).await.map_err(|error| place.failure(&error))?;
     let described = prepared.columns().iter().map(|column| {
         let kind = column.type_info();
         let named = Column { name: column.name().to_owned(), type_name: kind.name().to_lowercase() };
@@ -105,7 +122,8 @@ impl Source for PostgresSource {
     async fn columns(&self, query: Query<'_>) -> Result<Vec<Column>, SourceError> {
         let place = self.place("description", query.label);
         let mut connection = self.begin(&place).await?;
-        let (columns, _) = describe(&mut connection, query.sql, &place).await?;
+        let wait = self.settings.statement_timeout;
+        let (columns, _) = answer(wait, &place, describe(&mut connection, query.sql, &place)).await?;
         let _ = connection.close().await;
         Ok(columns)
     }
@@ -113,37 +131,26 @@ impl Source for PostgresSource {
     async fn read(&self, query: Query<'_>, read: Read<'_>) -> Result<Rows, SourceError> {
         let place = self.place(read.action(), query.label);
         let mut connection = self.begin(&place).await?;
-        let (columns, wires) = describe(&mut connection, query.sql, &place).await?;
-        let plan = Plan::new(query.sql, &columns, wires, read, self.settings.zone, &place)?;
         let wait = self.settings.statement_timeout;
+        let (columns, wires) = answer(wait, &place, describe(&mut connection, query.sql, &place)).await?;
+        let plan = Plan::new(query.sql, &columns, wires, read, self.settings.zone, &place)?;
         Ok(Rows::new(columns, wait, place.clone(), move |outlet| stream(connection, plan, place, outlet)))
     }
 
     async fn now(&self) -> Result<i64, SourceError> {
         let place = self.place("clock", &self.settings.name);
-        let mut connection = self.begin(&place).await?;
         let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
-        let now = sqlx::query_scalar(clock).fetch_one(&mut connection).await.map_err(|error| place.failure(&error));
-        let _ = connection.close().await;
-        now
+        self.ask(&place, sqlx::query_scalar(clock)).await
     }
 
     async fn has_relation(&self, name: &str) -> Result<bool, SourceError> {
         let place = self.place("search", name);
-        let mut connection = self.begin(&place).await?;
-        let search = sqlx::query_scalar("SELECT to_regclass(quote_ident($1)) IS NOT NULL").bind(name);
-        let found = search.fetch_one(&mut connection).await.map_err(|error| place.failure(&error));
-        let _ = connection.close().await;
-        found
+        let search = "SELECT to_regclass(quote_ident($1)) IS NOT NULL";
+        self.ask(&place, sqlx::query_scalar(search).bind(name)).await
     }
 }
 
-async fn stream(
-    mut connection: PgConnection,
-    plan: Plan,
-    place: Place,
-    mut outlet: Outlet,
-) -> Result<(), SourceError> {
+async fn stream(mut connection: PgConnection, plan: Plan, place: Place, mut outlet: Outlet) -> Result<(), SourceError> {
     for statement in &plan.statements {
         let mut decoder = Decoder::new(&plan.wires);
         let mut copy = connection.copy_out_raw(statement).await.map_err(|error| place.failure(&error))?;

@@ -18,6 +18,16 @@ const SILENCE: Duration = Duration::from_secs(10);
 
 type Reading = Pin<Box<dyn Future<Output = Result<(), SourceError>> + Send>>;
 
+/// Waits for an answer that is no stream, no longer than a database may be silent.
+pub(super) async fn answer<T>(
+    statement_timeout: Duration,
+    place: &Place,
+    asking: impl Future<Output = Result<T, SourceError>>,
+) -> Result<T, SourceError> {
+    let limit = statement_timeout.saturating_add(SILENCE);
+    tokio::time::timeout(limit, asking).await.unwrap_or_else(|_| Err(place.lost()))
+}
+
 /// The rows of one read of a database.
 pub struct Rows {
     columns: Vec<Column>,
@@ -155,15 +165,20 @@ mod tests {
 
     fn rows_of(count: i64, end: Result<(), SourceError>) -> Rows {
         let columns = vec![Column { name: "n".into(), type_name: "int".into() }];
-        Rows::new(columns, Duration::from_secs(1), Place::new("mis", "full read", "test"), move |mut outlet| async move {
-            for n in 0..count {
-                outlet.chunk().push(Cell::Int(n));
-                outlet.row_done().await;
-            }
-            end?;
-            outlet.finish().await;
-            Ok(())
-        })
+        Rows::new(
+            columns,
+            Duration::from_secs(1),
+            Place::new("mis", "full read", "test"),
+            move |mut outlet| async move {
+                for n in 0..count {
+                    outlet.chunk().push(Cell::Int(n));
+                    outlet.row_done().await;
+                }
+                end?;
+                outlet.finish().await;
+                Ok(())
+            },
+        )
     }
 
     #[tokio::test]
@@ -172,10 +187,10 @@ mod tests {
         let (mut chunk, mut seen, mut sizes) = (RowChunk::default(), Vec::new(), Vec::new());
         while rows.next(&mut chunk).await.unwrap() {
             sizes.push(chunk.len());
-            seen.extend(chunk.rows().map(|row| row.cell(0)));
+            seen.extend(chunk.rows().map(|row| if let Cell::Int(n) = row.cell(0) { n } else { -1 }));
         }
         assert_eq!(sizes, [1024, 1024, 452]);
-        assert!(seen.into_iter().eq((0..2500).map(Cell::Int).collect::<Vec<_>>()));
+        assert_eq!(seen, (0..2500).collect::<Vec<_>>());
         assert!(!rows.next(&mut chunk).await.unwrap());
     }
 

@@ -250,7 +250,8 @@ mod tests {
 
     #[test]
     fn only_plain_decimals_go_unquoted() {
-        for (text, number) in [("12", true), ("-1.50", true), ("1e5", false), ("1;2", false), ("", false), ("-", false)] {
+        for (text, number) in [("12", true), ("-1.50", true), ("1e5", false), ("1;2", false), ("", false), ("-", false)]
+        {
             assert_eq!(key_number(&Key::Text(text.into())).is_some(), number, "{text}");
         }
     }

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
-    AssertSqlSafe, Column as _, ConnectOptions, Connection, Decode, Executor, Row as _, Sqlite, Statement, TypeInfo,
-    ValueRef,
+    AssertSqlSafe, Column as _, ConnectOptions, Connection, Decode, Executor, Row as _, SqlSafeStr, Sqlite, Statement,
+    TypeInfo, ValueRef,
 };
 use tokio::time::timeout;
 
 use super::failure::Place;
 use super::float::push_float;
-use super::rows::Outlet;
+use super::rows::{Outlet, answer};
 use super::{Column, Engine, Query, Read, Rows, Source, SourceError, SourceSettings, sql};
 use crate::record::{Cell, RowChunk};
 
@@ -94,10 +94,8 @@ async fn limit(connection: &mut SqliteConnection, time: Duration, stop: &StopOnD
 /// The columns of a query.
 async fn describe(connection: &mut SqliteConnection, query: &str, place: &Place) -> Result<Vec<Column>, SourceError> {
     let statement = format!("SELECT * FROM {}", sql::subquery(Engine::Sqlite, query));
-    let prepared = connection
-        .prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(statement)))
-        .await
-        .map_err(|error| place.failure(&error))?;
+    let prepared =
+        connection.prepare(AssertSqlSafe(statement).into_sql_str()).await.map_err(|error| place.failure(&error))?;
     let column = |column: &sqlx::sqlite::SqliteColumn| Column {
         name: column.name().to_owned(),
         type_name: column.type_info().name().to_lowercase(),
@@ -111,20 +109,19 @@ impl Source for SqliteSource {
     async fn columns(&self, query: Query<'_>) -> Result<Vec<Column>, SourceError> {
         let place = self.place("description", query.label);
         let (mut connection, _stop) = self.begin(&place).await?;
-        describe(&mut connection, query.sql, &place).await
+        answer(self.settings.statement_timeout, &place, describe(&mut connection, query.sql, &place)).await
     }
 
     async fn read(&self, query: Query<'_>, read: Read<'_>) -> Result<Rows, SourceError> {
         let place = self.place(read.action(), query.label);
         let (mut connection, stop) = self.begin(&place).await?;
-        let columns = describe(&mut connection, query.sql, &place).await?;
+        let wait = self.settings.statement_timeout;
+        let columns = answer(wait, &place, describe(&mut connection, query.sql, &place)).await?;
         let from = sql::subquery(Engine::Sqlite, query.sql);
         let conditions = predicate::conditions(&columns, read, self.settings.zone, &place)?;
-        let statements: Vec<_> = conditions.iter().map(|condition| format!("SELECT * FROM {from}{condition}")).collect();
-        let wait = self.settings.statement_timeout;
-        Ok(Rows::new(columns, wait, place.clone(), move |outlet| {
-            stream(connection, stop, statements, place, outlet)
-        }))
+        let statements: Vec<_> =
+            conditions.iter().map(|condition| format!("SELECT * FROM {from}{condition}")).collect();
+        Ok(Rows::new(columns, wait, place.clone(), move |outlet| stream(connection, stop, statements, place, outlet)))
     }
 
     async fn now(&self) -> Result<i64, SourceError> {

@@ -107,7 +107,11 @@ fn push_int(bytes: &[u8], unsigned: bool, chunk: &mut RowChunk) -> Result<(), Ma
     let negative = !unsigned && bytes.last().is_some_and(|top| top & 0x80 != 0);
     let mut wide = [if negative { 0xff } else { 0 }; 8];
     wide.get_mut(..bytes.len()).ok_or(Malformed)?.copy_from_slice(bytes);
-    if unsigned { push_unsigned(u64::from_le_bytes(wide), chunk) } else { chunk.push(Cell::Int(i64::from_le_bytes(wide))) }
+    if unsigned {
+        push_unsigned(u64::from_le_bytes(wide), chunk)
+    } else {
+        chunk.push(Cell::Int(i64::from_le_bytes(wide)))
+    }
     Ok(())
 }
 

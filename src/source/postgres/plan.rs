@@ -58,8 +58,8 @@ fn conditions(
         Read::All => Ok(vec![String::new()]),
         Read::Changed { column, since } => {
             let (column, wire) = find(column)?;
-            let bound = bound(wire, since, zone)
-                .ok_or_else(|| place.no_change_column(&column.name, &column.type_name))?;
+            let bound =
+                bound(wire, since, zone).ok_or_else(|| place.no_change_column(&column.name, &column.type_name))?;
             let name = column_name(column);
             Ok(vec![format!(" WHERE ({name} IS NULL OR {name} >= {bound})")])
         }

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 
 use super::super::failure::Place;
 use super::super::sql::{self, KEYS_PER_STATEMENT};
-use super::super::{Column, Engine, Read, Stamp, SourceError, stamp};
+use super::super::{Column, Engine, Read, SourceError, Stamp, stamp};
 use crate::record::Key;
 
 const DAY: i64 = 86_400_000_000;

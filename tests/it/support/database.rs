@@ -78,6 +78,17 @@ impl TestDb {
         }
     }
 
+    /// The database's own words about a statement that fails.
+    pub async fn refusal(&self, statement: &str) -> String {
+        let statement = sqlx::raw_sql(AssertSqlSafe(statement));
+        let error = match self.engine {
+            Engine::Postgres => statement.execute(&mut PgConnection::connect(&self.url).await.unwrap()).await.err(),
+            Engine::MySql => statement.execute(&mut MySqlConnection::connect(&self.url).await.unwrap()).await.err(),
+            Engine::Sqlite => statement.execute(&mut SqliteConnection::connect(&self.url).await.unwrap()).await.err(),
+        };
+        error.unwrap().to_string()
+    }
+
     /// The settings of a source called `mis` over this database.
     pub fn settings(&self) -> SourceSettings {
         let mut settings = SourceSettings::new("mis", &self.url, ZONE);

@@ -20,10 +20,12 @@ pub fn start() -> Server {
              --bind-address=127.0.0.1 --port={port} --socket={place}/socket --pid-file={place}/pid {settings}"
         )
     };
+    let pid_file = folder.join("pid");
     Server::start(&Plan {
         scheme: "mysql://root@",
-        pid_file: folder.join("pid"),
         folder: folder.clone(),
         command: &command,
+        ready: &|| pid_file.exists(),
+        signal: "KILL",
     })
 }

@@ -23,17 +23,19 @@ pub fn start() -> Server {
     let folder = server::folder("postgres");
     let (programs, data) = (programs(), folder.join("data"));
     let (programs, data) = (programs.display(), data.display());
-    let account = if server::is_root() { "runuser -u postgres -- " } else { "" };
+    let account = if server::is_root() { "setpriv --reuid=postgres --regid=postgres --clear-groups " } else { "" };
     server::run(&format!(
         "cd / && {account}{programs}/initdb -D {data} -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync"
     ));
     let settings = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 -c jit=off \
                     -c unix_socket_directories=";
     let command = |port| format!("{account}{programs}/postgres -D {data} -p {port} -h 127.0.0.1 {settings}");
+    let pid_file = folder.join("data/postmaster.pid");
     Server::start(&Plan {
         scheme: "postgres://postgres@",
-        pid_file: folder.join("data/postmaster.pid"),
         folder: folder.clone(),
         command: &command,
+        ready: &|| std::fs::read_to_string(&pid_file).is_ok_and(|status| status.contains("ready")),
+        signal: "QUIT",
     })
 }

@@ -19,7 +19,7 @@ pub struct Server {
     _pipe: ChildStdin,
 }
 
-/// How to start a server in a folder on a port.
+/// How to start and stop a server.
 pub struct Plan<'a> {
     /// Address up to the host.
     pub scheme: &'a str,
@@ -27,30 +27,28 @@ pub struct Plan<'a> {
     pub folder: PathBuf,
     /// The command that becomes the server, given its port.
     pub command: &'a dyn Fn(u16) -> String,
-    /// The file with the server's process id in its first line.
-    pub pid_file: PathBuf,
+    /// True once the server has started, if its port is open too.
+    pub ready: &'a dyn Fn() -> bool,
+    /// The signal that ends the server at once.
+    pub signal: &'a str,
 }
 
 impl Server {
-    /// Starts a server and waits until it listens. Another process may have taken the port in between: then on another one.
+    /// Starts a server and waits until it listens.
     pub fn start(plan: &Plan<'_>) -> Self {
-        for _ in 0..5 {
-            let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-            let script = guard_script(&(plan.command)(port), &plan.folder, &plan.pid_file);
-            let mut guard = Command::new("sh")
-                .args(["-c", &script])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .process_group(0)
-                .spawn()
-                .unwrap();
-            let pipe = guard.stdin.take().unwrap();
-            if listens(port, &plan.pid_file) {
-                return Server { base: format!("{}127.0.0.1:{port}/", plan.scheme), _guard: guard, _pipe: pipe };
-            }
-        }
-        panic!("the server in {} does not start; see its log there", plan.folder.display());
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let script = guard_script(&(plan.command)(port), &plan.folder, plan.signal);
+        let mut guard = Command::new("sh")
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let pipe = guard.stdin.take().unwrap();
+        wait_until(|| (plan.ready)() && TcpStream::connect(("127.0.0.1", port)).is_ok(), &plan.folder);
+        Server { base: format!("{}127.0.0.1:{port}/", plan.scheme), _guard: guard, _pipe: pipe }
     }
 
     /// The address of one of its databases.
@@ -59,25 +57,23 @@ impl Server {
     }
 }
 
-fn guard_script(command: &str, folder: &Path, pid_file: &Path) -> String {
-    let (folder, pid_file) = (folder.display(), pid_file.display());
+fn guard_script(command: &str, folder: &Path, signal: &str) -> String {
+    let folder = folder.display();
     format!(
-        "exec 3<&0; {command} </dev/null >{folder}/log 2>&1 & cat <&3 >/dev/null; \
-         kill -QUIT $(head -n 1 {pid_file}); kill -KILL $! $(head -n 1 {pid_file}); wait; rm -rf {folder}"
+        "exec 3<&0; {command} </dev/null 3<&- >{folder}/log 2>&1 & cat <&3 >/dev/null; \
+         kill -{signal} $!; wait; rm -rf {folder}"
     )
 }
 
-/// True once the server has written its process id and takes connections.
-fn listens(port: u16, pid_file: &Path) -> bool {
+fn wait_until(ready: impl Fn() -> bool, folder: &Path) {
     let start = Instant::now();
-    while start.elapsed() < START_LIMIT {
-        if pid_file.exists() && TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return true;
+    while !ready() {
+        if start.elapsed() > START_LIMIT {
+            let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+            panic!("the server does not start:\n{log}");
         }
-        std::thread::yield_now();
         std::thread::park_timeout(Duration::from_millis(20));
     }
-    false
 }
 
 /// A fresh folder that the server's account can enter. The guard removes it.
