@@ -1,3 +1,7 @@
 //! The `vitrina` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vitrina::cli::main()
+}

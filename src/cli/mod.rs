@@ -1,1 +1,108 @@
-//! Room to be filled.
+//! The command line: one file per verb.
+
+pub mod check;
+pub mod completions;
+mod config_file;
+pub mod demo;
+mod exit;
+pub mod init;
+pub mod migrate;
+pub mod mock;
+mod output;
+pub mod run;
+mod runtime;
+mod selection;
+pub mod status;
+pub mod sync;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use config_file::ConfigFile;
+pub use exit::{CliError, Outcome};
+pub use output::print;
+pub use runtime::block_on;
+pub use selection::Selection;
+
+/// Keeps state portals true to what a hospital's databases say.
+#[derive(Debug, Parser)]
+#[command(name = "vitrina", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done; 1 failed; 2 usage or configuration; 3 finished, but records are rejected, held, of \
+unknown outcome, or stopped by the fuse.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What the program can be asked to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run the daemon: keep the portals up to date until told to stop
+    Run(run::Args),
+    /// Show it all at work: a demo hospital, mock portals and the real daemon, in one process
+    Demo(demo::Args),
+    /// Serve the mock portals alone, for test stands
+    Mock(mock::Args),
+    /// Print a configuration to fill in, or the SQL of the views
+    Init(init::Args),
+    /// Name every problem of the configuration at once
+    Check(check::Args),
+    /// Do one pass and exit
+    Sync(sync::Args),
+    /// Show feeds, lag, counts and the states of the portals
+    Status(status::Args),
+    /// Bring the ledger's tables up to date
+    Migrate(migrate::Args),
+    /// Print shell completions
+    Completions(completions::Args),
+}
+
+/// The whole program: reads the command line, does what it says, prints what went wrong, and gives the exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return exit::usage(&usage),
+    };
+    // A second installation is refused and does no harm.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    exit::code(dispatch(cli.verb))
+}
+
+fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
+    match verb {
+        Verb::Init(args) if !args.views => init::configuration(&args),
+        Verb::Check(args) if args.offline => check::offline(&args),
+        Verb::Completions(args) => completions::run(&args),
+        Verb::Run(_)
+        | Verb::Demo(_)
+        | Verb::Mock(_)
+        | Verb::Init(_)
+        | Verb::Check(_)
+        | Verb::Sync(_)
+        | Verb::Status(_)
+        | Verb::Migrate(_) => Err(CliError::Failed(anyhow::anyhow!("this verb is not built yet"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_with_a_configuration_looks_for_it_in_one_place() {
+        for verb in ["run", "check", "sync", "status", "migrate"] {
+            let command = Cli::command();
+            let verb = command.find_subcommand(verb).expect("a verb");
+            let config = verb.get_arguments().find(|arg| arg.get_id() == "config").expect("--config");
+            assert_eq!(config.get_default_values(), ["/etc/vitrina/vitrina.toml"]);
+        }
+    }
+}

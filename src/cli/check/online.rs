@@ -1,0 +1,138 @@
+//! The online part of `check`: what the configuration names must answer, and fit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use super::{columns, ledger, skew};
+use crate::config::{ActiveFeed, Config, PortalConfig, PortalKind, Problems, Relation, SourceConfig};
+use crate::record::Schema;
+use crate::source::{Source, SourceError};
+
+/// Longest time for everything that is asked of one source, or of one portal.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the check asks of the outside.
+pub trait World: Sync {
+    /// A database that is read.
+    type Source: Source;
+
+    /// Connects to a source.
+    fn connect(
+        &self,
+        name: &str,
+        config: &SourceConfig,
+    ) -> impl Future<Output = Result<Self::Source, SourceError>> + Send;
+
+    /// Gets a token from a portal and looks at its clock: its time minus ours ([`super::skew()`]), none where it tells no time. The
+    /// error is a sentence without secrets.
+    fn sign_in(
+        &self,
+        name: &str,
+        config: &PortalConfig,
+    ) -> impl Future<Output = Result<Option<TimeDelta>, String>> + Send;
+
+    /// The schemas of a kind of portal.
+    fn schemas(&self, kind: PortalKind) -> &'static [&'static Schema];
+}
+
+/// A source that answered, with the relations in question that it has.
+struct Reached<'a, S> {
+    name: &'a str,
+    source: S,
+    relations: BTreeSet<Relation>,
+}
+
+/// Checks everything that the configuration names.
+pub(super) async fn check<W: World>(config: &Config, world: &W) -> Problems {
+    let (mut problems, signed_in) = tokio::join!(sources(config, world), portals(config, world));
+    problems.extend(signed_in);
+    ledger::check(&config.ledger, &mut problems);
+    problems
+}
+
+async fn sources<W: World>(config: &Config, world: &W) -> Problems {
+    let mut problems = Problems::default();
+    let mut reached = Vec::new();
+    let questions = config.relations_in_question();
+    let answers = config.sources.iter().map(|(name, source)| reach(world, name, source, &questions));
+    for (name, answer) in config.sources.keys().zip(join_all(answers).await) {
+        match answer {
+            Ok(source) => reached.push(source),
+            Err(text) => problems.error(format!("sources.{name}"), text),
+        }
+    }
+    let existing = reached.iter().flat_map(|source| source.relations.iter().cloned()).collect();
+    let (active, undecided) = config.active_feeds(&existing);
+    if reached.len() == config.sources.len() {
+        // Otherwise a view may be where nobody answered, and the one error about that says enough.
+        problems.extend(undecided);
+    }
+    for found in join_all(reached.iter().map(|source| feeds(config, world, source, &active))).await {
+        problems.extend(found);
+    }
+    problems
+}
+
+async fn reach<'a, W: World>(
+    world: &W,
+    name: &'a str,
+    config: &SourceConfig,
+    questions: &BTreeSet<Relation>,
+) -> Result<Reached<'a, W::Source>, String> {
+    let asked = async {
+        let source = world.connect(name, config).await?;
+        let mut relations = BTreeSet::new();
+        for question in questions.iter().filter(|question| question.source == name) {
+            if source.has_relation(&question.name).await? {
+                relations.insert(question.clone());
+            }
+        }
+        Ok::<_, SourceError>(Reached { name, source, relations })
+    };
+    in_time(asked).await?.map_err(|error| error.to_string())
+}
+
+/// Compares the queries of all active feeds of a source with their schemas.
+async fn feeds<W: World>(
+    config: &Config,
+    world: &W,
+    reached: &Reached<'_, W::Source>,
+    active: &[ActiveFeed],
+) -> Problems {
+    let mut problems = Problems::default();
+    let schemas: BTreeMap<&str, &'static [&'static Schema]> =
+        config.portals.iter().map(|(name, portal)| (name.as_str(), world.schemas(portal.kind))).collect();
+    for feed in active.iter().filter(|feed| feed.config.source == reached.name) {
+        let of_portal = schemas.get(feed.portal.as_str()).copied().unwrap_or_default();
+        let Some(schema) = of_portal.iter().find(|schema| schema.feed == feed.feed) else { continue };
+        match in_time(reached.source.columns(&feed.query)).await {
+            Ok(Ok(given)) => columns::compare(feed, schema, &given, &mut problems),
+            Ok(Err(error)) => problems.error(format!("portals.{}.feeds.{}", feed.portal, feed.feed), error.to_string()),
+            Err(text) => problems.error(format!("portals.{}.feeds.{}", feed.portal, feed.feed), text),
+        }
+    }
+    problems
+}
+
+async fn portals<W: World>(config: &Config, world: &W) -> Problems {
+    let mut problems = Problems::default();
+    let answers = config.portals.iter().map(|(name, portal)| in_time(world.sign_in(name, portal)));
+    for (name, answer) in config.portals.keys().zip(join_all(answers).await) {
+        let key = format!("portals.{name}");
+        match answer.and_then(|answer| answer) {
+            Ok(Some(found)) => skew::judge(&key, found, &mut problems),
+            Ok(None) => {}
+            Err(text) => problems.error(key, text),
+        }
+    }
+    problems
+}
+
+async fn in_time<T>(asked: impl Future<Output = T>) -> Result<T, String> {
+    timeout(PATIENCE, asked).await.map_err(|_| format!("did not answer within {} seconds", PATIENCE.as_secs()))
+}

@@ -1,0 +1,15 @@
+//! Printing what a verb was asked for.
+
+use std::io::{self, ErrorKind, Write};
+
+use super::CliError;
+
+/// Writes a text to the standard output. A reader that has gone away ends the verb without complaint.
+pub fn print(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(CliError::OutputClosed),
+        Err(error) => Err(error.into()),
+    }
+}
