@@ -1,4 +1,19 @@
-//! `vitrina status`: how the feeds and portals are.
+//! `vitrina status`: how the feeds and portals are, asked of the running daemon, or read from the ledger when none runs.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::Utc;
+
+use super::{CliError, Outcome, print};
+use crate::config::Config;
+use crate::daemon::{FeedStatus, PortalStatus, Status};
+use crate::ledger::{AnyLedger, Ledger};
+
+/// How long the daemon may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Options of `status`.
 #[derive(Debug, clap::Args)]
@@ -10,4 +25,76 @@ pub struct Args {
     /// Print JSON, the same as /api/status
     #[arg(long)]
     pub json: bool,
+}
+
+/// Shows the status.
+pub async fn run(args: &Args) -> Result<Outcome, CliError> {
+    let config = args.config.load()?.config;
+    let status = match of_daemon(config.serve.listen).await {
+        Some(status) => status,
+        None => of_ledger(&config).await?,
+    };
+    let text = if args.json {
+        format!("{}\n", serde_json::to_string_pretty(&status).context("cannot print the status")?)
+    } else {
+        readable(&status)
+    };
+    print(&text)?;
+    Ok(Outcome::Done)
+}
+
+async fn of_daemon(mut listen: SocketAddr) -> Option<Status> {
+    match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => listen.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().ok()?;
+    let answer = client.get(format!("http://{listen}/api/status")).send().await.ok()?;
+    answer.error_for_status().ok()?.json().await.ok()
+}
+
+async fn of_ledger(config: &Config) -> Result<Status, CliError> {
+    let ledger = AnyLedger::open_read_only(&config.ledger.url).await.map_err(anyhow::Error::from)?;
+    let now = Utc::now().timestamp();
+    let feeds = ledger.feeds().await.map_err(anyhow::Error::from)?;
+    let shown = feeds.iter().map(|feed| FeedStatus::new(&feed.portal, &feed.feed, &feed.counts, &feed.progress, now));
+    Ok(Status {
+        feeds: shown.collect(),
+        portals: config.portals.keys().map(|name| PortalStatus::stopped(name)).collect(),
+    })
+}
+
+fn readable(status: &Status) -> String {
+    let mut text = String::new();
+    for portal in &status.portals {
+        let _ = write!(text, "portal {}: {}", portal.portal, portal.state);
+        if let Some(until) = &portal.until {
+            let _ = write!(text, " until {until}");
+        }
+        if let Some(why) = &portal.why {
+            let _ = write!(text, " ({why})");
+        }
+        if portal.units_paused > 0 {
+            let _ = write!(text, ", {} unit(s) paused", portal.units_paused);
+        }
+        text.push('\n');
+    }
+    let width = status.feeds.iter().map(|feed| feed.portal.len() + feed.feed.len() + 1).max().unwrap_or(4).max(4);
+    let _ = writeln!(
+        text,
+        "{:width$} {:>9} {:>9} {:>8} {:>6} {:>8} {:>7} {:>6}  last success",
+        "feed", "state", "accepted", "pending", "held", "rejected", "unknown", "lag"
+    );
+    for feed in &status.feeds {
+        let name = format!("{}.{}", feed.portal, feed.feed);
+        let lag = format!("{}s", feed.lag_seconds);
+        let last = feed.last_success.as_deref().unwrap_or("never");
+        let _ = writeln!(
+            text,
+            "{name:width$} {:>9} {:>9} {:>8} {:>6} {:>8} {:>7} {lag:>6}  {last}",
+            feed.state, feed.accepted, feed.pending, feed.held, feed.rejected, feed.unknown
+        );
+    }
+    text
 }

@@ -1,6 +1,20 @@
-//! `vitrina sync`: one pass.
+//! `vitrina sync`: one pass over the feeds, parents first, and a summary that names every row that did not get through.
 
-use super::{ConfigFile, Selection};
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{CliError, ConfigFile, Outcome, Selection, print};
+use crate::daemon::{Access, AnyLine, Assembly};
+use crate::ledger::{Ledger, Refusal, State};
+use crate::sync::{CycleReport, Order, Stop};
+use crate::telemetry::{self, LogFormat, Metrics};
+
+/// How often the progress bar moves.
+const FRAME: Duration = Duration::from_millis(100);
 
 /// Options of `sync`.
 #[derive(Debug, clap::Args)]
@@ -20,4 +34,148 @@ pub struct Args {
     /// Show what would be sent, removed, held and rejected, and send nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// What the pass came to.
+#[derive(Default)]
+struct Pass {
+    failed: bool,
+    unfinished: bool,
+}
+
+/// Does one pass.
+pub async fn run(args: &Args) -> Result<Outcome, CliError> {
+    let loaded = args.config.load()?;
+    for selection in &args.selections {
+        selection.check(&loaded.config)?;
+    }
+    telemetry::start_log("warn", LogFormat::Text);
+    let metrics = Metrics::new().context("cannot set up the metrics")?;
+    let access = if args.dry_run { Access::Read } else { Access::Write };
+    let assembly = Assembly::open(&loaded.config, &metrics, access).await.map_err(anyhow::Error::from)?;
+    let mut pass = Pass::default();
+    for line in &assembly.lines {
+        for feed in line.feeds() {
+            let name = feed.plan.schema.feed;
+            let selected = args.selections.is_empty() || args.selections.iter().any(|one| one.covers(&line.name, name));
+            if selected {
+                pass.run(line, name, args, &*assembly.ledger).await?;
+            }
+        }
+    }
+    assembly.ledger.close().await.map_err(anyhow::Error::from)?;
+    match pass {
+        Pass { failed: true, .. } => Err(CliError::Failed(anyhow::anyhow!("the pass could not be finished; see above"))),
+        Pass { unfinished: true, .. } => Ok(Outcome::Unfinished),
+        Pass { .. } => Ok(Outcome::Done),
+    }
+}
+
+impl Pass {
+    async fn run(&mut self, line: &std::sync::Arc<AnyLine>, feed: &str, args: &Args, ledger: &impl Ledger) -> Result<(), CliError> {
+        let label = format!("{}.{feed}", line.name);
+        let order = Order { full: args.full, dry_run: args.dry_run };
+        let report = match with_progress(line, feed, &label, order).await {
+            Ok(report) => report,
+            Err(error) => {
+                self.failed = true;
+                return print(&format!("{label}: failed: {error}\n"));
+            }
+        };
+        let mut text = summary(&label, &report, args.dry_run);
+        if let Some(stop) = &report.stop {
+            self.failed = true;
+            let _ = writeln!(text, "{label}: not finished: {}", stopped(stop));
+        }
+        if let Some(known) = line.feed(feed) {
+            let counts = known.counts();
+            self.unfinished |= counts.rejected + counts.held + counts.unknown > 0;
+            let refusals = if args.dry_run {
+                report.refusals.clone()
+            } else {
+                ledger.refusals(known.id).await.map_err(anyhow::Error::from)?
+            };
+            refusals.iter().for_each(|refusal| text.push_str(&refusal_lines(&label, refusal)));
+        }
+        print(&text)
+    }
+}
+
+/// Runs a cycle; on a terminal a bar shows how far it is.
+async fn with_progress(
+    line: &std::sync::Arc<AnyLine>,
+    feed: &str,
+    label: &str,
+    order: Order,
+) -> Result<CycleReport, crate::sync::CycleError> {
+    let cycle = line.cycle(feed, order);
+    tokio::pin!(cycle);
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {msg} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.set_prefix(label.to_owned());
+    loop {
+        tokio::select! {
+            biased;
+            report = &mut cycle => {
+                bar.finish_and_clear();
+                return report;
+            }
+            () = tokio::time::sleep(FRAME) => {
+                if let Some(live) = line.feed(feed).map(|feed| &feed.live) {
+                    let shown = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+                    bar.set_message(format!(
+                        "{} rows, {} sent, {} accepted", shown(&live.rows), shown(&live.sent), shown(&live.accepted)
+                    ));
+                }
+                bar.tick();
+            }
+        }
+    }
+}
+
+fn summary(label: &str, report: &CycleReport, dry_run: bool) -> String {
+    let verb = if dry_run { "would send" } else { "sent" };
+    let mut text = format!("{label}: {} rows, {} unchanged, {verb} {}", report.rows, report.unchanged, report.sent);
+    let parts = [
+        ("accepted", if dry_run { 0 } else { report.accepted }),
+        ("refused by the portal", report.refused),
+        ("rejected by checks", report.invalid),
+        ("held", report.held),
+        ("postponed", report.postponed),
+        ("gone from the source", report.vanished),
+        ("unusable rows", report.findings),
+    ];
+    for (what, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
+        let _ = write!(text, ", {count} {what}");
+    }
+    text.push('\n');
+    text
+}
+
+fn stopped(stop: &Stop) -> String {
+    match stop {
+        Stop::PortalPaused => "the portal is paused".to_owned(),
+        Stop::PortalFailed(why) => why.clone(),
+        Stop::Stalled => "the portal is too slow".to_owned(),
+        Stop::Stopping => "stopped".to_owned(),
+    }
+}
+
+/// A refusal as lines: one for each broken rule, or one for the portal's word.
+fn refusal_lines(label: &str, refusal: &Refusal) -> String {
+    let key = refusal.key.as_ref().map_or_else(|| "(row without a key)".to_owned(), ToString::to_string);
+    let state = match refusal.state {
+        State::Held => "held",
+        State::Unknown => "unknown",
+        State::Accepted | State::Pending | State::Rejected | State::Past => "rejected",
+    };
+    if refusal.violations.is_empty() {
+        return format!("{label} {key}: {state}: {}: {}\n", refusal.code, refusal.text);
+    }
+    let line = |violation: &crate::record::Violation| {
+        format!("{label} {key}: {state}: {}: {}: {}\n", violation.field, violation.rule.name(), violation.text)
+    };
+    refusal.violations.iter().map(line).collect()
 }

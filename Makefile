@@ -1,0 +1,25 @@
+# What there is to type. `make demo` and `make test` need Rust, make and Debian's apt; each installs what it still lacks.
+
+CARGO ?= cargo
+.PHONY: demo test lint bench
+
+demo:
+	tests/tools.sh demo
+	$(CARGO) build --release --locked
+	target/release/vitrina demo
+
+test:
+	tests/tools.sh test
+	$(CARGO) test --locked
+
+lint:
+	tests/tools.sh lint
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	$(CARGO) deny --offline check bans licenses sources
+
+bench:
+	tests/tools.sh bench
+	$(CARGO) build --release --locked
+	benches/run.sh

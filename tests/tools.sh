@@ -1,0 +1,47 @@
+#!/bin/sh
+# Installs what a make target needs and the machine lacks, from Debian's packages. Does nothing when all is there.
+set -eu
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+missing=""
+need() { # need PACKAGE COMMAND-OR-FILE…: the package, unless one of these is there
+    package=$1
+    shift
+    for thing in "$@"; do
+        if command -v "$thing" >/dev/null 2>&1 || [ -e "$thing" ]; then return; fi
+    done
+    missing="$missing $package"
+}
+
+databases() {
+    need postgresql /usr/lib/postgresql/*/bin/initdb
+    need mariadb-server mariadbd /usr/sbin/mariadbd
+}
+
+need gcc cc
+case "${1:?which target}" in
+demo) ;;
+test) databases ;;
+lint)
+    command -v cargo-deny >/dev/null 2>&1 || cargo install --locked cargo-deny
+    ;;
+bench)
+    databases
+    need python3-venv /usr/share/doc/python3-venv
+    ;;
+*)
+    echo "tests/tools.sh: unknown target $1" >&2
+    exit 2
+    ;;
+esac
+
+if [ -n "$missing" ]; then
+    echo "installing:$missing" >&2
+    as_root apt-get update -qq
+    # The servers are only used as private ones by tests; none is to be started for the machine.
+    # shellcheck disable=SC2086
+    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $missing
+fi
