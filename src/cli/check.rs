@@ -3,12 +3,14 @@
 mod columns;
 mod ledger;
 mod online;
+mod reality;
 mod skew;
 
 use super::{CliError, ConfigFile, Outcome, print};
 use crate::config::{Environment, Problems, load};
 
 pub use online::World;
+pub use reality::Reality;
 pub use skew::skew;
 
 /// Options of `check`.

@@ -14,7 +14,7 @@ pub struct Args {
 /// Brings the ledger's tables up to date; creates the ledger if there is none.
 pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let config = args.config.load()?.config;
-    let ledger = AnyLedger::open(&config.ledger.url).await.map_err(anyhow::Error::from)?;
+    let ledger = AnyLedger::open(config.ledger.url.expose()).await.map_err(anyhow::Error::from)?;
     ledger.close().await.map_err(anyhow::Error::from)?;
     print(&format!("{}: up to date\n", config.ledger.url))?;
     Ok(Outcome::Done)

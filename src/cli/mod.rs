@@ -28,8 +28,10 @@ pub use selection::Selection;
 /// Keeps state portals true to what a hospital's databases say.
 #[derive(Debug, Parser)]
 #[command(name = "vitrina", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done; 1 failed; 2 usage or configuration; 3 finished, but records are rejected, held, of \
-unknown outcome, or stopped by the fuse.")]
+#[command(
+    after_help = "Exit codes: 0 done; 1 failed; 2 usage or configuration; 3 finished, but records are rejected, held, of \
+unknown outcome, or stopped by the fuse."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -72,17 +74,16 @@ pub fn main() -> ExitCode {
 
 fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
     match verb {
-        Verb::Init(args) if !args.views => init::configuration(&args),
+        Verb::Run(args) => block_on(run::run(&args)),
+        Verb::Sync(args) => block_on(sync::run(&args)),
+        Verb::Status(args) => block_on(status::run(&args)),
+        Verb::Migrate(args) => block_on(migrate::run(&args)),
+        Verb::Init(args) if args.views => init::views(&args, "fer", crate::portal::fer::SCHEMAS),
+        Verb::Init(args) => init::configuration(&args),
         Verb::Check(args) if args.offline => check::offline(&args),
         Verb::Completions(args) => completions::run(&args),
-        Verb::Run(_)
-        | Verb::Demo(_)
-        | Verb::Mock(_)
-        | Verb::Init(_)
-        | Verb::Check(_)
-        | Verb::Sync(_)
-        | Verb::Status(_)
-        | Verb::Migrate(_) => Err(CliError::Failed(anyhow::anyhow!("this verb is not built yet"))),
+        Verb::Check(args) => block_on(check::online(&args, &check::Reality)),
+        Verb::Demo(_) | Verb::Mock(_) => Err(CliError::Failed(anyhow::anyhow!("this verb is not built yet"))),
     }
 }
 

@@ -55,7 +55,7 @@ async fn of_daemon(mut listen: SocketAddr) -> Option<Status> {
 }
 
 async fn of_ledger(config: &Config) -> Result<Status, CliError> {
-    let ledger = AnyLedger::open_read_only(&config.ledger.url).await.map_err(anyhow::Error::from)?;
+    let ledger = AnyLedger::open_read_only(config.ledger.url.expose()).await.map_err(anyhow::Error::from)?;
     let now = Utc::now().timestamp();
     let feeds = ledger.feeds().await.map_err(anyhow::Error::from)?;
     let shown = feeds.iter().map(|feed| FeedStatus::new(&feed.portal, &feed.feed, &feed.counts, &feed.progress, now));

@@ -65,14 +65,22 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     }
     assembly.ledger.close().await.map_err(anyhow::Error::from)?;
     match pass {
-        Pass { failed: true, .. } => Err(CliError::Failed(anyhow::anyhow!("the pass could not be finished; see above"))),
+        Pass { failed: true, .. } => {
+            Err(CliError::Failed(anyhow::anyhow!("the pass could not be finished; see above")))
+        }
         Pass { unfinished: true, .. } => Ok(Outcome::Unfinished),
         Pass { .. } => Ok(Outcome::Done),
     }
 }
 
 impl Pass {
-    async fn run(&mut self, line: &std::sync::Arc<AnyLine>, feed: &str, args: &Args, ledger: &impl Ledger) -> Result<(), CliError> {
+    async fn run(
+        &mut self,
+        line: &std::sync::Arc<AnyLine>,
+        feed: &str,
+        args: &Args,
+        ledger: &impl Ledger,
+    ) -> Result<(), CliError> {
         let label = format!("{}.{feed}", line.name);
         let order = Order { full: args.full, dry_run: args.dry_run };
         let report = match with_progress(line, feed, &label, order).await {

@@ -229,7 +229,8 @@ impl Walk<'_> {
     fn variable(&self, full: &str, value: &Value) -> Option<&str> {
         match &value.kind {
             ValueKind::Table(values) => {
-                let mut variables = values.iter().map(|(name, inside)| self.variable(&format!("{full}.{name}"), inside));
+                let mut variables =
+                    values.iter().map(|(name, inside)| self.variable(&format!("{full}.{name}"), inside));
                 let first = variables.next()??;
                 variables.all(|variable| variable.is_some()).then_some(first)
             }

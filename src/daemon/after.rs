@@ -62,7 +62,11 @@ impl Aftermath {
                 After::Released(report.released)
             }
             Err(CycleError::Ledger(error)) => {
-                tracing::error!(portal, feed, "{error}; the process ends, and the open requests are asked about at the next start");
+                tracing::error!(
+                    portal,
+                    feed,
+                    "{error}; the process ends, and the open requests are asked about at the next start"
+                );
                 After::CannotGoOn
             }
             Err(error) => {
@@ -108,10 +112,16 @@ fn log(portal: &str, feed: &str, report: &CycleReport, took: Duration) {
         (report.rows, report.sent, report.accepted, report.refused, report.held, report.invalid);
     match &report.stop {
         Some(Stop::PortalPaused) => tracing::debug!(portal, feed, "cycle skipped: the portal is paused"),
-        Some(Stop::PortalFailed(why)) => tracing::warn!(portal, feed, rows, sent, accepted, ms, "cycle cut short: {why}"),
-        Some(Stop::Stalled) => tracing::warn!(portal, feed, rows, sent, accepted, ms, "cycle cut short: the portal is too slow"),
+        Some(Stop::PortalFailed(why)) => {
+            tracing::warn!(portal, feed, rows, sent, accepted, ms, "cycle cut short: {why}")
+        }
+        Some(Stop::Stalled) => {
+            tracing::warn!(portal, feed, rows, sent, accepted, ms, "cycle cut short: the portal is too slow")
+        }
         Some(Stop::Stopping) => tracing::info!(portal, feed, rows, sent, accepted, ms, "cycle cut short: stopping"),
-        None if sent + refused > 0 => tracing::info!(portal, feed, rows, sent, accepted, refused, held, invalid, ms, "cycle"),
+        None if sent + refused > 0 => {
+            tracing::info!(portal, feed, rows, sent, accepted, refused, held, invalid, ms, "cycle")
+        }
         None => tracing::debug!(portal, feed, rows, held, invalid, ms, "cycle"),
     }
 }

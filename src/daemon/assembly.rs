@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use crate::config::{ActiveFeed, Config, PortalConfig, PortalKind, Problems, Relation, Schedule};
+use crate::config::{ActiveFeed, Config, PortalConfig, PortalKind, Problems, Relation, Schedule, SourceConfig};
 use crate::ledger::{AnyLedger, Ledger, LedgerError};
 use crate::portal::fer::{FerPortal, FerSettings};
 use crate::portal::{AnyPortal, Portal};
@@ -89,24 +89,24 @@ pub enum AssemblyError {
     },
 }
 
-/// Opens the sources of a configuration. Does not connect yet.
-pub fn open_sources(config: &Config) -> Result<BTreeMap<String, Arc<AnySource>>, SourceError> {
-    let open = |(name, source): (&String, &crate::config::SourceConfig)| {
-        let settings = SourceSettings {
-            name: name.clone(),
-            url: source.url.as_str().to_owned(),
-            password: source.password.clone(),
-            zone: source.timezone,
-            statement_timeout: source.statement_timeout,
-            connect_timeout: source.connect_timeout,
-        };
-        Ok((name.clone(), Arc::new(AnySource::open(settings)?)))
-    };
-    config.sources.iter().map(open).collect()
+/// Opens a source of a configuration. Does not connect yet.
+pub fn open_source(name: &str, source: &SourceConfig) -> Result<AnySource, SourceError> {
+    AnySource::open(SourceSettings {
+        name: name.to_owned(),
+        url: source.url.expose().to_owned(),
+        password: source.password.clone(),
+        zone: source.timezone,
+        statement_timeout: source.statement_timeout,
+        connect_timeout: source.connect_timeout,
+    })
+}
+
+fn open_sources(config: &Config) -> Result<BTreeMap<String, Arc<AnySource>>, SourceError> {
+    config.sources.iter().map(|(name, source)| Ok((name.clone(), Arc::new(open_source(name, source)?)))).collect()
 }
 
 /// Asks the sources which default views exist, and so which feeds are on.
-pub async fn active_feeds(
+async fn active_feeds(
     config: &Config,
     sources: &BTreeMap<String, Arc<AnySource>>,
 ) -> Result<(Vec<ActiveFeed>, Problems), SourceError> {
@@ -165,14 +165,14 @@ impl Assembly {
     pub async fn open(config: &Config, metrics: &Metrics, access: Access) -> Result<Self, AssemblyError> {
         let sources = open_sources(config)?;
         let ledger = Arc::new(match access {
-            Access::Write => AnyLedger::open(&config.ledger.url).await?,
-            Access::Read => AnyLedger::open_read_only(&config.ledger.url).await?,
+            Access::Write => AnyLedger::open(config.ledger.url.expose()).await?,
+            Access::Read => AnyLedger::open_read_only(config.ledger.url.expose()).await?,
         });
         let (active, problems) = active_feeds(config, &sources).await?;
         if problems.errors() > 0 {
             return Err(AssemblyError::Feeds(problems));
         }
-        refuse_lost_feeds(config, &*ledger, &active).await?;
+        refuse_lost_feeds(config, &ledger, &active).await?;
         let mut lines = Vec::new();
         let mut schedules = BTreeMap::new();
         for (name, portal) in &config.portals {

@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use tokio_cron_scheduler::JobSchedulerError;
 use tokio_util::sync::CancellationToken;
 
-pub use assembly::{Access, AnyLine, Assembly, AssemblyError, active_feeds, open_portal, open_sources};
+pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source};
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
 pub use status::{FeedStatus, PortalStatus, Status};
 
@@ -133,7 +133,9 @@ impl Daemon {
         self.shared.lines.iter().for_each(|line| line.stopping.cancel());
         let finished = self.workers.finish(self.settings.grace).await;
         if !finished {
-            tracing::warn!("requests were still in flight after the grace time; they are marked, and asked about at the next start");
+            tracing::warn!(
+                "requests were still in flight after the grace time; they are marked, and asked about at the next start"
+            );
         }
         self.stop_listeners.cancel();
         self.listeners.finish(Duration::from_secs(2)).await;
@@ -150,13 +152,16 @@ fn share(assembly: &Assembly, metrics: Metrics) -> (Shared, Timetable) {
     let mut schedules = Vec::new();
     for line in &assembly.lines {
         for feed in line.feeds() {
-            let Some((schedule, zone)) = assembly.schedules.get(&(line.name.clone(), feed.plan.schema.feed)) else { continue };
+            let Some((schedule, zone)) = assembly.schedules.get(&(line.name.clone(), feed.plan.schema.feed)) else {
+                continue;
+            };
             // A feed that has been filled before does not wait for its parents at a start.
             let new = feed.progress().last_full_scan.is_none();
             let is_parent = |other: &Feed| {
                 Arc::ptr_eq(&other.line, line) && feed.plan.schema.parents.iter().any(|edge| edge.feed == other.name)
             };
-            let after = feeds.iter().enumerate().filter(|(_, other)| new && is_parent(other)).map(|(job, _)| job).collect();
+            let after =
+                feeds.iter().enumerate().filter(|(_, other)| new && is_parent(other)).map(|(job, _)| job).collect();
             let priority = if feed.plan.urgent { Priority::Slot } else { Priority::Feed };
             jobs.push(Job { priority, after_first_run_of: after });
             schedules.push((schedule.clone(), *zone));

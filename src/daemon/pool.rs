@@ -10,10 +10,8 @@ use tokio::sync::Notify;
 pub enum Priority {
     /// Slots: every 30 seconds, whatever else there is.
     Slot,
-    /// Other feeds of a data mart.
+    /// Everything else.
     Feed,
-    /// Periodic uploads.
-    Upload,
 }
 
 /// What the pool knows of a job.
@@ -116,11 +114,6 @@ impl Pool {
         state.phases[next.2] = Phase::Running;
         Some(next.2)
     }
-
-    /// Jobs that wait for a worker.
-    pub fn waiting(&self) -> usize {
-        self.state().queue.len()
-    }
 }
 
 impl State {
@@ -151,7 +144,9 @@ mod tests {
     use super::*;
 
     fn pool(priorities: &[Priority]) -> Pool {
-        Pool::new(priorities.iter().map(|priority| Job { priority: *priority, after_first_run_of: Vec::new() }).collect())
+        Pool::new(
+            priorities.iter().map(|priority| Job { priority: *priority, after_first_run_of: Vec::new() }).collect(),
+        )
     }
 
     fn taken(pool: &Pool, reserved: bool) -> Option<Ticket<'_>> {
@@ -182,10 +177,10 @@ mod tests {
 
     #[test]
     fn slots_go_first_whoever_came_first() {
-        let pool = pool(&[Priority::Upload, Priority::Feed, Priority::Slot]);
-        (0..3).for_each(|job| pool.poke(job));
+        let pool = pool(&[Priority::Feed, Priority::Feed, Priority::Slot]);
+        [1, 0, 2].into_iter().for_each(|job| pool.poke(job));
         let order: Vec<usize> = (0..3).map(|_| taken(&pool, false).unwrap().job).collect();
-        assert_eq!(order, [2, 1, 0]);
+        assert_eq!(order, [2, 1, 0], "then in the order of their pokes");
     }
 
     #[test]

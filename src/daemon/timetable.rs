@@ -43,7 +43,8 @@ impl Timetable {
     }
 
     /// When a job is due next.
-    pub fn next(&self, job: usize) -> Option<DateTime<Utc>> {
+    #[cfg(test)]
+    fn next(&self, job: usize) -> Option<DateTime<Utc>> {
         self.rows.get(job).and_then(|row| row.next)
     }
 

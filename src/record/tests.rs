@@ -181,7 +181,8 @@ fn every_broken_rule_of_a_row_is_named() {
     let row = with(with(row, "mo_id", Cell::Text("17")), "enabled", Cell::Null);
     let mut found = broken(encode("resource", &row));
     found.sort();
-    let expected = [("enabled", Rule::Mandatory), ("last_name", Rule::Conditional), ("mo_id", Rule::Guid), ("snils", Rule::Snils)];
+    let expected =
+        [("enabled", Rule::Mandatory), ("last_name", Rule::Conditional), ("mo_id", Rule::Guid), ("snils", Rule::Snils)];
     assert_eq!(found, expected.map(|(field, rule)| (field.to_owned(), rule)));
 }
 
@@ -229,7 +230,9 @@ fn violations_never_repeat_a_value() {
     chunk.reset(columns.len());
     columns.iter().for_each(|_| chunk.push(Cell::Text("Секретов11223344594")));
     assert!(!encoder.encode(chunk.rows().next().unwrap()));
-    assert!(encoder.violations().iter().all(|broken| !broken.text.contains("Секретов") && !broken.text.contains("1122")));
+    assert!(
+        encoder.violations().iter().all(|broken| !broken.text.contains("Секретов") && !broken.text.contains("1122"))
+    );
 }
 
 #[test]
@@ -261,7 +264,8 @@ fn a_query_without_a_mandatory_column_is_refused_by_name() {
 #[test]
 fn an_unsound_key_is_named_unless_it_may_be_a_persons_number() {
     let name = |text: &str| {
-        let encoder = Encoder::bind(schema("service"), &["id", "resource_id", "code", "create_ts"], &settings()).unwrap();
+        let encoder =
+            Encoder::bind(schema("service"), &["id", "resource_id", "code", "create_ts"], &settings()).unwrap();
         let mut chunk = RowChunk::default();
         chunk.reset(4);
         [Cell::Text(text), Cell::Null, Cell::Null, Cell::Null].iter().for_each(|cell| chunk.push(*cell));

@@ -59,7 +59,8 @@ fn extra(key: &str, feed: &ActiveFeed, schema: &Schema, given: &BTreeSet<&str>, 
             continue;
         }
         if REMOVED.contains(name) {
-            problems.warning(key, format!("column {name} is not sent: the portal takes this field no more; leave it out"));
+            problems
+                .warning(key, format!("column {name} is not sent: the portal takes this field no more; leave it out"));
         } else {
             problems.warning(key, format!("column {name} is not sent: {} has no such field", schema.table));
         }

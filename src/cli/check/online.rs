@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::{columns, ledger, skew};
 use crate::config::{ActiveFeed, Config, PortalConfig, PortalKind, Problems, Relation, SourceConfig};
 use crate::record::Schema;
-use crate::source::{Source, SourceError};
+use crate::source::{Query, Source, SourceError};
 
 /// Longest time for everything that is asked of one source, or of one portal.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -110,7 +110,8 @@ async fn feeds<W: World>(
     for feed in active.iter().filter(|feed| feed.config.source == reached.name) {
         let of_portal = schemas.get(feed.portal.as_str()).copied().unwrap_or_default();
         let Some(schema) = of_portal.iter().find(|schema| schema.feed == feed.feed) else { continue };
-        match in_time(reached.source.columns(&feed.query)).await {
+        let label = format!("{}.{}", feed.portal, feed.feed);
+        match in_time(reached.source.columns(Query { label: &label, sql: &feed.query })).await {
             Ok(Ok(given)) => columns::compare(feed, schema, &given, &mut problems),
             Ok(Err(error)) => problems.error(format!("portals.{}.feeds.{}", feed.portal, feed.feed), error.to_string()),
             Err(text) => problems.error(format!("portals.{}.feeds.{}", feed.portal, feed.feed), text),

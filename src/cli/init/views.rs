@@ -142,6 +142,7 @@ mod tests {
         ],
         key: "id",
         discriminator: Some("type"),
+        cascades: &[],
         parents: &[],
         unit: Unit::None,
         expires: Expiry::Never,

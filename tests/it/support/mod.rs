@@ -2,5 +2,6 @@
 
 pub mod database;
 mod mariadb;
+pub mod portal;
 mod postgres;
 mod server;

@@ -1,0 +1,40 @@
+//! The outside as it is: real sources, real portals.
+
+use chrono::TimeDelta;
+
+use super::World;
+use crate::config::{PortalConfig, PortalKind, SourceConfig};
+use crate::daemon::{open_portal, open_source};
+use crate::portal::{AnyPortal, fer};
+use crate::record::Schema;
+use crate::source::{AnySource, Source, SourceError};
+use crate::telemetry::Metrics;
+
+/// What the configuration names.
+pub struct Reality;
+
+impl World for Reality {
+    type Source = AnySource;
+
+    async fn connect(&self, name: &str, config: &SourceConfig) -> Result<AnySource, SourceError> {
+        let source = open_source(name, config)?;
+        source.now().await?;
+        Ok(source)
+    }
+
+    async fn sign_in(&self, name: &str, config: &PortalConfig) -> Result<Option<TimeDelta>, String> {
+        let metrics = Metrics::new().map_err(|error| error.to_string())?;
+        match open_portal(name, config, &metrics).map_err(|error| error.to_string())? {
+            AnyPortal::Fer(portal) => {
+                portal.authenticate().await.map_err(|failure| failure.text)?;
+                Ok(portal.clock_skew())
+            }
+        }
+    }
+
+    fn schemas(&self, kind: PortalKind) -> &'static [&'static Schema] {
+        match kind {
+            PortalKind::Fer => fer::SCHEMAS,
+        }
+    }
+}

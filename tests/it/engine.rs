@@ -1,0 +1,524 @@
+//! The engine over a source, a ledger and a portal in memory: what is sent, held, refused, sent again and never sent twice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use vitrina::ledger::{Ledger, MemoryLedger, State};
+use vitrina::portal::fer::SCHEMAS;
+use vitrina::record::{EncodeSettings, Key, VisitTimeZone};
+use vitrina::source::memory::{Fault, MemorySource, Value};
+use vitrina::sync::{Clock, CycleError, CycleReport, FeedPlan, Line, LineSettings, Order, Stop};
+use vitrina::transport::{RetryTiming, Trouble};
+
+use crate::support::portal::{Act, ScriptedPortal};
+
+/// A moment in 2023.
+const NOW: i64 = 1_700_000_000;
+const MO: u128 = 0xa0;
+const RESOURCE: u128 = 0xb0;
+
+/// A small hospital, a ledger that survives restarts, and a portal.
+struct World {
+    source: MemorySource,
+    ledger: MemoryLedger,
+    portal: ScriptedPortal,
+    tables: BTreeMap<&'static str, BTreeMap<u128, Vec<Value>>>,
+    changed_at: Option<&'static str>,
+    batch: usize,
+}
+
+type TestLine = Arc<Line<MemorySource, ScriptedPortal, MemoryLedger>>;
+
+fn columns(feed: &str) -> &'static [&'static str] {
+    match feed {
+        "mo" => &["id", "parent_id", "branch_oid", "name", "address", "enabled", "create_ts", "tag_age"],
+        "resource" => &["id", "type", "mo_id", "enabled", "create_ts", "room_number", "room_name"],
+        "slot" => &[
+            "id",
+            "mo_id",
+            "resource_id",
+            "tag_type",
+            "tag_age",
+            "visit_time",
+            "duration",
+            "status",
+            "create_ts",
+            "updated_at",
+        ],
+        "book" => &["id", "patient_id", "slot_id", "status_code", "tag_source", "type", "create_ts"],
+        other => panic!("{other}"),
+    }
+}
+
+fn guid(id: u128) -> Value {
+    Value::Guid(id)
+}
+
+fn mo(id: u128, name: &str) -> Vec<Value> {
+    vec![
+        guid(id),
+        "1.2.3".into(),
+        "1.2.3.4".into(),
+        name.into(),
+        "Street 1".into(),
+        "ALL".into(),
+        "2023-10-01".into(),
+        "ALL".into(),
+    ]
+}
+
+fn room(id: u128, mo: u128) -> Vec<Value> {
+    vec![guid(id), "ROOM".into(), guid(mo), "ALL".into(), "2023-10-01".into(), "7".into(), "Room".into()]
+}
+
+fn slot(id: u128, status: &str) -> Vec<Value> {
+    let minute = i64::try_from(id % 100_000).unwrap();
+    let visit = (NOW + 86_400 + minute * 60) * 1_000_000;
+    vec![
+        guid(id),
+        guid(MO),
+        guid(RESOURCE),
+        "EPGU".into(),
+        "ALL".into(),
+        Value::LocalTime(visit),
+        20.into(),
+        status.into(),
+        "2023-10-01".into(),
+        Value::Instant(NOW * 1_000_000),
+    ]
+}
+
+fn book(id: u128, slot: u128, status: i64) -> Vec<Value> {
+    vec![guid(id), "p-1".into(), guid(slot), status.into(), "REG".into(), "APPOINTMENT".into(), "2023-10-01".into()]
+}
+
+impl World {
+    /// A unit, a room and no slots.
+    fn new() -> Self {
+        let mut world = World {
+            source: MemorySource::new(Tz::UTC),
+            ledger: MemoryLedger::default(),
+            portal: ScriptedPortal::default(),
+            tables: BTreeMap::new(),
+            changed_at: None,
+            batch: 10,
+        };
+        world.put("mo", MO, mo(MO, "Unit"));
+        world.put("resource", RESOURCE, room(RESOURCE, MO));
+        world.source.set_now(NOW * 1_000_000);
+        for feed in ["slot", "book"] {
+            world.tables.entry(feed).or_default();
+            world.publish(feed);
+        }
+        world
+    }
+
+    fn with_slots(count: u128) -> Self {
+        let mut world = World::new();
+        (1..=count).for_each(|id| world.put("slot", id, slot(id, "AVAILABLE")));
+        world
+    }
+
+    fn put(&mut self, feed: &'static str, id: u128, row: Vec<Value>) {
+        self.tables.entry(feed).or_default().insert(id, row);
+        self.publish(feed);
+    }
+
+    fn publish(&self, feed: &'static str) {
+        self.source.set(feed, columns(feed), self.tables[feed].values().cloned().collect());
+    }
+
+    /// Starts the engine anew over what the ledger remembers.
+    async fn start(&self) -> TestLine {
+        self.start_at(Clock::simulated(NOW)).await
+    }
+
+    async fn start_at(&self, clock: Clock) -> TestLine {
+        let plan = |feed: &'static str| FeedPlan {
+            schema: SCHEMAS.iter().copied().find(|schema| schema.feed == feed).unwrap(),
+            source: Arc::new(self.source.clone()),
+            query: format!("SELECT * FROM {feed}"),
+            changed_at: self.changed_at.filter(|_| feed == "slot").map(str::to_owned),
+            full_every: Duration::from_secs(3600),
+            overlap: Duration::from_secs(300),
+            encode: EncodeSettings { zone: Tz::UTC, visit_time_zone: VisitTimeZone::Source, defaults: BTreeMap::new() },
+            batch: self.batch,
+            max_batch_bytes: 1 << 20,
+            urgent: feed == "slot",
+        };
+        let plans = ["mo", "resource", "slot", "book"].map(plan).into();
+        let settings = LineSettings {
+            in_flight: 2,
+            retry: RetryTiming::new(Duration::from_secs(1), Duration::from_secs(60)).unwrap(),
+            slow_retry: Duration::from_secs(86_400),
+            unit_pause: Duration::from_secs(3600),
+            scan_stall: Duration::from_secs(60),
+            seed: 7,
+        };
+        let ledger = Arc::new(self.ledger.clone());
+        Arc::new(Line::open("fer", self.portal.clone(), ledger, plans, settings, clock).await.unwrap())
+    }
+
+    async fn refusals(&self, line: &TestLine, feed: &str) -> Vec<(Option<Key>, State, String)> {
+        let refusals = self.ledger.refusals(line.feed(feed).unwrap().id).await.unwrap();
+        refusals.into_iter().map(|refusal| (refusal.key, refusal.state, refusal.code)).collect()
+    }
+}
+
+async fn cycle(line: &TestLine, feed: &str) -> CycleReport {
+    line.cycle(feed, Order::default()).await.unwrap()
+}
+
+/// One pass over all feeds, parents first.
+async fn pass(line: &TestLine) -> u64 {
+    let mut sent = 0;
+    for feed in ["mo", "resource", "slot", "book"] {
+        sent += cycle(line, feed).await.sent;
+    }
+    sent
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_pass_sends_nothing_even_after_a_restart() {
+    let world = World::with_slots(25);
+    assert_eq!(pass(&world.start().await).await, 27);
+    let line = world.start().await;
+    assert_eq!(pass(&line).await, 0);
+    assert_eq!(line.feed("slot").unwrap().counts().accepted, 25);
+}
+
+#[tokio::test(start_paused = true)]
+async fn exactly_the_changed_rows_are_sent() {
+    let mut world = World::with_slots(25);
+    let line = world.start().await;
+    pass(&line).await;
+    world.portal.forget_requests();
+    for id in [3, 17] {
+        world.put("slot", id, slot(id, "BLOCKED"));
+    }
+    pass(&line).await;
+    assert_eq!(world.portal.received("slot"), [Key::Guid(3), Key::Guid(17)]);
+    assert_eq!(world.portal.held("slot")[&Key::Guid(17)]["status"], "BLOCKED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn children_wait_for_their_parents_and_go_by_themselves() {
+    let world = World::with_slots(3);
+    let line = world.start().await;
+    let report = cycle(&line, "slot").await;
+    assert_eq!((report.sent, report.held), (0, 3));
+    assert!(report.missing.contains("mo"));
+    assert_eq!(world.refusals(&line, "slot").await.len(), 3);
+    cycle(&line, "mo").await;
+    let report = cycle(&line, "resource").await;
+    assert!(report.released.contains("slot"), "the parent's cycle says who may go");
+    assert_eq!(cycle(&line, "slot").await.accepted, 3);
+    assert!(world.refusals(&line, "slot").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_row_is_reported_and_its_neighbours_go_out() {
+    let mut world = World::with_slots(3);
+    let mut bad = slot(2, "FREE");
+    bad[6] = Value::Null;
+    world.put("slot", 2, bad);
+    let line = world.start().await;
+    pass(&line).await;
+    assert_eq!(world.portal.received("slot"), [Key::Guid(1), Key::Guid(3)]);
+    let refusals = world.ledger.refusals(line.feed("slot").unwrap().id).await.unwrap();
+    let fields: Vec<_> = refusals[0].violations.iter().map(|broken| broken.field.as_ref()).collect();
+    assert_eq!((refusals.len(), fields), (1, vec!["duration", "status"]));
+    world.put("slot", 2, slot(2, "AVAILABLE"));
+    pass(&line).await;
+    assert!(world.refusals(&line, "slot").await.is_empty());
+    assert_eq!(world.portal.held("slot").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_whose_row_became_bad_stays_at_the_portal_and_is_rejected() {
+    let mut world = World::with_slots(1);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 1, slot(1, "FREE"));
+    pass(&line).await;
+    assert_eq!(world.portal.held("slot")[&Key::Guid(1)]["status"], "AVAILABLE");
+    assert_eq!(world.refusals(&line, "slot").await[0].1, State::Rejected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_the_portal_refused_is_not_sent_again_until_it_changes() {
+    let mut world = World::with_slots(3);
+    world.portal.refuse(Key::Guid(2), true);
+    let line = world.start().await;
+    pass(&line).await;
+    assert_eq!(world.refusals(&line, "slot").await, [(Some(Key::Guid(2)), State::Rejected, "R-330".to_owned())]);
+    world.portal.forget_requests();
+    pass(&line).await;
+    pass(&world.start().await).await;
+    assert!(world.portal.received("slot").is_empty());
+    world.portal.refuse(Key::Guid(2), false);
+    world.put("slot", 2, slot(2, "BLOCKED"));
+    pass(&world.start().await).await;
+    assert_eq!(world.portal.received("slot"), [Key::Guid(2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_version_gets_its_slow_retry() {
+    let world = World::with_slots(1);
+    world.portal.refuse(Key::Guid(1), true);
+    let line = world.start().await;
+    pass(&line).await;
+    world.portal.refuse(Key::Guid(1), false);
+    tokio::time::advance(Duration::from_secs(86_401)).await;
+    assert_eq!(cycle(&line, "slot").await.accepted, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_rows_with_one_key_are_one_record_and_a_report() {
+    let world = World::with_slots(2);
+    let mut rows: Vec<_> = world.tables["slot"].values().cloned().collect();
+    rows.push(slot(1, "BLOCKED"));
+    world.source.set("slot", columns("slot"), rows);
+    let line = world.start().await;
+    pass(&line).await;
+    assert_eq!(world.portal.held("slot")[&Key::Guid(1)]["status"], "AVAILABLE", "the first copy");
+    assert_eq!(
+        world.refusals(&line, "slot").await,
+        [(Some(Key::Guid(1)), State::Rejected, "DUPLICATE_KEY".to_owned())]
+    );
+    assert_eq!(pass(&line).await, 0);
+    world.publish("slot");
+    pass(&line).await;
+    assert!(world.refusals(&line, "slot").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_rows_with_one_key_the_accepted_copy_is_kept() {
+    let world = World::with_slots(1);
+    let line = world.start().await;
+    pass(&line).await;
+    world.portal.forget_requests();
+    world.source.set("slot", columns("slot"), vec![slot(1, "BLOCKED"), slot(1, "AVAILABLE")]);
+    assert_eq!(pass(&line).await, 0);
+    assert_eq!(world.portal.held("slot")[&Key::Guid(1)]["status"], "AVAILABLE");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_without_a_key_is_a_finding_without_a_key() {
+    let world = World::with_slots(1);
+    let mut keyless = slot(9, "AVAILABLE");
+    keyless[0] = Value::Null;
+    world.source.set("slot", columns("slot"), vec![keyless, slot(1, "AVAILABLE")]);
+    let line = world.start().await;
+    pass(&line).await;
+    assert_eq!(world.refusals(&line, "slot").await, [(None, State::Rejected, "CHECK".to_owned())]);
+    assert_eq!(line.feed("slot").unwrap().counts().rejected, 1);
+    assert_eq!(world.portal.received("slot"), [Key::Guid(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_failed_is_made_again_later() {
+    let world = World::with_slots(3);
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    cycle(&line, "resource").await;
+    world.portal.next(Act::Fail(Trouble::Transient { retry_after: None }));
+    let report = cycle(&line, "slot").await;
+    assert!(matches!(report.stop, Some(Stop::PortalFailed(_))));
+    assert_eq!(line.feed("slot").unwrap().counts().pending, 3);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert_eq!(cycle(&line, "slot").await.accepted, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_portal_under_maintenance_is_left_alone() {
+    let world = World::with_slots(3);
+    let line = world.start().await;
+    world.portal.next(Act::Fail(Trouble::Maintenance { retry_after: Some(Duration::from_secs(120)) }));
+    cycle(&line, "mo").await;
+    world.portal.forget_requests();
+    tokio::time::advance(Duration::from_secs(119)).await;
+    assert_eq!(cycle(&line, "mo").await.stop, Some(Stop::PortalPaused));
+    assert!(world.portal.received("mo").is_empty());
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(cycle(&line, "mo").await.accepted, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_lost_answer_a_row_that_went_back_is_sent_all_the_same() {
+    let mut world = World::with_slots(1);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 1, slot(1, "BLOCKED"));
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "slot").await;
+    assert_eq!(world.portal.held("slot")[&Key::Guid(1)]["status"], "BLOCKED");
+    world.put("slot", 1, slot(1, "AVAILABLE"));
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let line = world.start().await;
+    cycle(&line, "slot").await;
+    assert_eq!(world.portal.held("slot")[&Key::Guid(1)]["status"], "AVAILABLE");
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_an_answer_does_not_mention_are_asked_about_again() {
+    let world = World::with_slots(8);
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    cycle(&line, "resource").await;
+    world.portal.next(Act::AnswerOnly(5));
+    let report = cycle(&line, "slot").await;
+    assert_eq!(report.accepted, 8);
+    let sizes: Vec<usize> = world.portal.seen().requests.iter().skip(2).map(|(_, keys)| keys.len()).collect();
+    assert_eq!(sizes, [8, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_names_nobody_is_bisected_to_the_culprit() {
+    let world = World::with_slots(10);
+    world.portal.choke_on(Key::Guid(7));
+    let line = world.start().await;
+    pass(&line).await;
+    assert_eq!(world.portal.held("slot").len(), 9);
+    assert_eq!(world.refusals(&line, "slot").await, [(Some(Key::Guid(7)), State::Rejected, "REFUSED".to_owned())]);
+    let requests = world.portal.seen().requests.iter().filter(|(feed, _)| feed == "slot").count();
+    assert!(requests <= 9, "{requests} requests for one culprit among ten");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_unit_pauses_and_the_others_go_on() {
+    let mut world = World::with_slots(2);
+    world.put("mo", 0xa1, mo(0xa1, "Other"));
+    world.put("resource", 0xb1, room(0xb1, 0xa1));
+    let mut elsewhere = slot(50, "AVAILABLE");
+    elsewhere[1] = guid(0xa1);
+    elsewhere[2] = guid(0xb1);
+    world.put("slot", 50, elsewhere);
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    cycle(&line, "resource").await;
+    world.portal.block_unit(&Key::Guid(MO).to_string());
+    cycle(&line, "slot").await;
+    assert_eq!(world.portal.held("slot").keys().collect::<Vec<_>>(), [&Key::Guid(50)]);
+    assert_eq!(line.paused_units().len(), 1);
+    world.portal.forget_requests();
+    cycle(&line, "slot").await;
+    assert!(world.portal.received("slot").is_empty(), "a paused unit is not asked about every cycle");
+    assert_eq!(line.feed("slot").unwrap().counts().pending, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_book_waits_for_its_slot_to_be_recorded() {
+    let mut world = World::with_slots(1);
+    world.put("book", 0xc1, book(0xc1, 1, 5000));
+    world.put("book", 0xc2, book(0xc2, 1, 5010));
+    let line = world.start().await;
+    pass(&line).await;
+    assert_eq!(world.portal.received("book"), [Key::Guid(0xc2)], "a cancelled booking needs no recorded slot");
+    world.put("slot", 1, slot(1, "RECORDED"));
+    pass(&line).await;
+    assert_eq!(world.portal.received("book"), [Key::Guid(0xc2), Key::Guid(0xc1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_that_breaks_off_neither_loses_nor_moves_anything() {
+    let world = World::with_slots(2000);
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    cycle(&line, "resource").await;
+    world.source.fail_next(Fault::LostAfter(1500));
+    let broken = line.cycle("slot", Order::default()).await;
+    assert!(matches!(broken, Err(CycleError::Source(_))));
+    assert_eq!(line.feed("slot").unwrap().progress().last_full_scan, None);
+    let report = cycle(&line, "slot").await;
+    assert_eq!(world.portal.held("slot").len(), 2000);
+    assert_eq!(world.portal.received("slot").len(), 2000, "nothing twice");
+    assert!(report.complete());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_by_change_time_sees_only_what_changed() {
+    let mut world = World::with_slots(50);
+    world.changed_at = Some("updated_at");
+    let line = world.start().await;
+    pass(&line).await;
+    world.source.set_now((NOW + 600) * 1_000_000);
+    let mut changed = slot(7, "BLOCKED");
+    changed[9] = Value::Instant((NOW + 599) * 1_000_000);
+    world.put("slot", 7, changed);
+    let report = cycle(&line, "slot").await;
+    assert!(!report.full);
+    assert_eq!(report.sent, 1);
+    assert_eq!(world.portal.held("slot")[&Key::Guid(7)]["status"], "BLOCKED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_commit_with_an_earlier_stamp_is_seen() {
+    let mut world = World::with_slots(5);
+    world.changed_at = Some("updated_at");
+    let line = world.start().await;
+    pass(&line).await;
+    let mut late = slot(90, "AVAILABLE");
+    late[9] = Value::Instant((NOW - 200) * 1_000_000);
+    world.put("slot", 90, late);
+    cycle(&line, "slot").await;
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(90)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_comes_back_by_key_when_only_changes_are_read() {
+    let mut world = World::with_slots(1);
+    world.changed_at = Some("updated_at");
+    let mut orphan = slot(60, "AVAILABLE");
+    orphan[2] = guid(0xb7);
+    world.put("slot", 60, orphan);
+    let line = world.start().await;
+    pass(&line).await;
+    assert_eq!(line.feed("slot").unwrap().counts().held, 1);
+    world.source.set_now((NOW + 3000) * 1_000_000);
+    cycle(&line, "slot").await;
+    world.put("resource", 0xb7, room(0xb7, MO));
+    cycle(&line, "resource").await;
+    let report = cycle(&line, "slot").await;
+    assert!(!report.full);
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(60)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_sends_and_remembers_nothing() {
+    let world = World::with_slots(3);
+    let line = world.start().await;
+    let order = Order { dry_run: true, ..Order::default() };
+    for (feed, sent) in [("mo", 1), ("resource", 1), ("slot", 3)] {
+        assert_eq!(line.cycle(feed, order).await.unwrap().sent, sent, "{feed}");
+    }
+    assert!(world.portal.seen().requests.is_empty());
+    assert_eq!(pass(&world.start().await).await, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_never_reached_the_portal_and_is_gone_is_forgotten() {
+    let mut world = World::with_slots(1);
+    world.put("slot", 5, slot(5, "FREE"));
+    let line = world.start().await;
+    pass(&line).await;
+    world.tables.get_mut("slot").unwrap().remove(&5);
+    world.publish("slot");
+    pass(&line).await;
+    assert!(world.refusals(&line, "slot").await.is_empty());
+    assert_eq!(line.feed("slot").unwrap().counts().rejected, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopping_line_ends_its_scan_and_settles_what_is_under_way() {
+    let world = World::with_slots(100);
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    cycle(&line, "resource").await;
+    line.stopping.cancel();
+    let report = cycle(&line, "slot").await;
+    assert_eq!(report.stop, Some(Stop::Stopping));
+    assert_eq!(pass(&world.start().await).await, 100 - report.accepted);
+}
