@@ -2,10 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
 mod engine;
+mod fer;
+mod replay;
 mod sources;
 mod support;
-
-#[test]
-fn the_binary_is_built() {
-    assert!(std::path::Path::new(env!("CARGO_BIN_EXE_vitrina")).exists());
-}

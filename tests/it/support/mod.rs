@@ -1,7 +1,9 @@
 //! What several test modules share.
 
 pub mod database;
+pub mod gateway;
 mod mariadb;
 pub mod portal;
 mod postgres;
 mod server;
+pub mod tls;

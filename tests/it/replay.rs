@@ -1,0 +1,185 @@
+//! Plays the requests and answers that the documents print, byte for byte after the repairs that each cassette lists.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mockito::{Mock, Server, ServerGuard};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use vitrina::portal::fer::Read;
+use vitrina::portal::{Delivery, Portal, Verdict};
+use vitrina::record::Key;
+use vitrina::transport::inflate;
+
+use crate::support::gateway::{batch, portal, schema, settings};
+
+const TOKEN: &str = "replayed-token";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cassette {
+    name: String,
+    section: String,
+    repairs: Vec<String>,
+    deviations: Vec<String>,
+    request: Request,
+    answer: Answer,
+    expect: Expect,
+}
+
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    method: String,
+    path: String,
+    headers: Map<String, Value>,
+    json: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    status: usize,
+    headers: Map<String, Value>,
+    body: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Expect {
+    Verdicts(Vec<Expected>),
+    Token { value: String, lives_seconds: u64 },
+    Records(Vec<Map<String, Value>>),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Expected {
+    Accepted,
+    Rejected { code: String, text: String, holder: Option<String> },
+}
+
+impl From<Expected> for Verdict {
+    fn from(expected: Expected) -> Self {
+        match expected {
+            Expected::Accepted => Verdict::Accepted { remote_id: None },
+            Expected::Rejected { code, text, holder } => {
+                Verdict::Rejected { code, text, holder: holder.as_deref().map(Key::parse) }
+            }
+        }
+    }
+}
+
+fn cassette(file: &str) -> Cassette {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replay").join(file);
+    let cassette: Cassette = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert!(!cassette.name.is_empty() && !cassette.section.is_empty());
+    let notes = cassette.repairs.iter().chain(&cassette.deviations);
+    assert!(notes.into_iter().all(|note| !note.is_empty()));
+    cassette
+}
+
+/// What arrived that was not what the cassette holds.
+type Differences = Arc<Mutex<Vec<String>>>;
+
+async fn mocked(server: &mut ServerGuard, cassette: &Cassette, token: &str, differences: &Differences) -> Mock {
+    let (request, token, differences) = (cassette.request.clone(), token.to_owned(), Arc::clone(differences));
+    let mut mock = server.mock(&request.method.clone(), request.path.as_str()).match_request(move |arrived| {
+        let found = compare(&request, arrived, &token);
+        let same = found.is_empty();
+        differences.lock().unwrap().extend(found);
+        same
+    });
+    mock = mock.with_status(cassette.answer.status).with_body(&cassette.answer.body);
+    for (name, value) in &cassette.answer.headers {
+        mock = mock.with_header(name.as_str(), value.as_str().unwrap());
+    }
+    mock.expect(1).create_async().await
+}
+
+fn compare(wanted: &Request, arrived: &mockito::Request, token: &str) -> Vec<String> {
+    let mut differences = Vec::new();
+    for (name, value) in &wanted.headers {
+        let value = value.as_str().unwrap().replace("TOKEN", token);
+        let sent: Vec<_> =
+            arrived.header(name.as_str()).iter().map(|value| value.to_str().unwrap().to_owned()).collect();
+        if sent != [value.clone()] {
+            differences.push(format!("{name}: {sent:?} instead of {value}"));
+        }
+    }
+    let raw = arrived.body().unwrap().clone();
+    let body = if arrived.has_header("content-encoding") { inflate(&raw, 1 << 20).unwrap() } else { raw };
+    let wanted = if wanted.json.is_null() { String::new() } else { wanted.json.to_string() };
+    if body != wanted.as_bytes() {
+        differences.push(format!("body: {} instead of {wanted}", String::from_utf8_lossy(&body)));
+    }
+    differences
+}
+
+async fn replay(file: &str) {
+    let cassette = cassette(file);
+    let mut server = Server::new_async().await;
+    let differences = Differences::default();
+    let mut settings = settings(&server.url());
+    if let Expect::Token { value, .. } = &cassette.expect {
+        settings.password = cassette.request.json["password"].as_str().unwrap().into();
+        let used = format!("bearer {value}");
+        server.mock("GET", "/api/mo/oid/1.2").match_header("authorization", used.as_str()).create_async().await;
+    } else {
+        let issued = json!({"Result": {"Value": TOKEN}, "IsSuccess": true}).to_string();
+        server.mock("POST", "/auth.svc").with_body(issued).create_async().await;
+    }
+    let mock = mocked(&mut server, &cassette, TOKEN, &differences).await;
+    let portal = portal(settings);
+    let path: Vec<String> = cassette.request.path.split('/').map(str::to_owned).collect();
+    match cassette.expect {
+        Expect::Verdicts(expected) => {
+            let schema = schema(&path[2]);
+            let batch = batch(schema, cassette.request.json["data"].as_array().unwrap());
+            let Delivery::Judged(verdicts) = portal.deliver(schema, &batch).await else {
+                panic!("not judged: {:?}", differences.lock().unwrap())
+            };
+            assert_eq!(verdicts, expected.into_iter().map(Verdict::from).collect::<Vec<_>>());
+        }
+        Expect::Token { lives_seconds, .. } => {
+            portal.authenticate().await.unwrap();
+            let left = portal.token_remaining().await.unwrap();
+            assert!(left <= Duration::from_secs(lives_seconds) && left > Duration::from_secs(lives_seconds - 60));
+            // Only the printed token opens this address; its empty answer is of no interest.
+            let failure = portal.read(&Read::Units("1.2")).await.unwrap_err();
+            assert!(failure.text.contains("not JSON"), "{}", failure.text);
+        }
+        Expect::Records(expected) => {
+            let records = portal.read(&Read::Units(path.last().unwrap())).await.unwrap();
+            assert_eq!(records, expected);
+        }
+    }
+    mock.assert_async().await;
+    assert_eq!(*differences.lock().unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn authentication() {
+    replay("fer_auth.json").await;
+}
+
+#[tokio::test]
+async fn a_unit_with_the_name_of_another() {
+    replay("fer_mo_duplicate_name.json").await;
+}
+
+#[tokio::test]
+async fn two_slots_with_one_id() {
+    replay("fer_slot_duplicate_id.json").await;
+}
+
+#[tokio::test]
+async fn a_slot_at_the_time_of_another() {
+    replay("fer_slot_duplicate_time.json").await;
+}
+
+#[tokio::test]
+async fn the_units_of_an_organisation() {
+    replay("fer_mo_by_oid.json").await;
+}

@@ -1,0 +1,69 @@
+//! A TLS server on loopback whose certificate no public root vouches for, and servers that answer with raw bytes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// Two roots in one file; the second signed the server's certificate.
+pub fn roots() -> PathBuf {
+    directory().join("roots.pem")
+}
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/tls")
+}
+
+/// Answers every connection with these bytes over TLS. Returns its address.
+pub async fn over_tls(answer: Vec<u8>) -> String {
+    let chain = vec![CertificateDer::from_pem_file(directory().join("server.pem")).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(directory().join("server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                serve(stream, &answer).await;
+            }
+        }
+    });
+    format!("https://{address}")
+}
+
+/// Answers every connection with these bytes and closes it. Returns its address.
+pub async fn over_tcp(answer: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            serve(stream, &answer).await;
+        }
+    });
+    format!("http://{address}")
+}
+
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &[u8]) {
+    let mut request = vec![0; 4096];
+    let mut got = 0;
+    while got < request.len() && !request[..got].windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut request[got..]).await {
+            Ok(0) | Err(_) => return,
+            Ok(count) => got += count,
+        }
+    }
+    let _client_may_be_gone = stream.write_all(answer).await;
+    let _client_may_be_gone = stream.shutdown().await;
+}
