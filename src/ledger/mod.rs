@@ -5,7 +5,17 @@
 //! ([`Ledger::settle`]): what was sent is written once, whatever its size. Everything else that is remembered of a record is
 //! a later entry that wins over earlier ones. [`Ledger::load`] replays the journal; [`Ledger::rewrite`] shortens it.
 
+mod any;
+mod codec;
+mod journal;
+mod memory;
+mod sqlite;
+
 use std::future::Future;
+
+pub use any::AnyLedger;
+pub use memory::{Fate, MemoryLedger};
+pub use sqlite::SqliteLedger;
 
 use crate::record::{Fingerprint, Key, Violation};
 
@@ -251,6 +261,11 @@ impl Entry {
 
     /// The portal acknowledged what the mark says. None: the record is removed and is to be forgotten.
     pub fn acknowledge(mut self) -> Option<Self> {
+        self.close_mark().then_some(self)
+    }
+
+    /// [`Entry::acknowledge`] in place: false means that the record is to be forgotten.
+    fn close_mark(&mut self) -> bool {
         match self.mark.take() {
             Some(Mark::Version(version)) => {
                 self.accepted = Some(version);
@@ -258,10 +273,10 @@ impl Entry {
                 self.wanted = None;
                 self.attempts = 0;
                 self.next_attempt = None;
-                Some(self)
+                true
             }
-            Some(Mark::Removal) => None,
-            None => Some(self),
+            Some(Mark::Removal) => false,
+            None => true,
         }
     }
 }

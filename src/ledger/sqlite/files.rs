@@ -1,0 +1,154 @@
+//! The ledger's files: who may read them, who holds them, and whether they are ours at all. No SQL here.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use fs4::{FileExt, TryLockError};
+
+use super::errors::{MOVE_AWAY, Storage};
+use crate::ledger::LedgerError;
+
+/// For the owner alone: keys of medical records stand in the ledger.
+const MODE: u32 = 0o600;
+/// SQLite's header.
+const HEADER: usize = 100;
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// Marks a SQLite file as a ledger of ours: "VTRN" in the header.
+pub(super) const APPLICATION_ID: u32 = 0x5654_524e;
+
+/// What lies at the ledger's path.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing, or an empty file.
+    Nothing,
+    /// A ledger.
+    Ledger,
+}
+
+/// The writer's lock: held while it lives, by the kernel's word, so a crash frees it.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+/// Takes the writer's lock and leaves a file, ours and for us alone, at the ledger's path.
+pub(super) fn prepare(storage: &Storage) -> Result<Lock, LedgerError> {
+    let lock = lock(storage)?;
+    probe(storage)?;
+    open_private(storage.path())
+        .and_then(|_| File::open(storage.directory())?.sync_all())
+        .map_err(|error| storage.no_access(&error))?;
+    for ending in ["-wal", "-shm"] {
+        tighten(&storage.beside(ending)).map_err(|error| storage.no_access(&error))?;
+    }
+    Ok(lock)
+}
+
+/// For readers: there must be a ledger.
+pub(super) fn probe_existing(storage: &Storage) -> Result<(), LedgerError> {
+    match probe(storage)? {
+        Found::Ledger => Ok(()),
+        Found::Nothing => Err(storage.unusable("it does not exist yet; `vitrina run` or `vitrina sync` makes it")),
+    }
+}
+
+fn lock(storage: &Storage) -> Result<Lock, LedgerError> {
+    let mut file = open_private(&storage.beside(".lock")).map_err(|error| storage.no_access(&error))?;
+    match FileExt::try_lock(&file) {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let path = storage.path().display().to_string();
+            return Err(LedgerError::Locked { path, owner: owner(&mut file) });
+        }
+        Err(TryLockError::Error(error)) => return Err(storage.no_access(&error)),
+    }
+    let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+    written.map_err(|error| storage.no_access(&error))?;
+    Ok(Lock { _file: file })
+}
+
+/// The process that holds the lock, from what it wrote there. It may not have got to that yet.
+fn owner(file: &mut File) -> String {
+    let mut written = String::new();
+    let read = file.rewind().and_then(|()| file.take(20).read_to_string(&mut written));
+    match (read, written.parse::<u32>()) {
+        (Ok(_), Ok(pid)) => format!(" (pid {pid})"),
+        _ => String::new(),
+    }
+}
+
+/// Opens a file for the owner alone, made if need be. It is not truncated.
+fn open_private(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(MODE).open(path)?;
+    tighten(path)?;
+    Ok(file)
+}
+
+/// Takes a file away from all but its owner.
+fn tighten(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+            fs::set_permissions(path, fs::Permissions::from_mode(MODE))
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks at the header alone. The database behind it is looked at when it is opened.
+fn probe(storage: &Storage) -> Result<Found, LedgerError> {
+    let mut file = match File::open(storage.path()) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(storage.unusable("this user may not read it; run as the daemon's user"));
+        }
+        Err(error) => return Err(storage.no_access(&error)),
+    };
+    let found = file.metadata().map_err(|error| storage.no_access(&error))?;
+    if !found.is_file() {
+        return Err(storage.unusable("it is not a file; correct [ledger] url"));
+    }
+    if found.len() == 0 {
+        return Ok(Found::Nothing);
+    }
+    let mut header = [0; HEADER];
+    match file.read_exact(&mut header) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return Err(
+                storage.unusable(format!("it is not a ledger: too short; correct [ledger] url, or {MOVE_AWAY}"))
+            );
+        }
+        Err(error) => return Err(storage.no_access(&error)),
+    }
+    judge(storage, &header, found.len())
+}
+
+fn judge(storage: &Storage, header: &[u8; HEADER], length: u64) -> Result<Found, LedgerError> {
+    if !header.starts_with(MAGIC) {
+        return Err(storage.unusable(format!("it is not a SQLite file; correct [ledger] url, or {MOVE_AWAY}")));
+    }
+    if number(header, 68) != APPLICATION_ID {
+        return Err(storage.unusable("it is the SQLite file of another program; correct [ledger] url"));
+    }
+    // While a write-ahead log stands beside it, the file may lawfully be shorter than its header says.
+    let page = match number(header, 16) >> 16 {
+        1 => 65_536,
+        size => u64::from(size),
+    };
+    let full = page * u64::from(number(header, 28));
+    let logged = fs::metadata(storage.beside("-wal")).is_ok_and(|log| log.len() > 0);
+    if length < full && !logged {
+        return Err(storage.damaged(format_args!("{length} bytes where its header says {full}")));
+    }
+    Ok(Found::Ledger)
+}
+
+/// The four bytes at `at`, as SQLite's header writes numbers.
+fn number(header: &[u8; HEADER], at: usize) -> u32 {
+    header.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_be_bytes(*bytes))
+}

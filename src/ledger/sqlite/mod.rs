@@ -1,0 +1,150 @@
+//! The ledger of one daemon: a SQLite file with one writer and any number of readers.
+//!
+//! All writes go through one task that owns the writing connection ([`writer`]) and commits what is queued together; reads go
+//! over connections of their own, which the write-ahead log never keeps waiting.
+
+mod errors;
+mod files;
+mod open;
+mod reader;
+mod refusals;
+mod statements;
+mod writer;
+
+use std::path::Path;
+
+use sqlx::SqlitePool;
+
+use self::errors::Storage;
+use self::statements::Write;
+use self::writer::Writer;
+use super::{Entry, FeedId, FeedSummary, Ledger, LedgerError, MarkId, Progress, Refusal, Replay, Settlement, journal};
+
+/// A ledger in a SQLite file.
+#[derive(Debug)]
+pub struct SqliteLedger {
+    storage: Storage,
+    readers: SqlitePool,
+    writer: Option<Writer>,
+}
+
+impl SqliteLedger {
+    /// Opens the ledger for writing, makes it if there is none, and brings its tables up to date. One process at a time.
+    ///
+    /// # Errors
+    /// [`LedgerError::Locked`] while another process writes; [`LedgerError::Unusable`] with what to do when the file is none of
+    /// ours, damaged, of a newer version, or where it may not be written.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
+        let storage = Storage::new(path.as_ref());
+        let lock = files::prepare(&storage)?;
+        let connection = open::writer(&storage).await?;
+        let writer = Writer::start(storage.clone(), connection, lock).await?;
+        let readers = open::readers(&storage).await?;
+        Ok(SqliteLedger { storage, readers, writer: Some(writer) })
+    }
+
+    /// Opens an existing ledger for reading only: takes no lock and changes nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unusable`] when there is no such file, when it is none of ours or damaged, or when its tables are older or
+    /// newer than this program's.
+    pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
+        let storage = Storage::new(path.as_ref());
+        files::probe_existing(&storage)?;
+        let readers = open::readers(&storage).await?;
+        open::check_tables(&storage, &readers).await?;
+        Ok(SqliteLedger { storage, readers, writer: None })
+    }
+
+    /// Reads the whole file and compares its trees: for `check`, too slow for every start.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unusable`] naming the first damage found.
+    pub async fn verify(&self) -> Result<(), LedgerError> {
+        reader::verify(&self.storage, &self.readers).await
+    }
+
+    async fn write(&self, write: Write) -> Result<i64, LedgerError> {
+        match &self.writer {
+            Some(writer) => writer.write(write).await,
+            None => Err(LedgerError::Storage {
+                action: write.action(),
+                reason: "it was opened for reading only".to_owned(),
+            }),
+        }
+    }
+}
+
+impl Ledger for SqliteLedger {
+    async fn feed(&self, portal: &str, feed: &str) -> Result<FeedId, LedgerError> {
+        if let Some(known) = reader::feed(&self.storage, &self.readers, portal, feed).await? {
+            return Ok(known);
+        }
+        let write = Write::Feed { portal: portal.to_owned(), name: feed.to_owned() };
+        self.write(write).await.map(FeedId)
+    }
+
+    async fn feeds(&self) -> Result<Vec<FeedSummary>, LedgerError> {
+        reader::feeds(&self.storage, &self.readers).await
+    }
+
+    async fn load(&self, feed: FeedId, visit: &mut (dyn FnMut(Replay) + Send)) -> Result<(), LedgerError> {
+        reader::load(&self.storage, &self.readers, feed, visit).await
+    }
+
+    async fn mark(&self, feed: FeedId, entries: Vec<Entry>) -> Result<MarkId, LedgerError> {
+        let body = journal::marked(&entries)?;
+        self.write(Write::Mark { feed, body }).await.map(MarkId)
+    }
+
+    async fn settle(&self, feed: FeedId, settlement: Settlement) -> Result<(), LedgerError> {
+        journal::check(&settlement)?;
+        let rows = journal::stated(&settlement);
+        let Settlement { close, refused, cleared, findings, counts, .. } = settlement;
+        let refusals = refusals::Changes::new(&refused, &cleared, findings.as_deref());
+        let write = Write::Settle { feed, close, rows, refusals, counts };
+        self.write(write).await.map(drop)
+    }
+
+    async fn progress(&self, feed: FeedId) -> Result<Progress, LedgerError> {
+        reader::progress(&self.storage, &self.readers, feed).await
+    }
+
+    async fn set_progress(&self, feed: FeedId, progress: Progress) -> Result<(), LedgerError> {
+        self.write(Write::Progress { feed, progress }).await.map(drop)
+    }
+
+    async fn refusals(&self, feed: FeedId) -> Result<Vec<Refusal>, LedgerError> {
+        reader::refusals(&self.storage, &self.readers, feed).await
+    }
+
+    async fn wants_rewrite(&self, feed: FeedId, live: u64) -> Result<bool, LedgerError> {
+        let (rows, steps) = reader::journal_size(&self.storage, &self.readers, feed).await?;
+        Ok(journal::is_long(rows, steps, live))
+    }
+
+    async fn rewrite(
+        &self,
+        feed: FeedId,
+        entries: &mut (dyn Iterator<Item = Entry> + Send),
+    ) -> Result<(), LedgerError> {
+        match &self.writer {
+            Some(writer) => writer.rewrite(feed, journal::snapshot(entries)).await,
+            None => Err(LedgerError::Storage {
+                action: writer::REWRITING,
+                reason: "it was opened for reading only".to_owned(),
+            }),
+        }
+    }
+
+    async fn close(&self) -> Result<(), LedgerError> {
+        if self.readers.is_closed() {
+            return Err(LedgerError::Closed);
+        }
+        self.readers.close().await;
+        match &self.writer {
+            Some(writer) => writer.close().await,
+            None => Ok(()),
+        }
+    }
+}
