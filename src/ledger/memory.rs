@@ -1,7 +1,8 @@
 //! A ledger in memory, for tests and simulations: the same contract, no file, no time, no chance.
 //!
-//! What would stand on the disk is shared by all handles, so a test can let the engine die ([`MemoryLedger::crash`]) and start another over
-//! what was durable at that instant. Calls can be told to fail ([`MemoryLedger::script`]), which a real disk does only rarely.
+//! What would stand on the disk is shared by all handles, so a test can let the engine die ([`MemoryLedger::crash`]) and
+//! start another over what was durable at that instant. Calls can be told to fail ([`MemoryLedger::script`]), which a real
+//! disk does only rarely.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +25,8 @@ pub enum Fate {
     LoseAnswer,
 }
 
-/// A ledger in memory. Clones are handles of one process; [`MemoryLedger::crash`] and [`MemoryLedger::reopen`] give those of the next.
+/// A ledger in memory. Clones are handles of one process; [`MemoryLedger::crash`] and [`MemoryLedger::reopen`] give those of
+/// the next.
 #[derive(Debug, Clone)]
 pub struct MemoryLedger {
     disk: Arc<Mutex<Disk>>,
@@ -91,8 +93,8 @@ impl MemoryLedger {
         Ok(self.crash())
     }
 
-    /// Ends the process at this instant and starts the next one over what was durable. Calls on the old handles fail. What is left of the script
-    /// goes with the old process.
+    /// Ends the process at this instant and starts the next one over what was durable. Calls on the old handles fail. What
+    /// is left of the script goes with the old process.
     pub fn crash(&self) -> Self {
         let mut disk = self.disk();
         disk.begin_process();

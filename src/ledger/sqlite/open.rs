@@ -14,11 +14,11 @@ use crate::ledger::LedgerError;
 /// The tables, version by version.
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// Bytes of a page of a new file. From 4 to 32 KB a first load costs the same; a small cycle writes whole pages, so larger ones only make
-/// its log longer, and smaller ones make a rewrite slower.
+/// Bytes of a page of a new file. From 4 to 32 KB a first load costs the same; a small cycle writes whole pages, so larger
+/// ones only make its log longer, and smaller ones make a rewrite slower.
 const PAGE: u32 = 8 * 1024;
-/// Bytes of the write-ahead log at which it is carried into the file: a few times in a first load, once in hours otherwise. Also what the
-/// log keeps on the disk afterwards.
+/// Bytes of the write-ahead log at which it is carried into the file: a few times in a first load, once in hours
+/// otherwise. Also what the log keeps on the disk afterwards.
 const LOG: u32 = 16 << 20;
 /// How long SQLite waits for a lock that another program holds on the file.
 const BUSY: Duration = Duration::from_secs(10);
