@@ -28,8 +28,10 @@ pub use selection::Selection;
 /// Keeps state portals true to what a hospital's databases say.
 #[derive(Debug, Parser)]
 #[command(name = "vitrina", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done; 1 failed; 2 usage or configuration; 3 finished, but records are rejected, held, of \
-unknown outcome, or stopped by the fuse.")]
+#[command(
+    after_help = "Exit codes: 0 done; 1 failed; 2 usage or configuration; 3 finished, but records are rejected, held, of \
+unknown outcome, or stopped by the fuse."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

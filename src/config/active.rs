@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono_tz::Tz;
 
+use super::Config;
 use super::feeds::FeedConfig;
 use super::portals::{PortalConfig, PortalKind};
 use super::problem::Problems;
-use super::Config;
 
 /// A table or view of a source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +79,9 @@ impl Config {
     }
 
     fn all_feeds(&self) -> impl Iterator<Item = (&str, &PortalConfig, &'static str)> {
-        self.portals.iter().flat_map(|(name, portal)| portal.kind.feeds().map(move |feed| (name.as_str(), portal, feed)))
+        self.portals
+            .iter()
+            .flat_map(|(name, portal)| portal.kind.feeds().map(move |feed| (name.as_str(), portal, feed)))
     }
 
     /// For each source that the feed may read from, its default views there. Empty when the feed has a query.
@@ -208,7 +210,10 @@ mod tests {
     #[test]
     fn two_portals_on_one_view_are_an_error_and_so_is_a_section_without_a_view() {
         let (_, problems) = decide(&["vitrina_fer_slot"]);
-        assert!(problems.to_string().contains("portals.test.feeds.slot: reads the view vitrina_fer_slot"), "{problems}");
+        assert!(
+            problems.to_string().contains("portals.test.feeds.slot: reads the view vitrina_fer_slot"),
+            "{problems}"
+        );
         let (_, problems) = decide(&[]);
         assert!(problems.to_string().contains("has no view vitrina_test_slot nor vitrina_fer_slot"), "{problems}");
     }

@@ -74,7 +74,10 @@ fn on_ledger(tree: &Table, problems: &mut Problems) {
 
 fn on_limits(key: &str, portal: &Table, problems: &mut Problems) {
     if portal.integer("batch").is_some_and(|batch| batch > LARGE_BATCH) {
-        problems.warning(format!("{key}.batch"), format!("above {LARGE_BATCH} records one bad answer repeats a lot of work"));
+        problems.warning(
+            format!("{key}.batch"),
+            format!("above {LARGE_BATCH} records one bad answer repeats a lot of work"),
+        );
     }
     if portal.integer("requests_per_second").is_some_and(|rate| rate > HIGH_RATE) {
         let text = format!("above {HIGH_RATE} requests a second the portal may shut us out");
@@ -88,7 +91,10 @@ fn on_limits(key: &str, portal: &Table, problems: &mut Problems) {
 fn on_address(key: &str, portal: &Table, problems: &mut Problems) {
     let url = portal.text("url").and_then(|url| Url::parse(url).ok());
     if url.is_some_and(|url| url.scheme() == "http" && !is_private(&url)) {
-        problems.warning(format!("{key}.url"), "http to an address that is not private: the password and the data travel unprotected");
+        problems.warning(
+            format!("{key}.url"),
+            "http to an address that is not private: the password and the data travel unprotected",
+        );
     }
     for name in ["username", "password"] {
         if portal.text(name) == Some(PLACEHOLDER) {
@@ -114,7 +120,10 @@ fn on_grace(key: &str, portal: &Table, grace: Option<Duration>, problems: &mut P
 
 fn on_feed(key: &str, section: &Table, given: &BTreeSet<String>, problems: &mut Problems) {
     if section.integer("batch").is_some_and(|batch| batch > LARGE_BATCH) {
-        problems.warning(format!("{key}.batch"), format!("above {LARGE_BATCH} records one bad answer repeats a lot of work"));
+        problems.warning(
+            format!("{key}.batch"),
+            format!("above {LARGE_BATCH} records one bad answer repeats a lot of work"),
+        );
     }
     if !section.contains_key("changed_at") {
         for name in ["full_every", "overlap"].map(|name| (name, format!("{key}.{name}"))) {
@@ -125,7 +134,8 @@ fn on_feed(key: &str, section: &Table, given: &BTreeSet<String>, problems: &mut 
         return;
     }
     if section.duration("overlap").is_some_and(|overlap| overlap.is_zero()) {
-        problems.warning(format!("{key}.overlap"), "without overlap a row that commits late waits for the next full scan");
+        problems
+            .warning(format!("{key}.overlap"), "without overlap a row that commits late waits for the next full scan");
     }
     if let (Some(every), Some(full)) = (section.duration("every"), section.duration("full_every"))
         && full < every
@@ -148,7 +158,14 @@ fn on_slot_pace(key: &str, section: &Table, problems: &mut Problems) {
 }
 
 /// A time zone that was left out matters to some feeds.
-fn on_zone(key: &str, tree: &Table, portal: &Table, section: &Table, given: &BTreeSet<String>, problems: &mut Problems) {
+fn on_zone(
+    key: &str,
+    tree: &Table,
+    portal: &Table,
+    section: &Table,
+    given: &BTreeSet<String>,
+    problems: &mut Problems,
+) {
     let Some(source) = section.text("source") else { return };
     let zone = format!("sources.{source}.timezone");
     if given.contains(&zone) || tree.table("sources").and_then(|sources| sources.table(source)).is_none() {

@@ -34,7 +34,8 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> 
     advice::give(&tree, &given, &mut problems);
     if contents.world_readable && (literal_secrets || advice::password_in_url(&tree)) {
         let path = path.display();
-        problems.warning("", format!("{path} holds a secret and every user of this machine can read it; chmod o-r {path}"));
+        problems
+            .warning("", format!("{path} holds a secret and every user of this machine can read it; chmod o-r {path}"));
     }
     build(tree, problems)
 }

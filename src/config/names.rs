@@ -63,7 +63,9 @@ pub(super) fn listen(text: &str) -> Result<(), String> {
 pub(super) fn zone(text: &str) -> Result<(), String> {
     match text.parse::<Tz>() {
         Ok(_) => Ok(()),
-        Err(_) => Err(format!("{text:?} is not a time zone of the tz database, like Europe/Moscow or Asia/Yekaterinburg")),
+        Err(_) => {
+            Err(format!("{text:?} is not a time zone of the tz database, like Europe/Moscow or Asia/Yekaterinburg"))
+        }
     }
 }
 

@@ -266,7 +266,8 @@ mod tests {
     #[test]
     fn private_networks_are_told_from_the_world() {
         let private = |text| is_private(&Url::parse(text).expect("an address"));
-        for near in ["http://10.86.6.237:2100", "http://127.0.0.1", "http://[::1]:1", "http://gateway", "http://a.lan"] {
+        for near in ["http://10.86.6.237:2100", "http://127.0.0.1", "http://[::1]:1", "http://gateway", "http://a.lan"]
+        {
             assert!(private(near), "{near}");
         }
         for far in ["http://8.8.8.8", "http://gateway.region.ru", "http://[2001:db8::1]"] {

@@ -86,7 +86,9 @@ fn share(given: Given<'_>) -> Result<Json, String> {
         Given::Typed(ValueKind::Float(number)) => *number,
         Given::Typed(ValueKind::I64(number)) => *number as f64,
         Given::Typed(other) => return Err(format!("expected a number, found {}", type_name(other))),
-        Given::Untyped(text) => text.trim().parse().map_err(|_| format!("expected a number, found the text {text:?}"))?,
+        Given::Untyped(text) => {
+            text.trim().parse().map_err(|_| format!("expected a number, found the text {text:?}"))?
+        }
     };
     match share > 0.0 && share <= 1.0 {
         true => Ok(share.into()),

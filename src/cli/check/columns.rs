@@ -16,7 +16,7 @@ pub(super) fn compare(feed: &ActiveFeed, schema: &Schema, columns: &[Column], pr
     missing(&key, schema, &given, problems);
     extra(&key, feed, schema, &given, problems);
     for (index, column) in columns.iter().enumerate() {
-        if columns[..index].iter().any(|earlier| earlier.name == column.name) {
+        if columns.iter().take(index).any(|earlier| earlier.name == column.name) {
             problems.error(&key, format!("column {} appears twice; give one of them another name", column.name));
         }
     }
@@ -59,7 +59,8 @@ fn extra(key: &str, feed: &ActiveFeed, schema: &Schema, given: &BTreeSet<&str>, 
             continue;
         }
         if REMOVED.contains(name) {
-            problems.warning(key, format!("column {name} is not sent: the portal takes this field no more; leave it out"));
+            problems
+                .warning(key, format!("column {name} is not sent: the portal takes this field no more; leave it out"));
         } else {
             problems.warning(key, format!("column {name} is not sent: {} has no such field", schema.table));
         }

@@ -136,3 +136,6 @@ async fn portals<W: World>(config: &Config, world: &W) -> Problems {
 async fn in_time<T>(asked: impl Future<Output = T>) -> Result<T, String> {
     timeout(PATIENCE, asked).await.map_err(|_| format!("did not answer within {} seconds", PATIENCE.as_secs()))
 }
+
+#[cfg(test)]
+mod tests;
