@@ -9,7 +9,6 @@ use super::{CliError, ConfigFile, Outcome, print};
 use crate::config::{Environment, Problems, load};
 
 pub use online::World;
-pub use skew::skew;
 
 /// Options of `check`.
 #[derive(Debug, clap::Args)]

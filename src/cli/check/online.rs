@@ -28,8 +28,8 @@ pub trait World: Sync {
         config: &SourceConfig,
     ) -> impl Future<Output = Result<Self::Source, SourceError>> + Send;
 
-    /// Gets a token from a portal and looks at its clock: its time minus ours ([`super::skew()`]), none where it tells no time. The
-    /// error is a sentence without secrets.
+    /// Gets a token from a portal and looks at its clock: its time minus ours, none where it tells no time. The error is a
+    /// sentence without secrets.
     fn sign_in(
         &self,
         name: &str,
