@@ -11,7 +11,6 @@ use crate::config::{Environment, Problems, load};
 
 pub use online::World;
 pub use reality::Reality;
-pub use skew::skew;
 
 /// Options of `check`.
 #[derive(Debug, clap::Args)]

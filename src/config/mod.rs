@@ -10,6 +10,8 @@ mod advice;
 mod daemon;
 mod database_url;
 mod environment;
+#[cfg(test)]
+mod example;
 mod feeds;
 mod file;
 mod ledger;

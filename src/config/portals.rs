@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,16 +39,16 @@ pub struct PortalConfig {
     /// Most records of one request.
     pub batch: u32,
     /// Most requests at one time.
-    pub in_flight: usize,
+    pub in_flight: NonZeroU32,
     /// Most requests in any second.
-    pub requests_per_second: u32,
+    pub requests_per_second: NonZeroU32,
     /// Longest time one request may take.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
     /// File with the certificates to trust beside the public ones.
     pub ca_file: Option<PathBuf>,
-    /// Effort of compression, 1 to 9.
-    pub gzip_level: u32,
+    /// Effort of compression, 1 to 12.
+    pub gzip_level: u8,
     /// Most bytes of one request before compression.
     pub max_batch_bytes: usize,
     /// Pauses after a failure that may pass.
@@ -140,7 +141,7 @@ pub(super) const FER_KEYS: &[Key] = &[
     Key::or("requests_per_second", "10", Scalar::Integer { min: 1, max: 10_000 }),
     Key::or("timeout", TIMEOUT, Scalar::seconds(1, 600)),
     Key::may("ca_file", Shape::File),
-    Key::or("gzip_level", "1", Scalar::Integer { min: 1, max: 9 }),
+    Key::or("gzip_level", "1", Scalar::Integer { min: 1, max: 12 }),
     Key::or("max_batch_bytes", "8388608", Scalar::Integer { min: 4096, max: 1 << 30 }),
     Key::filled("retry", RETRY_KEYS),
     Key::or("slow_retry", "24h", Scalar::seconds(60, MONTH)),

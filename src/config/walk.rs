@@ -1,7 +1,7 @@
 //! The walk: one pass over the parsed tree against the description of allowed keys. It finds every problem of single keys, reads secrets
 //! from their files, fills in defaults, and leaves a tree of checked values.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use config::{Map, Value, ValueKind};
@@ -131,7 +131,8 @@ impl Walk<'_> {
             self.problems.error(path.trim_end_matches('.'), format!("at least one {what} is needed"));
         }
         let mut checked = Table::new();
-        for (name, value) in values {
+        // The parsed map has no order; what later stages say of two of them must not depend on chance.
+        for (name, value) in values.iter().collect::<BTreeMap<_, _>>() {
             let full = format!("{path}{name}");
             if let Err(text) = names::name(name) {
                 self.fault(&full, value, text);
@@ -229,10 +230,8 @@ impl Walk<'_> {
     fn variable(&self, full: &str, value: &Value) -> Option<&str> {
         match &value.kind {
             ValueKind::Table(values) => {
-                let mut variables =
-                    values.iter().map(|(name, inside)| self.variable(&format!("{full}.{name}"), inside));
-                let first = variables.next()??;
-                variables.all(|variable| variable.is_some()).then_some(first)
+                let variables = values.iter().map(|(name, inside)| self.variable(&format!("{full}.{name}"), inside));
+                variables.collect::<Option<BTreeSet<_>>>()?.first().copied()
             }
             _ if from_environment(value) => self.environment.variable(full),
             _ => None,

@@ -1,7 +1,6 @@
 //! Assembly: from a configuration to open sources, portals, ledger and lines. `run`, `sync` and `demo` all start here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,9 +129,9 @@ pub fn open_portal(name: &str, portal: &PortalConfig, metrics: &Metrics) -> Resu
                 username: portal.username.clone(),
                 password: portal.password.clone(),
                 timeout: portal.timeout,
-                requests_per_second: at_least_one(portal.requests_per_second),
-                in_flight: at_least_one(u32::try_from(portal.in_flight).unwrap_or(u32::MAX)),
-                gzip_level: u8::try_from(portal.gzip_level).ok().and_then(Level::new).unwrap_or_default(),
+                requests_per_second: portal.requests_per_second,
+                in_flight: portal.in_flight,
+                gzip_level: Level::new(portal.gzip_level).unwrap_or_default(),
                 ca_file: portal.ca_file.clone(),
                 pauses: Pauses::DEFAULT,
             };
@@ -140,10 +139,6 @@ pub fn open_portal(name: &str, portal: &PortalConfig, metrics: &Metrics) -> Resu
             Ok(AnyPortal::Fer(FerPortal::new(settings, Some(witness(metrics.portal(name)))).map_err(failed)?))
         }
     }
-}
-
-fn at_least_one(number: u32) -> NonZeroU32 {
-    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
 }
 
 /// Reports a portal's requests to the metrics.
@@ -211,7 +206,7 @@ async fn open_line(
     let plans = feeds.iter().filter_map(|feed| plan(portal, feed, sources, &wire)).collect();
     let retry = RetryTiming::new(portal.retry.initial, portal.retry.max);
     let settings = LineSettings {
-        in_flight: portal.in_flight,
+        in_flight: portal.in_flight.get() as usize,
         retry: retry.map_err(|source| AssemblyError::Retry { portal: name.to_owned(), source })?,
         slow_retry: portal.slow_retry,
         unit_pause: UNIT_PAUSE,

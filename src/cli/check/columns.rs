@@ -16,12 +16,12 @@ pub(super) fn compare(feed: &ActiveFeed, schema: &Schema, columns: &[Column], pr
     missing(&key, schema, &given, problems);
     extra(&key, feed, schema, &given, problems);
     for (index, column) in columns.iter().enumerate() {
-        if columns[..index].iter().any(|earlier| earlier.name == column.name) {
+        if columns.iter().take(index).any(|earlier| earlier.name == column.name) {
             problems.error(&key, format!("column {} appears twice; give one of them another name", column.name));
         }
     }
     if let Some(changed_at) = &feed.config.changed_at
-        && !given.contains(changed_at.as_str())
+        && !given.iter().any(|column| column.eq_ignore_ascii_case(changed_at))
     {
         problems.error(format!("{key}.changed_at"), format!("the query has no column {changed_at}"));
     }
@@ -53,7 +53,8 @@ fn missing(key: &str, schema: &Schema, given: &BTreeSet<&str>, problems: &mut Pr
 
 fn extra(key: &str, feed: &ActiveFeed, schema: &Schema, given: &BTreeSet<&str>, problems: &mut Problems) {
     for name in given {
-        let used = schema.position(name).is_some() || feed.config.changed_at.as_deref() == Some(name);
+        let used = schema.position(name).is_some()
+            || feed.config.changed_at.as_ref().is_some_and(|column| column.eq_ignore_ascii_case(name));
         let misspelt = schema.fields.iter().any(|field| field.name.eq_ignore_ascii_case(name));
         if used || misspelt {
             continue;

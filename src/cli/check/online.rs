@@ -28,8 +28,8 @@ pub trait World: Sync {
         config: &SourceConfig,
     ) -> impl Future<Output = Result<Self::Source, SourceError>> + Send;
 
-    /// Gets a token from a portal and looks at its clock: its time minus ours ([`super::skew()`]), none where it tells no time. The
-    /// error is a sentence without secrets.
+    /// Gets a token from a portal and looks at its clock: its time minus ours, none where it tells no time. The error is a
+    /// sentence without secrets.
     fn sign_in(
         &self,
         name: &str,
@@ -137,3 +137,6 @@ async fn portals<W: World>(config: &Config, world: &W) -> Problems {
 async fn in_time<T>(asked: impl Future<Output = T>) -> Result<T, String> {
     timeout(PATIENCE, asked).await.map_err(|_| format!("did not answer within {} seconds", PATIENCE.as_secs()))
 }
+
+#[cfg(test)]
+mod tests;

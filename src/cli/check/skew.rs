@@ -1,6 +1,6 @@
 //! Clock skew: how far a portal's clock is from ours.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use humantime_serde::re::humantime::format_duration;
 
 use crate::config::Problems;
@@ -8,13 +8,7 @@ use crate::config::Problems;
 const SUSPICIOUS: TimeDelta = TimeDelta::seconds(5);
 const WRONG: TimeDelta = TimeDelta::seconds(60);
 
-/// The other clock minus ours, from a time it told between two looks at ours. Its whole seconds are read as their middle.
-pub fn skew(before: DateTime<Utc>, theirs: DateTime<Utc>, after: DateTime<Utc>) -> TimeDelta {
-    let ours = before + (after - before) / 2;
-    theirs + TimeDelta::milliseconds(500) - ours
-}
-
-/// Says what is to be said about a skew.
+/// Says what is to be said about a skew: the portal's time minus ours.
 pub(super) fn judge(key: &str, skew: TimeDelta, problems: &mut Problems) {
     let direction = if skew < TimeDelta::zero() { "behind" } else { "ahead of" };
     let amount = TimeDelta::seconds(skew.abs().num_seconds()).to_std().unwrap_or_default();
@@ -45,11 +39,5 @@ mod tests {
         assert_eq!(judged(-6), (0, 1));
         assert_eq!(judged(60), (0, 1));
         assert_eq!(judged(-61), (1, 0));
-    }
-
-    #[test]
-    fn the_time_a_request_takes_is_no_skew() {
-        let at = |ms| DateTime::from_timestamp_millis(ms).expect("a time");
-        assert_eq!(skew(at(0), at(10_000), at(21_000)), TimeDelta::zero());
     }
 }

@@ -29,20 +29,23 @@ password = "change-me"                         # <-- better: password_file = "fe
 # changed_at = "updated_at"                    # read only what changed; a full scan still comes every hour
 "#;
 
+const POSTGRES: &str = r#"url = "postgres://vitrina@localhost/mis"       # <-- host and database; an account that may only read
+# password_file = "mis-password"               # <-- a file beside this one, if the account needs a password"#;
+
+const MYSQL: &str = r#"url = "mysql://vitrina@localhost/mis"          # <-- host and database; an account that may only read
+# password_file = "mis-password"               # <-- a file beside this one, if the account needs a password"#;
+
+const SQLITE: &str = r#"url = "sqlite:/var/lib/mis/mis.db"             # <-- the database file; it is only read"#;
+
 /// The configuration for a source of this kind.
 pub(super) fn text(dialect: Dialect) -> String {
     let (name, url) = match dialect {
-        Dialect::Postgres => ("postgres", SERVER.replace("{scheme}", "postgres://vitrina@localhost/mis\"   ")),
-        Dialect::Mysql => ("mysql", SERVER.replace("{scheme}", "mysql://vitrina@localhost/mis\"      ")),
-        Dialect::Sqlite => ("sqlite", FILE.to_owned()),
+        Dialect::Postgres => ("postgres", POSTGRES),
+        Dialect::Mysql => ("mysql", MYSQL),
+        Dialect::Sqlite => ("sqlite", SQLITE),
     };
-    TEMPLATE.replace("{url}", &url).replace("{dialect}", name)
+    TEMPLATE.replace("{url}", url).replace("{dialect}", name)
 }
-
-const SERVER: &str = r#"url = "{scheme}      # <-- host and database; an account that may only read
-# password_file = "mis-password"               # <-- a file beside this one, if the account needs a password"#;
-
-const FILE: &str = r#"url = "sqlite:/var/lib/mis/mis.db"             # <-- the database file; it is only read"#;
 
 #[cfg(test)]
 mod tests {

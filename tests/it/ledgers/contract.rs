@@ -145,7 +145,7 @@ async fn feeds_are_told_apart<P: Place>(place: P) {
 async fn an_open_mark_is_in_flight_after_a_restart<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
     let marked = Entry { mark: Some(Mark::Version(version(2))), ..accepted(1, 1) };
-    ledger.mark(feed, vec![marked.clone()]).await.unwrap();
+    ledger.mark(feed, &[marked.clone()]).await.unwrap();
     assert_eq!(only(&ledger, feed).await, Some(marked.clone()));
     let ledger = reopened(&place, ledger).await;
     assert_eq!(only(&ledger, feed).await, Some(marked));
@@ -154,7 +154,7 @@ async fn an_open_mark_is_in_flight_after_a_restart<P: Place>(place: P) {
 async fn an_acknowledged_mark_is_what_the_portal_holds<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
     let tried = Entry { attempts: 3, next_attempt: Some(9), wanted: Some(version(2)), ..sent(1, 2) };
-    let mark = ledger.mark(feed, vec![tried]).await.unwrap();
+    let mark = ledger.mark(feed, &[tried]).await.unwrap();
     ledger.settle(feed, acknowledged(mark)).await.unwrap();
     let ledger = reopened(&place, ledger).await;
     assert_eq!(only(&ledger, feed).await, Some(accepted(1, 2)));
@@ -164,7 +164,7 @@ async fn an_acknowledged_removal_forgets_the_record<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
     ledger.settle(feed, stating(vec![accepted(1, 1)])).await.unwrap();
     let removal = Entry { mark: Some(Mark::Removal), ..accepted(1, 1) };
-    let mark = ledger.mark(feed, vec![removal.clone()]).await.unwrap();
+    let mark = ledger.mark(feed, &[removal.clone()]).await.unwrap();
     assert_eq!(only(&ledger, feed).await, Some(removal));
     ledger.settle(feed, acknowledged(mark)).await.unwrap();
     assert_eq!(only(&ledger, feed).await, None);
@@ -172,7 +172,7 @@ async fn an_acknowledged_removal_forgets_the_record<P: Place>(place: P) {
 
 async fn a_restated_mark_says_nothing_itself<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
-    let mark = ledger.mark(feed, vec![sent(1, 1), sent(2, 2)]).await.unwrap();
+    let mark = ledger.mark(feed, &[sent(1, 1), sent(2, 2)]).await.unwrap();
     let settlement = Settlement { close: vec![(mark, Close::Restated)], ..stating(vec![accepted(1, 1)]) };
     ledger.settle(feed, settlement).await.unwrap();
     assert_eq!(only(&ledger, feed).await, Some(accepted(1, 1)));
@@ -180,7 +180,7 @@ async fn a_restated_mark_says_nothing_itself<P: Place>(place: P) {
 
 async fn a_settlement_overrules_the_mark_it_closes<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
-    let mark = ledger.mark(feed, vec![sent(1, 1), sent(2, 2), sent(3, 3)]).await.unwrap();
+    let mark = ledger.mark(feed, &[sent(1, 1), sent(2, 2), sent(3, 3)]).await.unwrap();
     let refused = Entry { state: State::Rejected, wanted: Some(version(2)), ..Entry::new(Key::Guid(2)) };
     let settlement = Settlement { entries: vec![refused.clone()], dropped: vec![Key::Guid(3)], ..acknowledged(mark) };
     ledger.settle(feed, settlement).await.unwrap();
@@ -191,7 +191,7 @@ async fn a_settlement_overrules_the_mark_it_closes<P: Place>(place: P) {
 
 async fn a_statement_with_a_mark_stays_in_flight<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
-    let mark = ledger.mark(feed, vec![sent(1, 1)]).await.unwrap();
+    let mark = ledger.mark(feed, &[sent(1, 1)]).await.unwrap();
     let unknown = Entry { state: State::Unknown, ..sent(1, 1) };
     ledger.settle(feed, Settlement { entries: vec![unknown.clone()], ..acknowledged(mark) }).await.unwrap();
     assert_eq!(only(&ledger, feed).await, Some(unknown));
@@ -206,8 +206,8 @@ async fn a_dropped_record_is_forgotten<P: Place>(place: P) {
 
 async fn a_later_mark_counts_where_it_was_made<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
-    let first = ledger.mark(feed, vec![sent(1, 1)]).await.unwrap();
-    let second = ledger.mark(feed, vec![sent(1, 2)]).await.unwrap();
+    let first = ledger.mark(feed, &[sent(1, 1)]).await.unwrap();
+    let second = ledger.mark(feed, &[sent(1, 2)]).await.unwrap();
     ledger.settle(feed, acknowledged(second)).await.unwrap();
     ledger.settle(feed, acknowledged(first)).await.unwrap();
     assert_eq!(only(&ledger, feed).await, Some(accepted(1, 2)));
@@ -216,7 +216,7 @@ async fn a_later_mark_counts_where_it_was_made<P: Place>(place: P) {
 async fn concurrent_calls_are_all_kept<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
     join_all((0..200).map(async |key| {
-        let mark = ledger.mark(feed, vec![sent(key, 1)]).await.unwrap();
+        let mark = ledger.mark(feed, &[sent(key, 1)]).await.unwrap();
         ledger.settle(feed, acknowledged(mark)).await.unwrap();
     }))
     .await;
@@ -241,7 +241,8 @@ async fn calls_are_replayed_in_their_order<P: Place>(place: P) {
 async fn a_failing_call_takes_no_other_with_it<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
     let nowhere = FeedId(feed.0 + 1000);
-    let marks = (0..9).map(|key| ledger.mark(if key == 4 { nowhere } else { feed }, vec![sent(key, 1)]));
+    let batches: Vec<_> = (0..9).map(|key| [sent(key, 1)]).collect();
+    let marks = (0..).zip(&batches).map(|(key, batch)| ledger.mark(if key == 4 { nowhere } else { feed }, batch));
     let made = join_all(marks).await;
     let failed: Vec<_> = made.iter().enumerate().filter(|(_, it)| it.is_err()).map(|(at, _)| at).collect();
     assert_eq!(failed, [4]);
@@ -251,7 +252,7 @@ async fn a_failing_call_takes_no_other_with_it<P: Place>(place: P) {
 
 async fn a_failed_settlement_changes_nothing<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
-    let mark = ledger.mark(feed, vec![sent(1, 1)]).await.unwrap();
+    let mark = ledger.mark(feed, &[sent(1, 1)]).await.unwrap();
     let settlement = Settlement {
         close: vec![(mark, Close::Acknowledged), (MarkId(mark.0 + 1000), Close::Acknowledged)],
         entries: vec![accepted(2, 2)],
@@ -266,7 +267,7 @@ async fn a_failed_settlement_changes_nothing<P: Place>(place: P) {
 
 async fn a_mark_is_closed_once<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
-    let mark = ledger.mark(feed, vec![sent(1, 1)]).await.unwrap();
+    let mark = ledger.mark(feed, &[sent(1, 1)]).await.unwrap();
     let twice = vec![(mark, Close::Acknowledged), (mark, Close::Restated)];
     assert!(ledger.settle(feed, Settlement { close: twice, ..Settlement::default() }).await.is_err());
     ledger.settle(feed, acknowledged(mark)).await.unwrap();
@@ -401,7 +402,7 @@ async fn a_rewrite_stands_before_what_follows<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
     ledger.settle(feed, stating(vec![accepted(1, 1)])).await.unwrap();
     ledger.rewrite(feed, &mut [accepted(1, 2)].into_iter()).await.unwrap();
-    let mark = ledger.mark(feed, vec![sent(1, 3)]).await.unwrap();
+    let mark = ledger.mark(feed, &[sent(1, 3)]).await.unwrap();
     ledger.settle(feed, acknowledged(mark)).await.unwrap();
     let ledger = reopened(&place, ledger).await;
     ledger.settle(feed, stating(vec![accepted(2, 4)])).await.unwrap();
@@ -411,7 +412,7 @@ async fn a_rewrite_stands_before_what_follows<P: Place>(place: P) {
 
 async fn a_rewrite_waits_for_the_marks_of_this_process<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
-    let mark = ledger.mark(feed, vec![sent(1, 1)]).await.unwrap();
+    let mark = ledger.mark(feed, &[sent(1, 1)]).await.unwrap();
     let refused = ledger.rewrite(feed, &mut std::iter::empty()).await.unwrap_err().to_string();
     assert!(refused.contains("1 marks of the feed are open"), "{refused}");
     ledger.settle(feed, acknowledged(mark)).await.unwrap();
@@ -422,7 +423,7 @@ async fn a_rewrite_waits_for_the_marks_of_this_process<P: Place>(place: P) {
 
 async fn a_rewrite_takes_marks_of_an_earlier_process<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
-    ledger.mark(feed, vec![sent(1, 1)]).await.unwrap();
+    ledger.mark(feed, &[sent(1, 1)]).await.unwrap();
     let ledger = reopened(&place, ledger).await;
     let loaded = standing(&ledger, feed).await;
     ledger.rewrite(feed, &mut loaded.into_values()).await.unwrap();
@@ -437,7 +438,7 @@ async fn a_long_journal_wants_a_rewrite<P: Place>(place: P) {
     }
     assert!(!ledger.wants_rewrite(feed, 5_000).await.unwrap());
     // A mark that was restated leaves nothing behind, so it does not count.
-    let mark = ledger.mark(feed, vec![sent(1, 1)]).await.unwrap();
+    let mark = ledger.mark(feed, &[sent(1, 1)]).await.unwrap();
     let restated = Settlement { close: vec![(mark, Close::Restated)], ..Settlement::default() };
     ledger.settle(feed, restated).await.unwrap();
     assert!(!ledger.wants_rewrite(feed, 5_000).await.unwrap());
@@ -464,7 +465,7 @@ async fn a_closed_ledger_refuses_every_call<P: Place>(place: P) {
         ledger.feed("fer", "slot").await.err(),
         ledger.feeds().await.err(),
         ledger.load(feed, &mut |_| {}).await.err(),
-        ledger.mark(feed, vec![sent(1, 1)]).await.err(),
+        ledger.mark(feed, &[sent(1, 1)]).await.err(),
         ledger.settle(feed, Settlement::default()).await.err(),
         ledger.progress(feed).await.err(),
         ledger.set_progress(feed, Progress::default()).await.err(),

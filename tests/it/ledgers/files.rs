@@ -90,7 +90,7 @@ async fn a_reader_cannot_write() {
     let (_directory, path) = place();
     let feed = filled(&path).await;
     let reader = SqliteLedger::open_read_only(&path).await.unwrap();
-    let refused = reader.mark(feed, vec![sent(1, 1)]).await.unwrap_err().to_string();
+    let refused = reader.mark(feed, &[sent(1, 1)]).await.unwrap_err().to_string();
     assert!(refused.contains("opened for reading only"), "{refused}");
     assert!(reader.rewrite(feed, &mut std::iter::empty()).await.is_err());
 }

@@ -88,8 +88,8 @@ async fn the_process_to_be_killed() {
         callers.spawn(async move {
             for turn in 0.. {
                 let first = known + (turn * CALLERS + caller) * BATCH + 1_000_000 * known;
-                let batch = (first..first + BATCH).map(|key| sent(key, 1)).collect();
-                let mark = ledger.mark(feed, batch).await.unwrap();
+                let batch: Vec<_> = (first..first + BATCH).map(|key| sent(key, 1)).collect();
+                let mark = ledger.mark(feed, &batch).await.unwrap();
                 tell(&format!("marked {first}\n"));
                 ledger.settle(feed, acknowledged(mark)).await.unwrap();
                 tell(&format!("settled {first}\n"));

@@ -8,7 +8,7 @@ use super::*;
 async fn a_crash_keeps_what_was_durable_and_shuts_the_old_process_out() {
     let old = MemoryLedger::new();
     let feed = old.feed("fer", "slot").await.unwrap();
-    old.mark(feed, vec![sent(1, 1)]).await.unwrap();
+    old.mark(feed, &[sent(1, 1)]).await.unwrap();
     let new = old.crash();
     let late = old.settle(feed, stating(vec![accepted(1, 1)])).await;
     assert!(matches!(late, Err(LedgerError::Closed)), "{late:?}");

@@ -1,5 +1,6 @@
 //! What several test modules share.
 
+pub mod command;
 pub mod database;
 pub mod gateway;
 mod mariadb;
@@ -7,3 +8,4 @@ pub mod portal;
 mod postgres;
 mod server;
 pub mod tls;
+pub mod traces;

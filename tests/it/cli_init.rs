@@ -1,0 +1,39 @@
+//! `vitrina init` and the shape of the command line.
+
+use crate::support::command::{run, vitrina, write_private};
+
+#[test]
+fn what_init_prints_passes_the_check_for_every_engine() {
+    for engine in ["postgres", "mysql", "sqlite"] {
+        let printed = run(vitrina(&["init", "--source", engine]));
+        assert_eq!(printed.code, 0, "{}", printed.err);
+        assert!(printed.out.contains(&format!("url = \"{engine}:")), "{}", printed.out);
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = write_private(directory.path(), "vitrina.toml", &printed.out);
+        let checked = run(vitrina(&["check", "--offline", "--config", path.to_str().unwrap()]));
+        assert_eq!(checked.code, 0, "{}", checked.out);
+        assert!(!checked.out.contains("error:"), "{}", checked.out);
+        let warnings: Vec<&str> = checked.out.lines().filter(|line| line.starts_with("warning:")).collect();
+        assert!(warnings.iter().all(|line| line.ends_with("the one that vitrina init printed")), "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_mistake_on_the_command_line_is_exit_code_two() {
+    for arguments in [&["colour"][..], &["sync", "--colour"], &["mock"], &[]] {
+        let ran = run(vitrina(arguments));
+        assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains("Usage:"), "{}", ran.err);
+    }
+    assert_eq!(run(vitrina(&["--version"])).out, concat!("vitrina ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn completions_know_the_verbs() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = run(vitrina(&["completions", shell]));
+        assert_eq!(ran.code, 0);
+        assert!(["check", "sync", "status"].iter().all(|verb| ran.out.contains(verb)), "{shell}");
+    }
+}
