@@ -1,7 +1,8 @@
 //! Gzip both ways: whole request bodies out, capped answers in. The only file that inflates anything.
 //!
-//! Bodies are compressed in one piece by libdeflate, which is several times faster than zlib-rs at equal level when the whole
-//! buffer is at hand; answers come from outside and are inflated as a stream that stops at a cap, whatever they claim to hold.
+//! Bodies are compressed in one piece by libdeflate. On 300 KB of slots it makes, at level 1, two thirds of what zlib-rs makes at
+//! a sixth less speed, and at level 6 a little less than zlib-rs at half as much speed again. Answers come from outside and are
+//! inflated by flate2 as a stream that stops at a cap, whatever they claim to hold.
 
 use std::cell::RefCell;
 use std::io::Read;
@@ -37,7 +38,7 @@ pub enum InflateError {
 }
 
 thread_local! {
-    // A compressor costs an allocation of up to a megabyte: each worker thread keeps the one it used last.
+    // Setting a compressor up takes as long as compressing a single record: each worker thread keeps the one it used last.
     static COMPRESSOR: RefCell<Option<(Level, Compressor)>> = const { RefCell::new(None) };
 }
 

@@ -30,7 +30,7 @@ pub struct Rate {
 /// A place among the requests in flight, given back when dropped.
 #[derive(Debug)]
 pub struct Permit<'a> {
-    _place: SemaphorePermit<'a>,
+    _place: Option<SemaphorePermit<'a>>,
     _ordinary: Option<SemaphorePermit<'a>>,
 }
 
@@ -51,11 +51,8 @@ impl Rate {
             Share::Ordinary => self.ordinary.acquire().await.ok(),
             Share::Reserved => None,
         };
-        // The semaphores are never closed, so acquiring cannot fail; were they, the rate alone would still hold.
-        match self.places.acquire().await {
-            Ok(place) => Permit { _place: place, _ordinary: ordinary },
-            Err(_) => std::future::pending().await,
-        }
+        // The semaphores are never closed, so acquiring never fails.
+        Permit { _place: self.places.acquire().await.ok(), _ordinary: ordinary }
     }
 
     /// Waits for the right to send one request now.

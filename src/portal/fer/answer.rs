@@ -124,7 +124,8 @@ pub(super) fn judge(batch: &Batch, reply: &Reply) -> Delivery {
 pub(super) fn judge_removal(key: &Key, reply: &Reply) -> Delivery {
     let removed = || Delivery::Judged(vec![Verdict::Accepted { remote_id: None }]);
     match (reply.status, &reply.envelope) {
-        (204, _) | (404, Some(_)) => removed(),
+        (204, _) => removed(),
+        (404, Some(envelope)) if envelope.success.is_some() => removed(),
         (200..=299, Some(envelope)) if envelope.succeeded() => removed(),
         (200..=299 | 400 | 409 | 422, Some(envelope)) => {
             let complaint = envelope.errors.first().or(envelope.error.as_ref());
@@ -142,9 +143,11 @@ impl Envelope {
     /// None when the body has none of the envelope's members.
     fn of(body: &Value) -> Option<Self> {
         let body = unwrapped(body);
-        let is_envelope = ["isSuccess", "statusCode", "sendedGuids"].iter().any(|name| member(body, name).is_some())
-            || member(body, "errors").is_some_and(Value::is_array)
-            || member(body, "result").is_some();
+        let errors = member(body, "errors");
+        // A status code alone is how many web frameworks word their own errors.
+        let is_envelope = ["isSuccess", "sendedGuids", "result"].iter().any(|name| member(body, name).is_some())
+            || errors.is_some_and(Value::is_array)
+            || (errors.is_some_and(Value::is_null) && member(body, "statusCode").is_some());
         is_envelope.then(|| Envelope {
             success: member(body, "isSuccess").and_then(Value::as_bool),
             status: member(body, "statusCode").and_then(number).filter(|code| (100..600).contains(code)),

@@ -62,18 +62,21 @@ impl Read<'_> {
 }
 
 pub(super) async fn read(wire: &Wire, read: &Read<'_>) -> Result<Vec<Map<String, Value>>, Failure> {
-    let mut missing = None;
+    let mut absent = false;
+    let mut wrong_address = None;
     for address in read.addresses() {
         let reply = get(wire, &address).await?;
-        if reply.status() != 404 {
-            return reply.records();
+        match (reply.status(), reply.envelope()) {
+            // The gateway's own 404 is an answer; a web server's says only that the address is wrong.
+            (404, Some(_)) => absent = true,
+            (404, None) => wrong_address = Some(reply.failure()),
+            _ => return reply.records(),
         }
-        // The gateway's own 404 is an answer; a web server's says only that the address is wrong.
-        let known = reply.envelope().is_some();
-        missing = missing.filter(|answered: &Result<_, _>| answered.is_ok() || !known);
-        missing = missing.or_else(|| Some(if known { Ok(Vec::new()) } else { Err(reply.failure()) }));
     }
-    missing.unwrap_or_else(|| Ok(Vec::new()))
+    match wrong_address {
+        Some(failure) if !absent => Err(failure),
+        _ => Ok(Vec::new()),
+    }
 }
 
 async fn get(wire: &Wire, address: &Address) -> Result<Reply, Failure> {

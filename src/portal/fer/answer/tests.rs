@@ -163,6 +163,7 @@ fn a_removal_is_done_when_the_gateway_itself_says_so() {
         (404, "", Err(Trouble::Parked)),
         (404, "<html>404</html>", Err(Trouble::Parked)),
         (404, r#"{"title":"Not Found","status":404}"#, Err(Trouble::Parked)),
+        (404, r#"{"statusCode":404,"message":"Cannot DELETE","error":"Not Found"}"#, Err(Trouble::Parked)),
         (422, refused, Ok("R")),
         (400, refused, Ok("R")),
         (200, refused, Ok("R")),
