@@ -145,7 +145,7 @@ async fn feeds_are_told_apart<P: Place>(place: P) {
 async fn an_open_mark_is_in_flight_after_a_restart<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
     let marked = Entry { mark: Some(Mark::Version(version(2))), ..accepted(1, 1) };
-    ledger.mark(feed, &[marked.clone()]).await.unwrap();
+    ledger.mark(feed, std::slice::from_ref(&marked)).await.unwrap();
     assert_eq!(only(&ledger, feed).await, Some(marked.clone()));
     let ledger = reopened(&place, ledger).await;
     assert_eq!(only(&ledger, feed).await, Some(marked));
@@ -164,7 +164,7 @@ async fn an_acknowledged_removal_forgets_the_record<P: Place>(place: P) {
     let (ledger, feed) = opened(&place).await;
     ledger.settle(feed, stating(vec![accepted(1, 1)])).await.unwrap();
     let removal = Entry { mark: Some(Mark::Removal), ..accepted(1, 1) };
-    let mark = ledger.mark(feed, &[removal.clone()]).await.unwrap();
+    let mark = ledger.mark(feed, std::slice::from_ref(&removal)).await.unwrap();
     assert_eq!(only(&ledger, feed).await, Some(removal));
     ledger.settle(feed, acknowledged(mark)).await.unwrap();
     assert_eq!(only(&ledger, feed).await, None);
