@@ -142,7 +142,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             let mut index = child.index();
             let waits = |state: State| matches!(state, State::Held | State::Rejected);
             let waiting: Vec<_> =
-                index.detailed().filter(|(_, state, detail)| waits(*state) && !detail.due).map(|(at, ..)| at).collect();
+                index.detailed().filter(|(_, state, detail)| waits(*state)).map(|(at, ..)| at).collect();
             for at in waiting {
                 let names_one = index.parents(at).iter().flatten().any(|parent| accepted.contains(&parent.id()));
                 if names_one {
