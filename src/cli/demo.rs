@@ -1,14 +1,26 @@
 //! `vitrina demo`: a demo hospital, mock portals and the real daemon in one process.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::anyhow;
 use humantime_serde::re::humantime::parse_duration;
+use tokio_util::sync::CancellationToken;
+
+use super::run::Signals;
+use super::{CliError, Outcome, print};
+use crate::demo::stage::{Stage, StageSettings};
+use crate::demo::view;
+use crate::telemetry::{self, LogFormat};
+
+/// Where the demo serves when nothing else is asked for.
+const LISTEN: &str = "127.0.0.1:9464";
 
 /// Options of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How long it runs
+    /// How long it runs; 0 stays up until it is told to stop
     #[arg(long = "for", value_name = "TIME", default_value = "90s", value_parser = parse_duration)]
     pub lasts: Duration,
 
@@ -16,7 +28,65 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub slots: u32,
 
-    /// Where the status page is served; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464")]
-    pub listen: SocketAddr,
+    /// Where metrics and status are served; port 0 takes a free one [default: 127.0.0.1:9464, or a free port if that is taken]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// Runs the demo.
+pub async fn run(args: &Args) -> Result<Outcome, CliError> {
+    telemetry::start_log("error", LogFormat::Text);
+    let mut signals = Signals::new()?;
+    print(&format!("building a hospital with {} slots ...\n", args.slots))?;
+    let listen = args.listen.unwrap_or_else(free_or_default);
+    let mut stage = Stage::open(StageSettings { slots: args.slots, listen }).await?;
+    print(&format!(
+        "the hospital lives, the daemon runs; status: http://{0}/api/status  metrics: http://{0}/metrics\n",
+        stage.address
+    ))?;
+    let failed = show(&mut stage, args.lasts, &mut signals).await;
+    if let Some(task) = failed {
+        return Err(CliError::Failed(anyhow!("{task} ended unexpectedly")));
+    }
+    print("the hospital's life is stopped; waiting until the mart has caught up ...\n")?;
+    let (progress, differences) = stage.close().await?;
+    print(&view::summary(&progress, &differences))?;
+    if differences.is_empty() {
+        Ok(Outcome::Done)
+    } else {
+        Err(CliError::Failed(anyhow!("the mart does not hold what the hospital says")))
+    }
+}
+
+/// Shows the demo for as long as it lasts. Some if a task ended that should not have.
+async fn show(stage: &mut Stage, lasts: Duration, signals: &mut Signals) -> Option<String> {
+    let stop = CancellationToken::new();
+    let progress = Arc::new(Mutex::new(stage.progress()));
+    let shown = Arc::clone(&progress);
+    let view =
+        tokio::spawn(view::show(move || shown.lock().unwrap_or_else(PoisonError::into_inner).clone(), stop.clone()));
+    let started = tokio::time::Instant::now();
+    let failed = loop {
+        if !lasts.is_zero() && started.elapsed() >= lasts {
+            break None;
+        }
+        tokio::select! {
+            () = signals.next() => break None,
+            task = stage.failed() => break Some(task),
+            () = tokio::time::sleep(Duration::from_millis(200)) => {
+                *progress.lock().unwrap_or_else(PoisonError::into_inner) = stage.progress();
+            }
+        }
+    };
+    stop.cancel();
+    drop(view.await);
+    failed
+}
+
+fn free_or_default() -> SocketAddr {
+    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    match LISTEN.parse() {
+        Ok(wanted) if std::net::TcpListener::bind::<SocketAddr>(wanted).is_ok() => wanted,
+        Ok(_) | Err(_) => free,
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use crate::config::{ActiveFeed, Config, PortalConfig, PortalKind, Problems, Relation, Schedule, SourceConfig};
-use crate::ledger::{AnyLedger, Ledger, LedgerError};
+use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger};
 use crate::portal::fer::{FerPortal, FerSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, VisitTimeZone};
@@ -159,9 +159,13 @@ impl Assembly {
     /// Opens everything. Sources are asked for their views; portals are not spoken to yet.
     pub async fn open(config: &Config, metrics: &Metrics, access: Access) -> Result<Self, AssemblyError> {
         let sources = open_sources(config)?;
+        let url = &config.ledger.url;
+        let is_there = url.sqlite_path().is_none_or(|path| std::path::Path::new(path).exists());
         let ledger = Arc::new(match access {
-            Access::Write => AnyLedger::open(config.ledger.url.expose()).await?,
-            Access::Read => AnyLedger::open_read_only(config.ledger.url.expose()).await?,
+            Access::Write => AnyLedger::open(url.expose()).await?,
+            Access::Read if is_there => AnyLedger::open_read_only(url.expose()).await?,
+            // Before the first pass there is nothing to remember, and a dry run leaves no file behind.
+            Access::Read => AnyLedger::Memory(MemoryLedger::new()),
         });
         let (active, problems) = active_feeds(config, &sources).await?;
         if problems.errors() > 0 {

@@ -141,8 +141,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         for child in feed.children.iter().filter_map(|name| self.feeds.get(name)) {
             let mut index = child.index();
             let waits = |state: State| matches!(state, State::Held | State::Rejected);
-            let waiting: Vec<_> =
-                index.detailed().filter(|(_, state, detail)| waits(*state)).map(|(at, ..)| at).collect();
+            let waiting: Vec<_> = index.detailed().filter(|(_, state, _)| waits(*state)).map(|(at, ..)| at).collect();
             for at in waiting {
                 let names_one = index.parents(at).iter().flatten().any(|parent| accepted.contains(&parent.id()));
                 if names_one {

@@ -3,6 +3,7 @@
 pub mod command;
 pub mod database;
 pub mod gateway;
+pub mod hospital;
 mod mariadb;
 pub mod portal;
 mod postgres;
