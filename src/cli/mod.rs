@@ -81,9 +81,10 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Init(args) if args.views => init::views(&args, "fer", crate::portal::fer::SCHEMAS),
         Verb::Init(args) => init::configuration(&args),
         Verb::Check(args) if args.offline => check::offline(&args),
-        Verb::Completions(args) => completions::run(&args),
         Verb::Check(args) => block_on(check::online(&args, &check::Reality)),
-        Verb::Demo(_) | Verb::Mock(_) => Err(CliError::Failed(anyhow::anyhow!("this verb is not built yet"))),
+        Verb::Completions(args) => completions::run(&args),
+        Verb::Demo(args) => block_on(demo::run(&args)),
+        Verb::Mock(args) => block_on(mock::run(&args)),
     }
 }
 
