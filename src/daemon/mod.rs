@@ -224,6 +224,10 @@ impl Shared {
             self.metrics.observe_cycle(&feed.line.name, feed.name, started.elapsed());
             let after = self.aftermath.take(&feed.line, feed.name, result, started.elapsed(), &self.metrics);
             drop(ticket);
+            if let Some(remaining) = feed.line.portal().token_remaining().await {
+                let expires = Utc::now().timestamp().saturating_add(remaining.as_secs().cast_signed());
+                self.metrics.portal(&feed.line.name).token_expires(expires);
+            }
             match after {
                 After::Released(released) => released.into_iter().for_each(|child| self.poke(&feed.line, child)),
                 After::CannotGoOn => return self.fatal.cancel(),

@@ -1,5 +1,7 @@
 //! The catalogue: every kind of portal behind one type, so that the engine is built once whatever a hospital connects.
 
+use std::time::Duration;
+
 use super::fer::FerPortal;
 use super::{Abilities, Batch, Delivery, Portal};
 use crate::record::{Key, Schema};
@@ -32,6 +34,15 @@ impl Portal for AnyPortal {
     async fn remove(&self, schema: &'static Schema, key: &Key) -> Delivery {
         match self {
             AnyPortal::Fer(portal) => portal.remove(schema, key).await,
+        }
+    }
+}
+
+impl AnyPortal {
+    /// How long the token in use still lives; none before the first authentication.
+    pub async fn token_remaining(&self) -> Option<Duration> {
+        match self {
+            AnyPortal::Fer(portal) => portal.token_remaining().await,
         }
     }
 }
