@@ -91,10 +91,13 @@ impl Pass {
             }
         };
         let mut text = summary(&label, &report, args.dry_run);
+        if let Some(failure) = &report.failure {
+            let _ = writeln!(text, "{label}: {} request(s) failed: {failure}", report.failures);
+        }
         if let Some(stop) = &report.stop {
-            self.failed = true;
             let _ = writeln!(text, "{label}: not finished: {}", stopped(stop));
         }
+        self.failed |= report.failure.is_some() || report.stop.is_some();
         if let Some(known) = line.feed(feed) {
             let counts = known.counts();
             self.unfinished |= counts.rejected + counts.held + counts.unknown > 0;
@@ -162,12 +165,12 @@ fn summary(label: &str, report: &CycleReport, dry_run: bool) -> String {
     text
 }
 
-fn stopped(stop: &Stop) -> String {
+fn stopped(stop: &Stop) -> &'static str {
     match stop {
-        Stop::PortalPaused => "the portal is paused".to_owned(),
-        Stop::PortalFailed(why) => why.clone(),
-        Stop::Stalled => "the portal is too slow".to_owned(),
-        Stop::Stopping => "stopped".to_owned(),
+        Stop::PortalPaused => "the portal is paused",
+        Stop::PortalFailed => "the portal failed and is left alone for now",
+        Stop::Stalled => "the portal is too slow",
+        Stop::Stopping => "stopped",
     }
 }
 

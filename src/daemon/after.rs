@@ -112,13 +112,27 @@ fn log(portal: &str, feed: &str, report: &CycleReport, took: Duration) {
         (report.rows, report.sent, report.accepted, report.refused, report.held, report.invalid);
     match &report.stop {
         Some(Stop::PortalPaused) => tracing::debug!(portal, feed, "cycle skipped: the portal is paused"),
-        Some(Stop::PortalFailed(why)) => {
-            tracing::warn!(portal, feed, rows, sent, accepted, ms, "cycle cut short: {why}")
+        Some(Stop::PortalFailed) => {
+            let why = report.failure.as_deref().unwrap_or_default();
+            tracing::warn!(portal, feed, rows, sent, accepted, ms, "cycle cut short: {why}");
         }
         Some(Stop::Stalled) => {
             tracing::warn!(portal, feed, rows, sent, accepted, ms, "cycle cut short: the portal is too slow")
         }
         Some(Stop::Stopping) => tracing::info!(portal, feed, rows, sent, accepted, ms, "cycle cut short: stopping"),
+        None if report.failures > 0 => {
+            let (failures, why) = (report.failures, report.failure.as_deref().unwrap_or_default());
+            tracing::warn!(
+                portal,
+                feed,
+                rows,
+                sent,
+                accepted,
+                failures,
+                ms,
+                "some requests failed and are made again: {why}"
+            );
+        }
         None if sent + refused > 0 => {
             tracing::info!(portal, feed, rows, sent, accepted, refused, held, invalid, ms, "cycle")
         }

@@ -2,20 +2,20 @@
 //! of a complete scan says what is gone.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
-use super::line::{FeedLine, Line};
+use super::line::{self, FeedLine, Line, Written};
 use super::outgoing::Outgoing;
 use super::plan::Plan;
 use super::report::{CycleReport, Live, Stop};
 use super::settle::Settled;
 use super::watermark::Watermark;
-use crate::ledger::{Ledger, LedgerError, Mark, Settlement, State};
+use crate::ledger::{Counts, Ledger, LedgerError, Mark, Refusal, Settlement, State};
 use crate::portal::Portal;
 use crate::record::{BindError, Encoder, Key, KeyId, RowChunk};
 use crate::source::{Query, Read, RowStream, Source, SourceError};
@@ -117,7 +117,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         }
         // Whatever stopped the reading: what is under way is settled first.
         while let Some(settled) = self.deliveries.join_next().await {
-            count(&mut self.report, settled??);
+            self.count(settled??);
         }
         if let Some(error) = failed {
             return Err(error);
@@ -189,7 +189,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         &mut self,
         wanted: Wanted,
         watermark: &mut Watermark,
-        findings: &mut Vec<crate::ledger::Refusal>,
+        findings: &mut Vec<Refusal>,
     ) -> Result<(), CycleError> {
         let plan = &self.feed.plan;
         let schema = plan.schema;
@@ -213,6 +213,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             planned.take_chunk(self.feed, &parents, &chunk);
             Live::add(&self.feed.live.rows, chunk.len() as u64);
             self.flush(&mut planned, false).await?;
+            if self.line.stopping.is_cancelled() {
+                self.report.stop.get_or_insert(Stop::Stopping);
+            }
             if self.report.stop.is_some() {
                 break;
             }
@@ -246,6 +249,24 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         }
         self.line.ledger.settle(self.feed.id, settlement).await?;
         Ok(())
+    }
+
+    /// Writes the end of a cycle, unless the ledger has just that already: most cycles find nothing new.
+    async fn write_if_new(&mut self, settlement: Settlement, counts: Counts) -> Result<(), CycleError> {
+        let name = |finding: &Refusal| (finding.key.clone(), finding.code.clone());
+        let same = {
+            let mut written = self.feed.written.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = written.take();
+            let findings = match &settlement.findings {
+                Some(findings) => findings.iter().map(name).collect(),
+                None => before.as_ref().map(|before| before.findings.clone()).unwrap_or_default(),
+            };
+            let now = Written { counts, findings };
+            let same = before.as_ref() == Some(&now) && settlement.dropped.is_empty() && settlement.cleared.is_empty();
+            *written = Some(now);
+            same
+        };
+        if same && !self.order.dry_run { Ok(()) } else { self.write(settlement).await }
     }
 
     /// Starts one request as soon as there is a place for it; settles others meanwhile.
@@ -290,7 +311,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             tokio::select! {
                 biased;
                 Some(settled) = self.deliveries.join_next(), if !self.deliveries.is_empty() => {
-                    count(&mut self.report, settled??);
+                    self.count(settled??);
                 }
                 place = &mut place => match place {
                     Ok(place) => return Ok(place),
@@ -312,6 +333,20 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         }
     }
 
+    fn count(&mut self, settled: Settled) {
+        self.report.accepted += settled.accepted.len() as u64;
+        self.report.refused += settled.refused;
+        self.report.postponed += settled.postponed;
+        self.report.released.extend(settled.released);
+        if let Some(failure) = settled.failure {
+            self.report.failures += 1;
+            self.report.failure = Some(failure.text);
+            if !self.line.breaker().lets_pass(self.line.clock.now()) {
+                self.report.stop.get_or_insert(Stop::PortalFailed);
+            }
+        }
+    }
+
     fn add(&mut self, read: &CycleReport) {
         self.report.rows += read.rows;
         self.report.unchanged += read.unchanged;
@@ -324,11 +359,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     }
 
     /// The end of a cycle: what is gone, where the next read starts, and the feed's numbers.
-    async fn finish(&mut self, watermark: Watermark, findings: Vec<crate::ledger::Refusal>) -> Result<(), CycleError> {
+    async fn finish(&mut self, watermark: Watermark, findings: Vec<Refusal>) -> Result<(), CycleError> {
         let now = self.line.clock.now();
         let mut settlement = Settlement::default();
         let complete = self.report.complete();
-        {
+        let counts = {
             let mut index = self.feed.index();
             if complete && self.report.full {
                 self.report.vanished = forget_vanished(&mut index, &mut settlement);
@@ -336,14 +371,15 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 settlement.findings = Some(findings);
             }
             index.find_oldest_pending();
-            settlement.counts = Some(index.counts());
-        }
-        self.write(settlement).await?;
+            index.counts()
+        };
+        settlement.counts = Some(counts);
+        self.write_if_new(settlement, counts).await?;
         if !complete || self.order.dry_run {
             return Ok(());
         }
         let progress = {
-            let mut progress = self.feed.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut progress = self.feed.progress.lock().unwrap_or_else(PoisonError::into_inner);
             progress.watermark = watermark.reached().or(progress.watermark);
             progress.last_success = Some(now);
             if self.report.full {
@@ -352,17 +388,10 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             *progress
         };
         self.line.ledger.set_progress(self.feed.id, progress).await?;
+        if self.report.full {
+            line::shorten(&*self.line.ledger, self.feed).await?;
+        }
         Ok(())
-    }
-}
-
-fn count(report: &mut CycleReport, settled: Settled) {
-    report.accepted += settled.accepted.len() as u64;
-    report.refused += settled.refused;
-    report.postponed += settled.postponed;
-    report.released.extend(settled.released);
-    if let Some(failure) = settled.failure {
-        report.stop.get_or_insert(Stop::PortalFailed(failure.text));
     }
 }
 

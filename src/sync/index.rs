@@ -307,9 +307,11 @@ impl Index {
         entry
     }
 
-    /// Every record as the ledger writes it.
-    pub fn entries(&self) -> impl Iterator<Item = Entry> {
-        self.positions().map(|at| self.entry(at))
+    /// Records as the ledger writes them, from a position on: at most so many, and the position after them.
+    pub fn page(&self, from: usize, most: usize) -> (Vec<Entry>, usize) {
+        let to = self.slim.len().min(from.saturating_add(most));
+        let used = (from..to).filter(|&at| self.slim[at].flags & FREE == 0);
+        (used.map(|at| self.entry(At(at as u32))).collect(), to)
     }
 
     fn positions(&self) -> impl Iterator<Item = At> {

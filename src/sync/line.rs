@@ -13,9 +13,9 @@ use super::clock::Clock;
 use super::index::Index;
 use super::order;
 use super::report::Live;
-use crate::ledger::{FeedId, Ledger, LedgerError, Progress};
+use crate::ledger::{Counts, Entry, FeedId, Ledger, LedgerError, Progress};
 use crate::portal::Portal;
-use crate::record::{ENCODER_VERSION, EncodeSettings, KeyId, Schema};
+use crate::record::{ENCODER_VERSION, EncodeSettings, Key, KeyId, Schema};
 use crate::source::Source;
 use crate::transport::{Breaker, RetryTiming};
 
@@ -61,6 +61,13 @@ pub struct LineSettings {
     pub seed: u64,
 }
 
+/// A feed's numbers and findings as the ledger has them.
+#[derive(Debug, PartialEq)]
+pub(super) struct Written {
+    pub(super) counts: Counts,
+    pub(super) findings: Vec<(Option<Key>, String)>,
+}
+
 /// A feed with its memory.
 pub struct FeedLine<S> {
     /// How it is read.
@@ -71,13 +78,27 @@ pub struct FeedLine<S> {
     pub live: Live,
     pub(super) index: Mutex<Index>,
     pub(super) progress: Mutex<Progress>,
+    pub(super) written: Mutex<Option<Written>>,
     pub(super) cycle: tokio::sync::Mutex<()>,
     pub(super) children: Vec<&'static str>,
 }
 
-impl<S> FeedLine<S> {
+impl<S: Source> FeedLine<S> {
     pub(super) fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every record as the ledger writes it. The index is locked for a page at a time only.
+    pub(super) fn snapshot(&self) -> impl Iterator<Item = Entry> + Send {
+        const PAGE: usize = 1024;
+        let mut from = 0;
+        let pages = std::iter::from_fn(move || {
+            let (page, next) = self.index().page(from, PAGE);
+            let more = next > from;
+            from = next;
+            more.then_some(page)
+        });
+        pages.flatten()
     }
 
     /// What the feed remembers beside its records.
@@ -86,7 +107,7 @@ impl<S> FeedLine<S> {
     }
 
     /// The feed's numbers.
-    pub fn counts(&self) -> crate::ledger::Counts {
+    pub fn counts(&self) -> Counts {
         self.index().counts()
     }
 }
@@ -197,9 +218,6 @@ async fn open_feed<S: Source, L: Ledger>(
     let mut index = Index::default();
     ledger.load(id, &mut |step| index.replay(step, now)).await?;
     index.after_replay();
-    if ledger.wants_rewrite(id, index.len() as u64).await? {
-        ledger.rewrite(id, &mut index.entries()).await?;
-    }
     let mut progress = ledger.progress(id).await?;
     if progress.encoder != 0 && progress.encoder != ENCODER_VERSION {
         tracing::warn!(
@@ -211,13 +229,25 @@ async fn open_feed<S: Source, L: Ledger>(
         progress.last_full_scan = None;
     }
     progress.encoder = ENCODER_VERSION;
-    Ok(FeedLine {
+    let line = FeedLine {
         id,
         live: Live::default(),
         index: Mutex::new(index),
         progress: Mutex::new(progress),
+        written: Mutex::default(),
         cycle: tokio::sync::Mutex::new(()),
         children: order::children_of(feed, schemas).iter().map(|schema| schema.feed).collect(),
         plan,
-    })
+    };
+    shorten(ledger, &line).await?;
+    Ok(line)
+}
+
+/// Shortens the feed's journal if that pays. No request of the feed may be under way.
+pub(super) async fn shorten<S: Source, L: Ledger>(ledger: &L, feed: &FeedLine<S>) -> Result<(), LedgerError> {
+    let live = feed.index().len() as u64;
+    if ledger.wants_rewrite(feed.id, live).await? {
+        ledger.rewrite(feed.id, &mut feed.snapshot()).await?;
+    }
+    Ok(())
 }

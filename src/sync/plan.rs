@@ -11,6 +11,7 @@ use crate::ledger::{Entry, Mark, Refusal, Settlement, State};
 use crate::record::{
     Edge, Encoder, Expiry, Fingerprint, Hold, Key, KeyId, Record, Row, RowChunk, Rule, Unit, Violation,
 };
+use crate::source::Source;
 
 /// Most findings (rows without a key, second rows of a key) that are kept with their text; the rest are counted.
 const MOST_FINDINGS: usize = 1000;
@@ -77,7 +78,7 @@ impl Plan {
     }
 
     /// Plans the rows of a chunk.
-    pub(super) fn take_chunk<S>(&mut self, feed: &FeedLine<S>, parents: &[&FeedLine<S>], chunk: &RowChunk) {
+    pub(super) fn take_chunk<S: Source>(&mut self, feed: &FeedLine<S>, parents: &[&FeedLine<S>], chunk: &RowChunk) {
         let mut index = feed.index();
         let parents = lock_parents(feed, parents);
         for row in chunk.rows() {
@@ -326,7 +327,7 @@ fn of_parent<T>(
 }
 
 /// Locks the indexes of the feeds that the holding edges name, in their order. An edge to a feed that is off holds nobody back.
-fn lock_parents<'a, S>(feed: &FeedLine<S>, parents: &[&'a FeedLine<S>]) -> Vec<Option<ParentFeed<'a>>> {
+fn lock_parents<'a, S: Source>(feed: &FeedLine<S>, parents: &[&'a FeedLine<S>]) -> Vec<Option<ParentFeed<'a>>> {
     let lock = |edge: &'static Edge| {
         let parent = parents.iter().find(|parent| parent.plan.schema.feed == edge.feed)?;
         let status = match edge.hold {

@@ -30,8 +30,8 @@ impl Live {
 pub enum Stop {
     /// The portal is paused; nothing was read.
     PortalPaused,
-    /// The portal failed while the cycle ran.
-    PortalFailed(String),
+    /// The portal failed so often that it is left alone for now, while the cycle ran.
+    PortalFailed,
     /// The scan waited too long for the portal and was closed.
     Stalled,
     /// The daemon is stopping.
@@ -63,6 +63,10 @@ pub struct CycleReport {
     pub vanished: u64,
     /// Rows that are second of their key, or have none.
     pub findings: u64,
+    /// Requests that came to nothing; their records are tried again later.
+    pub failures: u64,
+    /// What the last of these came to nothing by.
+    pub failure: Option<String>,
     /// Why the cycle ended early, if it did.
     pub stop: Option<Stop>,
     /// Refusals that a dry run would have written down.

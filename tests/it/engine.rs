@@ -326,10 +326,23 @@ async fn a_request_that_failed_is_made_again_later() {
     cycle(&line, "resource").await;
     world.portal.next(Act::Fail(Trouble::Transient { retry_after: None }));
     let report = cycle(&line, "slot").await;
-    assert!(matches!(report.stop, Some(Stop::PortalFailed(_))));
+    assert_eq!((report.failures, report.complete()), (1, true));
     assert_eq!(line.feed("slot").unwrap().counts().pending, 3);
     tokio::time::advance(Duration::from_secs(5)).await;
     assert_eq!(cycle(&line, "slot").await.accepted, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_portal_that_fails_again_and_again_is_left_alone() {
+    let world = World::with_slots(100);
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    cycle(&line, "resource").await;
+    (0..10).for_each(|_| world.portal.next(Act::Fail(Trouble::Transient { retry_after: None })));
+    world.portal.forget_requests();
+    let report = cycle(&line, "slot").await;
+    assert_eq!(report.stop, Some(Stop::PortalFailed));
+    assert!(world.portal.seen().requests.len() < 6, "{} requests", world.portal.seen().requests.len());
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ timezone = "Europe/Moscow"                     # <-- the hospital's time zone
 url = "sqlite:/var/lib/vitrina/ledger.db"      # on a local disk, writable for the service
 
 [serve]
-listen = "127.0.0.1:9464"                      # status page, metrics, health
+listen = "127.0.0.1:9464"                      # status, metrics, health
 
 [portals.fer]
 kind = "fer"
