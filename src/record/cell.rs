@@ -67,6 +67,7 @@ impl RowChunk {
     }
 
     /// Appends one cell. Rows are formed by counting: every `columns` cells are a row.
+    #[inline(always)]
     pub fn push(&mut self, cell: Cell<'_>) {
         let packed = match cell {
             Cell::Null => Packed::Null,
@@ -98,6 +99,7 @@ impl RowChunk {
         self.cells.push(packed);
     }
 
+    #[inline]
     fn keep_text(&mut self, text: &str) -> (u32, u32) {
         let at = self.text.len() as u32;
         self.text.push_str(text);

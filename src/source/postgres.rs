@@ -26,8 +26,10 @@ use super::{Column, Engine, Query, Read, Rows, Source, SourceError, SourceSettin
 const PARAMETERS: &[&str] =
     &["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "dbname", "user", "options"];
 
-/// Makes the server notice a reader that is gone even while it is not sending. Servers before 14 do not know it.
-const NOTICE_ABSENCE: &str = "SET client_connection_check_interval = '5s'";
+/// Makes the server notice a reader that is gone even while it is not sending. Servers before 14 and on Windows cannot; asked
+/// like this they do not fill their log with it.
+const NOTICE_ABSENCE: &str = "DO $$ BEGIN PERFORM set_config('client_connection_check_interval', '5s', false); \
+                              EXCEPTION WHEN OTHERS THEN NULL; END $$";
 
 /// A PostgreSQL database.
 pub struct PostgresSource {

@@ -53,6 +53,7 @@ pub(super) struct Outlet {
     slot: Slot,
     chunk: RowChunk,
     columns: usize,
+    rows: usize,
 }
 
 impl Rows {
@@ -67,7 +68,7 @@ impl Rows {
         F: Future<Output = Result<(), SourceError>> + Send + 'static,
     {
         let slot = Slot::default();
-        let mut outlet = Outlet { slot: slot.clone(), chunk: RowChunk::default(), columns: columns.len() };
+        let mut outlet = Outlet { slot: slot.clone(), chunk: RowChunk::default(), columns: columns.len(), rows: 0 };
         outlet.chunk.reset(outlet.columns);
         let reading = Some(Box::pin(read(outlet)) as Reading);
         Rows { columns, reading, slot, patience: statement_timeout.saturating_add(SILENCE), place }
@@ -134,14 +135,15 @@ impl Outlet {
 
     /// To be called after each whole row: hands the chunk over when it is full, and waits until it is taken.
     pub(super) async fn row_done(&mut self) {
-        if self.chunk.len() >= CHUNK_ROWS || self.chunk.arena_bytes() >= CHUNK_BYTES {
+        self.rows += 1;
+        if self.rows >= CHUNK_ROWS || self.chunk.arena_bytes() >= CHUNK_BYTES {
             self.hand_over().await;
         }
     }
 
     /// Hands over what is left.
     pub(super) async fn finish(mut self) {
-        if !self.chunk.is_empty() {
+        if self.rows > 0 {
             self.hand_over().await;
         }
     }
@@ -153,6 +155,7 @@ impl Outlet {
             waiting.full = true;
         }
         self.chunk.reset(self.columns);
+        self.rows = 0;
         // No waker is kept: whoever takes the chunk polls this future again when it asks for the next one.
         poll_fn(|_| if self.slot.lock().full { Poll::Pending } else { Poll::Ready(()) }).await;
     }

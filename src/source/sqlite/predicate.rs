@@ -65,3 +65,32 @@ fn literals(keys: &[Key]) -> Vec<String> {
     }
     literals
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqliteConnection;
+    use sqlx::{AssertSqlSafe, Connection, Executor, Row};
+
+    use super::*;
+
+    /// How SQLite goes about a read of a table with an index on `at` and on `id`.
+    async fn way(read: Read<'_>) -> String {
+        let columns = ["id", "at"].map(|name| Column { name: name.into(), type_name: "text".into() });
+        let place = Place::new("mis", "read", "fer.slot");
+        let conditions = conditions(&columns, read, Tz::Asia__Yekaterinburg, &place).unwrap();
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let schema = "CREATE TABLE t (id text, at datetime); CREATE INDEX t_at ON t (at); CREATE INDEX t_id ON t (id)";
+        connection.execute(sqlx::raw_sql(schema)).await.unwrap();
+        let statement = format!("EXPLAIN QUERY PLAN SELECT * FROM (SELECT * FROM t) AS q{}", conditions[0]);
+        let steps = sqlx::query(AssertSqlSafe(statement)).fetch_all(&mut connection).await.unwrap();
+        steps.iter().map(|step| step.get::<String, _>("detail") + "; ").collect()
+    }
+
+    #[tokio::test]
+    async fn indexes_serve_change_and_key_reads() {
+        let changed = way(Read::Changed { column: "at", since: Stamp::Local(0) }).await;
+        assert!(changed.contains("USING INDEX t_at") && !changed.contains("SCAN"), "{changed}");
+        let keyed = way(Read::Keys { column: "id", keys: &[Key::Guid(1)] }).await;
+        assert!(keyed.contains("USING INDEX t_id") && !keyed.contains("SCAN"), "{keyed}");
+    }
+}
