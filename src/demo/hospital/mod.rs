@@ -1,0 +1,173 @@
+//! The demo hospital: a small information system in SQLite that the daemon reads like any other, and that lives on while
+//! it does.
+//!
+//! Filled from a seed: the same settings make the same rows. `expected` says, by code that shares nothing with the
+//! engine, what the mart should hold; `life` changes rows as a day in a hospital does.
+
+mod compare;
+mod expected;
+mod faults;
+mod fill;
+mod life;
+mod people;
+mod rows;
+
+use std::path::{Path, PathBuf};
+
+use chrono::{Days, Local, NaiveDate};
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+pub use compare::{Differences, compare};
+pub use expected::Expected;
+pub use life::{Life, Lived};
+
+use crate::demo::fer::Subsystem;
+
+/// The zone to name as the source's `timezone`: change times are written in UTC, visits stand on the wall clock as they are.
+pub const TIMEZONE: &str = "UTC";
+
+/// Most slots a demo hospital can be asked for.
+const MOST_SLOTS: u32 = 10_000_000;
+/// Most days of schedule.
+const MOST_DAYS: u32 = 366;
+/// Most rows made wrong on purpose.
+const MOST_FAULTY: u32 = 10_000;
+
+/// What a demo hospital is made from.
+#[derive(Debug, Clone)]
+pub struct HospitalSettings {
+    /// Rows of the schedule, 1 to 10,000,000; everything else follows from them.
+    pub slots: u32,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Rows that are wrong on purpose, so that held and rejected records can be seen.
+    pub faulty: u32,
+    /// First day of the schedule. Tomorrow by default: no visit passes while somebody watches.
+    pub first_day: NaiveDate,
+    /// Days of the schedule, 1 to 366.
+    pub days: u32,
+}
+
+impl Default for HospitalSettings {
+    fn default() -> Self {
+        let today = Local::now().date_naive();
+        let first_day = today.checked_add_days(Days::new(1)).unwrap_or(today);
+        HospitalSettings { slots: 5_000, seed: 1, faulty: 6, first_day, days: 14 }
+    }
+}
+
+/// Why the demo hospital cannot be made, read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum HospitalError {
+    /// A setting is out of its range.
+    #[error("the demo hospital needs {setting} between {min} and {max}")]
+    Setting {
+        /// Which.
+        setting: &'static str,
+        /// Smallest value.
+        min: u32,
+        /// Largest value.
+        max: u32,
+    },
+    /// Something is at the path already.
+    #[error("{path} exists already; name a new file for the demo hospital")]
+    Exists {
+        /// The path.
+        path: PathBuf,
+    },
+    /// SQLite refused.
+    #[error("the demo hospital's database {path} failed")]
+    Database {
+        /// The database's file.
+        path: PathBuf,
+        /// SQLite's reason.
+        #[source]
+        source: sqlx::Error,
+    },
+}
+
+/// A hospital in a database file.
+#[derive(Debug, Clone)]
+pub struct Hospital {
+    path: PathBuf,
+    pool: SqlitePool,
+}
+
+impl Hospital {
+    /// Makes the database at a path where nothing is yet, and fills it.
+    pub async fn create(path: &Path, settings: HospitalSettings) -> Result<Self, HospitalError> {
+        settings.validate()?;
+        if path.exists() {
+            return Err(HospitalError::Exists { path: path.to_owned() });
+        }
+        let failed = |source| HospitalError::Database { path: path.to_owned(), source };
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal);
+        let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await.map_err(failed)?;
+        Box::pin(fill::fill(&pool, &settings)).await.map_err(failed)?;
+        Ok(Hospital { path: path.to_owned(), pool })
+    }
+
+    /// The database's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The `url` for a source in the configuration.
+    pub fn source_url(&self) -> String {
+        format!("sqlite:{}", self.path.display())
+    }
+
+    /// Rows that the view of a feed shows now.
+    pub async fn rows(&self, feed: Subsystem) -> Result<u64, HospitalError> {
+        let query = match feed {
+            Subsystem::Mo => "SELECT count(*) FROM departments",
+            Subsystem::Resource => "SELECT count(*) FROM resources WHERE archived = 0",
+            Subsystem::Service => "SELECT count(*) FROM services",
+            Subsystem::ProfilecodeResource => "SELECT count(*) FROM profiles",
+            Subsystem::UnaccessablePeriod => "SELECT count(*) FROM absences",
+            Subsystem::Slot => "SELECT count(*) FROM slots",
+            Subsystem::Referral => "SELECT count(*) FROM referrals",
+            Subsystem::Book => "SELECT count(*) FROM visits",
+        };
+        let count: i64 = sqlx::query_scalar(query).fetch_one(&self.pool).await.map_err(|source| self.failed(source))?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// What the mart should hold once everything has been sent: every valid row whose parents are there too.
+    pub async fn expected(&self) -> Result<Expected, HospitalError> {
+        Box::pin(expected::expected(&self.pool)).await.map_err(|source| self.failed(source))
+    }
+
+    /// Life in this hospital, with its own seed.
+    pub fn life(&self, seed: u64) -> Life {
+        Life::new(self.clone(), seed)
+    }
+
+    /// Closes the database.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    fn failed(&self, source: sqlx::Error) -> HospitalError {
+        HospitalError::Database { path: self.path.clone(), source }
+    }
+}
+
+impl HospitalSettings {
+    fn validate(&self) -> Result<(), HospitalError> {
+        let ranges = [
+            ("slots", self.slots, 1, MOST_SLOTS),
+            ("days", self.days, 1, MOST_DAYS),
+            ("faulty", self.faulty, 0, MOST_FAULTY),
+        ];
+        match ranges.into_iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
+            Some((setting, _, min, max)) => Err(HospitalError::Setting { setting, min, max }),
+            None => Ok(()),
+        }
+    }
+}
