@@ -159,11 +159,8 @@ pub fn plain_line(progress: &DemoProgress) -> String {
 /// What has been shown, in the end: a table and the verdict on the mart.
 pub fn summary(progress: &DemoProgress, differences: &Differences) -> String {
     let mut text = format!("\n{}\n\n", head(progress));
-    let _infallible = writeln!(
-        text,
-        "{:<20} {:>9} {:>9} {:>9} {:>9} {:>6}",
-        "feed", "rows", "in mart", "sent", "rejected", "held"
-    );
+    let _infallible =
+        writeln!(text, "{:<20} {:>9} {:>9} {:>9} {:>9} {:>6}", "feed", "rows", "in mart", "sent", "rejected", "held");
     for feed in &progress.feeds {
         let _infallible = writeln!(
             text,

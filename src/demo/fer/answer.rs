@@ -123,10 +123,7 @@ impl Answer {
 
     /// 400: no request of the documented form.
     pub(super) fn malformed() -> Self {
-        Answer::failed(
-            StatusCode::BAD_REQUEST,
-            "Формат переданных сведений некорректен и не соответствует требованиям",
-        )
+        Answer::failed(StatusCode::BAD_REQUEST, "Формат переданных сведений некорректен и не соответствует требованиям")
     }
 
     /// 401: no token, or one that is no longer good.

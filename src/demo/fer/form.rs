@@ -39,9 +39,7 @@ impl Form {
             Form::Minutes => minutes(value).is_some_and(|minutes| minutes > 0),
             Form::Price => value.as_f64().is_some_and(|price| price >= 0.0),
             Form::OneOf(words) => value.as_str().is_some_and(|text| words.contains(&text)),
-            Form::SomeOf(words) => {
-                value.as_str().is_some_and(|text| text.split(',').all(|word| words.contains(&word)))
-            }
+            Form::SomeOf(words) => value.as_str().is_some_and(|text| text.split(',').all(|word| words.contains(&word))),
             Form::Code(codes) => value.as_i64().is_some_and(|code| codes.contains(&code)),
             Form::Time => value.as_str().is_some_and(|text| time(text).is_some()),
             Form::Snils => value.as_str().is_some_and(is_snils),
@@ -138,7 +136,8 @@ mod tests {
     fn times_need_the_letter_and_must_exist() {
         assert_eq!(time("1970-01-02T00:00:00"), Some(86_400));
         assert_eq!(time("1970-01-01T05:00:00+05:00"), Some(0));
-        for bad in ["2023-10-01 09:00:00", "20.10.2023 08:00:00", "2023-02-30T00:00:00", "2023-10-01", "2023-10-01T9:00:00"]
+        for bad in
+            ["2023-10-01 09:00:00", "20.10.2023 08:00:00", "2023-02-30T00:00:00", "2023-10-01", "2023-10-01T9:00:00"]
         {
             assert_eq!(time(bad), None, "{bad}");
         }

@@ -21,7 +21,7 @@ use super::Shared;
 use super::answer::Answer;
 use super::auth::{AuthAnswer, Credentials};
 use super::form;
-use super::intake;
+use super::intake::{self, Unreadable};
 use super::journal::LogEntry;
 use super::subsystem::Subsystem;
 
@@ -71,7 +71,8 @@ async fn login(State(shared): Mock, body: Body) -> Response {
 
 async fn require_token(State(shared): Mock, request: Request, next: Next) -> Response {
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = given.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let token =
+        given.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let good = token.is_some_and(|(_, token)| shared.tokens().is_good(token.trim()));
     if good {
         return next.run(request).await;
@@ -80,15 +81,10 @@ async fn require_token(State(shared): Mock, request: Request, next: Next) -> Res
     Answer::unauthorized().into_response()
 }
 
-async fn receive(
-    State(shared): Mock,
-    Path(name): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+async fn receive(State(shared): Mock, Path(name): Path<String>, uri: Uri, headers: HeaderMap, body: Body) -> Response {
     let Some(subsystem) = Subsystem::parse(&name) else { return StatusCode::NOT_FOUND.into_response() };
-    let gzip = headers.get(header::CONTENT_ENCODING).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"gzip"));
+    let gzip =
+        headers.get(header::CONTENT_ENCODING).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"gzip"));
     let Ok(body) = to_bytes(body, shared.settings.max_body_bytes).await else {
         return Answer::too_large().into_response();
     };
@@ -103,7 +99,7 @@ async fn receive(
 fn take_in(shared: &Shared, subsystem: Subsystem, path: &str, body: &Bytes, gzip: bool) -> Answer {
     let inflated = match inflate(body, gzip, shared.settings.max_inflated_bytes) {
         Ok(inflated) => inflated,
-        Err(answer) => return answer,
+        Err(unreadable) => return unreadable.into(),
     };
     let raw = inflated.as_deref().unwrap_or(body);
     shared.journal().count(subsystem, |counters| {
@@ -113,7 +109,7 @@ fn take_in(shared: &Shared, subsystem: Subsystem, path: &str, body: &Bytes, gzip
     });
     let batch = match intake::read(subsystem, raw, &shared.settings) {
         Ok(batch) => batch,
-        Err(answer) => return answer,
+        Err(unreadable) => return unreadable.into(),
     };
     let ids: Vec<String> = batch.iter().map(|record| record.id().to_owned()).collect();
     let outcome = intake::store(&mut shared.mart(), subsystem, batch, shared.settings.format_errors_as_400);
@@ -128,16 +124,16 @@ fn take_in(shared: &Shared, subsystem: Subsystem, path: &str, body: &Bytes, gzip
     outcome.answer
 }
 
-/// The body after gunzip, None when it came plain. Err holds the answer to a body that is too large or no gzip.
-fn inflate(body: &[u8], gzip: bool, limit: usize) -> Result<Option<Vec<u8>>, Answer> {
+/// The body after gunzip, None when it came plain.
+fn inflate(body: &[u8], gzip: bool, limit: usize) -> Result<Option<Vec<u8>>, Unreadable> {
     if !gzip {
         return Ok(None);
     }
     let mut inflated = Vec::new();
     let cap = (limit as u64).saturating_add(1);
-    MultiGzDecoder::new(body).take(cap).read_to_end(&mut inflated).map_err(|_| Answer::malformed())?;
+    MultiGzDecoder::new(body).take(cap).read_to_end(&mut inflated).map_err(|_| Unreadable::Malformed)?;
     if inflated.len() > limit {
-        return Err(Answer::too_large());
+        return Err(Unreadable::TooLarge);
     }
     Ok(Some(inflated))
 }
@@ -147,12 +143,7 @@ struct ById {
     id: Option<String>,
 }
 
-async fn remove(
-    State(shared): Mock,
-    Path(name): Path<String>,
-    uri: Uri,
-    Query(by): Query<ById>,
-) -> Response {
+async fn remove(State(shared): Mock, Path(name): Path<String>, uri: Uri, Query(by): Query<ById>) -> Response {
     let Some(subsystem) = Subsystem::parse(&name) else { return StatusCode::NOT_FOUND.into_response() };
     let id = by.id.unwrap_or_default();
     let removed = form::guid(&id).map(|key| shared.mart().remove(subsystem, key));

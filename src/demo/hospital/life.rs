@@ -115,7 +115,10 @@ impl Life {
         let patient_id = match referral_id {
             Some(id) => {
                 set(tx, Table::Referrals, id, referral_state::TAKEN).await?;
-                sqlx::query_scalar("SELECT patient_id FROM referrals WHERE id = $1").bind(id).fetch_one(&mut **tx).await?
+                sqlx::query_scalar("SELECT patient_id FROM referrals WHERE id = $1")
+                    .bind(id)
+                    .fetch_one(&mut **tx)
+                    .await?
             }
             None => people::guid(&mut self.rng),
         };
@@ -214,17 +217,24 @@ impl Life {
         };
         rows::insert_absences(tx, &[absence]).await?;
         let block = "UPDATE slots SET state = $1, updated_at = $2 WHERE resource_id = $3 AND state = $4";
-        let blocked = sqlx::query(block).bind(slot_state::BLOCKED).bind(changed_at()).bind(resource_id).bind(slot_state::FREE);
+        let blocked =
+            sqlx::query(block).bind(slot_state::BLOCKED).bind(changed_at()).bind(resource_id).bind(slot_state::FREE);
         blocked.execute(&mut **tx).await?;
         Ok(1)
     }
 
     /// A random row in a state: the first one behind a random id, so that no table is sorted for it.
-    async fn some(&mut self, conn: &mut SqliteConnection, table: Table, state: i64) -> Result<Option<i64>, sqlx::Error> {
+    async fn some(
+        &mut self,
+        conn: &mut SqliteConnection,
+        table: Table,
+        state: i64,
+    ) -> Result<Option<i64>, sqlx::Error> {
         let last: Option<i64> = sqlx::query_scalar(table.last()).fetch_one(&mut *conn).await?;
         let from = self.rng.random_range(0..=last.unwrap_or_default().max(0));
         for from in [from, 0] {
-            let found = sqlx::query_scalar(table.first_behind()).bind(state).bind(from).fetch_optional(&mut *conn).await?;
+            let found =
+                sqlx::query_scalar(table.first_behind()).bind(state).bind(from).fetch_optional(&mut *conn).await?;
             if found.is_some() {
                 return Ok(found);
             }

@@ -135,8 +135,7 @@ pub(super) async fn insert_referrals(conn: &mut SqliteConnection, rows: &[Referr
 
 /// Inserts absences.
 pub(super) async fn insert_absences(conn: &mut SqliteConnection, rows: &[Absence]) -> Result<(), sqlx::Error> {
-    let into =
-        "INSERT INTO absences (guid, resource_id, cause, begins_on, ends_on, created_at, updated_at) ";
+    let into = "INSERT INTO absences (guid, resource_id, cause, begins_on, ends_on, created_at, updated_at) ";
     insert(conn, into, rows, |values, row| {
         values.push_bind(row.guid.clone()).push_bind(row.resource_id).push_bind(row.cause);
         values.push_bind(row.begins_on.clone()).push_bind(row.ends_on.clone());
