@@ -7,6 +7,8 @@ mod cli_init;
 mod dashboard;
 mod engine;
 mod fer;
+mod gateway;
+mod hospital;
 mod ledgers;
 mod replay;
 mod sources;

@@ -46,14 +46,32 @@ pub(super) struct Outcome {
     pub(super) refused: u64,
 }
 
-/// Reads a request body and checks every record by its table. Err holds the answer to a body that is no request.
-pub(super) fn read(subsystem: Subsystem, body: &[u8], settings: &GatewaySettings) -> Result<Vec<Checked>, Answer> {
-    let request: Request = serde_json::from_slice(body).map_err(|_| Answer::malformed())?;
+/// Why a body is no request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// Not gzip where gzip was announced, not JSON, or not of the documented shape.
+    Malformed,
+    /// More bytes or records than the settings allow.
+    TooLarge,
+}
+
+impl From<Unreadable> for Answer {
+    fn from(unreadable: Unreadable) -> Self {
+        match unreadable {
+            Unreadable::Malformed => Answer::malformed(),
+            Unreadable::TooLarge => Answer::too_large(),
+        }
+    }
+}
+
+/// Reads a request body and checks every record by its table.
+pub(super) fn read(subsystem: Subsystem, body: &[u8], settings: &GatewaySettings) -> Result<Vec<Checked>, Unreadable> {
+    let request: Request = serde_json::from_slice(body).map_err(|_| Unreadable::Malformed)?;
     if request.data.is_empty() {
-        return Err(Answer::malformed());
+        return Err(Unreadable::Malformed);
     }
     if request.data.len() > settings.max_records {
-        return Err(Answer::too_large());
+        return Err(Unreadable::TooLarge);
     }
     let needs_referral = settings.book_needs_referral;
     Ok(request.data.into_iter().map(|record| check_one(subsystem, record, needs_referral)).collect())

@@ -21,7 +21,7 @@ use super::Shared;
 use super::answer::Answer;
 use super::auth::{AuthAnswer, Credentials};
 use super::form;
-use super::intake;
+use super::intake::{self, Unreadable};
 use super::journal::LogEntry;
 use super::subsystem::Subsystem;
 
@@ -99,7 +99,7 @@ async fn receive(State(shared): Mock, Path(name): Path<String>, uri: Uri, header
 fn take_in(shared: &Shared, subsystem: Subsystem, path: &str, body: &Bytes, gzip: bool) -> Answer {
     let inflated = match inflate(body, gzip, shared.settings.max_inflated_bytes) {
         Ok(inflated) => inflated,
-        Err(answer) => return answer,
+        Err(unreadable) => return unreadable.into(),
     };
     let raw = inflated.as_deref().unwrap_or(body);
     shared.journal().count(subsystem, |counters| {
@@ -109,7 +109,7 @@ fn take_in(shared: &Shared, subsystem: Subsystem, path: &str, body: &Bytes, gzip
     });
     let batch = match intake::read(subsystem, raw, &shared.settings) {
         Ok(batch) => batch,
-        Err(answer) => return answer,
+        Err(unreadable) => return unreadable.into(),
     };
     let ids: Vec<String> = batch.iter().map(|record| record.id().to_owned()).collect();
     let outcome = intake::store(&mut shared.mart(), subsystem, batch, shared.settings.format_errors_as_400);
@@ -124,16 +124,16 @@ fn take_in(shared: &Shared, subsystem: Subsystem, path: &str, body: &Bytes, gzip
     outcome.answer
 }
 
-/// The body after gunzip, None when it came plain. Err holds the answer to a body that is too large or no gzip.
-fn inflate(body: &[u8], gzip: bool, limit: usize) -> Result<Option<Vec<u8>>, Answer> {
+/// The body after gunzip, None when it came plain.
+fn inflate(body: &[u8], gzip: bool, limit: usize) -> Result<Option<Vec<u8>>, Unreadable> {
     if !gzip {
         return Ok(None);
     }
     let mut inflated = Vec::new();
     let cap = (limit as u64).saturating_add(1);
-    MultiGzDecoder::new(body).take(cap).read_to_end(&mut inflated).map_err(|_| Answer::malformed())?;
+    MultiGzDecoder::new(body).take(cap).read_to_end(&mut inflated).map_err(|_| Unreadable::Malformed)?;
     if inflated.len() > limit {
-        return Err(Answer::too_large());
+        return Err(Unreadable::TooLarge);
     }
     Ok(Some(inflated))
 }

@@ -92,7 +92,6 @@ pub enum HospitalError {
 pub struct Hospital {
     path: PathBuf,
     pool: SqlitePool,
-    settings: HospitalSettings,
 }
 
 impl Hospital {
@@ -110,7 +109,7 @@ impl Hospital {
             .synchronous(SqliteSynchronous::Normal);
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await.map_err(failed)?;
         Box::pin(fill::fill(&pool, &settings)).await.map_err(failed)?;
-        Ok(Hospital { path: path.to_owned(), pool, settings })
+        Ok(Hospital { path: path.to_owned(), pool })
     }
 
     /// The database's file.

@@ -5,6 +5,7 @@ pub mod database;
 pub mod gateway;
 pub mod hospital;
 mod mariadb;
+pub mod mart;
 pub mod portal;
 mod postgres;
 mod server;
