@@ -1,5 +1,7 @@
-//! SQLite: each cell by its own storage class. Opened read-only; the progress handler is its statement time-out.
+//! SQLite: each cell by its own storage class, whatever its column was declared as. Opened read-only; the progress handler is
+//! its statement time-out.
 
+mod packed;
 mod predicate;
 
 use std::path::PathBuf;
@@ -9,23 +11,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions, Connection, Decode, Executor, Row as _, SqlSafeStr, Sqlite, Statement,
-    TypeInfo, ValueRef,
+    TypeInfo,
 };
 use tokio::time::timeout;
 
 use super::failure::Place;
-use super::float::push_float;
 use super::rows::{Outlet, answer};
 use super::{Column, Engine, Query, Read, Rows, Source, SourceError, SourceSettings, sql};
-use crate::record::{Cell, RowChunk};
 
 /// Steps of SQLite's machine between two looks at the clock: a fraction of a millisecond.
 const STEPS_PER_LOOK: i32 = 10_000;
 /// Rows that SQLite's thread may be ahead of us.
-const ROWS_AHEAD: usize = 256;
+const ROWS_AHEAD: usize = 512;
 
 /// A SQLite file.
 #[derive(Debug)]
@@ -119,9 +119,12 @@ impl Source for SqliteSource {
         let columns = answer(wait, &place, describe(&mut connection, query.sql, &place)).await?;
         let from = sql::subquery(Engine::Sqlite, query.sql);
         let conditions = predicate::conditions(&columns, read, self.settings.zone, &place)?;
-        let statements: Vec<_> =
-            conditions.iter().map(|condition| format!("SELECT * FROM {from}{condition}")).collect();
-        Ok(Rows::new(columns, wait, place.clone(), move |outlet| stream(connection, stop, statements, place, outlet)))
+        let row = packed::expression(&columns);
+        let statements = conditions.iter().map(|condition| format!("SELECT {row} FROM {from}{condition}")).collect();
+        let width = columns.len();
+        Ok(Rows::new(columns, wait, place.clone(), move |outlet| {
+            stream(connection, stop, statements, width, place, outlet)
+        }))
     }
 
     async fn now(&self) -> Result<i64, SourceError> {
@@ -145,13 +148,17 @@ async fn stream(
     mut connection: SqliteConnection,
     stop: StopOnDrop,
     statements: Vec<String>,
+    width: usize,
     place: Place,
     mut outlet: Outlet,
 ) -> Result<(), SourceError> {
+    let mut scratch = Vec::new();
     for statement in statements {
         let mut rows = sqlx::query(AssertSqlSafe(statement)).persistent(false).fetch(&mut connection);
         while let Some(row) = rows.try_next().await.map_err(|error| place.failure(&error))? {
-            push_row(&row, outlet.chunk(), &place)?;
+            let packed = <&[u8] as Decode<Sqlite>>::decode(row.try_get_raw(0).map_err(|error| place.failure(&error))?);
+            let packed = packed.map_err(|_| place.unreadable())?;
+            packed::unpack(packed, width, outlet.chunk(), &mut scratch).map_err(|_| place.unreadable())?;
             outlet.row_done().await;
         }
     }
@@ -159,45 +166,5 @@ async fn stream(
     drop(stop);
     // The file is only read: an error while closing it changes nothing.
     let _ = connection.close().await;
-    Ok(())
-}
-
-fn push_row(row: &SqliteRow, chunk: &mut RowChunk, place: &Place) -> Result<(), SourceError> {
-    for index in 0..row.len() {
-        push_cell(row, index, chunk).map_err(|_| place.unreadable())?;
-    }
-    Ok(())
-}
-
-/// SQLite's storage classes that hold a value.
-enum Class {
-    Integer,
-    Real,
-    Text,
-    Blob,
-}
-
-fn push_cell(row: &SqliteRow, index: usize, chunk: &mut RowChunk) -> Result<(), sqlx::error::BoxDynError> {
-    let value = row.try_get_raw(index)?;
-    if value.is_null() {
-        chunk.push(Cell::Null);
-        return Ok(());
-    }
-    let class = match value.type_info().name() {
-        "INTEGER" => Class::Integer,
-        "REAL" => Class::Real,
-        "TEXT" => Class::Text,
-        _ => Class::Blob,
-    };
-    match class {
-        Class::Integer => chunk.push(Cell::Int(<i64 as Decode<Sqlite>>::decode(value)?)),
-        Class::Real => push_float(<f64 as Decode<Sqlite>>::decode(value)?, chunk),
-        Class::Blob => chunk.push(Cell::Bytes(<&[u8] as Decode<Sqlite>>::decode(value)?)),
-        Class::Text => {
-            let bytes = <&[u8] as Decode<Sqlite>>::decode(value)?;
-            // A text that is no UTF-8 stays bytes, so that a check refuses it.
-            chunk.push(std::str::from_utf8(bytes).map_or(Cell::Bytes(bytes), Cell::Text));
-        }
-    }
     Ok(())
 }
