@@ -69,6 +69,21 @@ async fn faulty_rows_and_what_hangs_on_them_are_all_that_is_not_expected() {
 }
 
 #[tokio::test]
+async fn the_smallest_hospital_without_faults_is_expected_whole_and_lives() {
+    let dir = TempDir::new().unwrap();
+    let smallest = HospitalSettings { slots: 1, faulty: 0, ..settings(1) };
+    let hospital = Hospital::create(&dir.path().join("mis.db"), smallest).await.unwrap();
+    let mut life = hospital.life(1);
+    for _ in 0..20 {
+        life.tick().await.unwrap();
+    }
+    let expected = hospital.expected().await.unwrap();
+    for subsystem in Subsystem::ALL {
+        assert_eq!(hospital.rows(subsystem).await.unwrap(), expected[&subsystem].len() as u64, "{}", subsystem.name());
+    }
+}
+
+#[tokio::test]
 async fn the_gateway_refuses_the_faulty_rows() {
     let dir = TempDir::new().unwrap();
     let hospital = hospital(&dir, 1).await;

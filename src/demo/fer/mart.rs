@@ -101,7 +101,7 @@ impl Mart {
     /// What stands against storing a record, if anything.
     pub(super) fn conflict(&self, subsystem: Subsystem, key: u128, facts: &Facts) -> Option<Conflict> {
         for ((field, parent), id) in subsystem.parents().iter().zip(facts.parents) {
-            if !id.is_some_and(|id| self.table(*parent).records.contains_key(&id)) {
+            if !id.is_some_and(|id| self.holds(*parent, id)) {
                 return Some(Conflict::NoParent(field, *parent));
             }
         }
@@ -182,6 +182,10 @@ impl Mart {
 impl Mart {
     pub(super) fn len(&self, subsystem: Subsystem) -> usize {
         self.table(subsystem).records.len()
+    }
+
+    pub(super) fn holds(&self, subsystem: Subsystem, key: u128) -> bool {
+        self.table(subsystem).records.contains_key(&key)
     }
 
     pub(super) fn get(&self, subsystem: Subsystem, key: u128) -> Option<Value> {

@@ -195,7 +195,7 @@ async fn books_of_slot(State(shared): Mock, Path(id): Path<String>) -> Answer {
 fn read_children(shared: &Shared, parent: Subsystem, id: &str, children: Subsystem) -> Answer {
     shared.journal().count(children, |counters| counters.reads += 1);
     let mart = shared.mart();
-    match form::guid(id).filter(|key| mart.get(parent, *key).is_some()) {
+    match form::guid(id).filter(|key| mart.holds(parent, *key)) {
         Some(key) => Answer::found(mart.children(children, key)),
         None => Answer::not_found(),
     }
@@ -219,7 +219,7 @@ async fn slots_of_resource(
     let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc().timestamp();
     let (from, until) = (midnight(interval.start_date), midnight(interval.end_date) + 24 * 3600);
     let mart = shared.mart();
-    match form::guid(&id).filter(|key| mart.get(Subsystem::Resource, *key).is_some()) {
+    match form::guid(&id).filter(|key| mart.holds(Subsystem::Resource, *key)) {
         Some(key) => Answer::found(mart.slots_between(key, from, until)),
         None => Answer::not_found(),
     }

@@ -3,9 +3,10 @@
 use rand::RngExt;
 use sqlx::{Sqlite, Transaction};
 
-use super::fill::{Filler, ResourceKind};
+use super::fill::Filler;
 use super::people;
 use super::rows::{self, referral_state, slot_state};
+use super::work::ResourceKind;
 
 /// Adds the set number of faults, kind after kind.
 pub(super) async fn add(tx: &mut Transaction<'_, Sqlite>, filler: &mut Filler) -> Result<(), sqlx::Error> {

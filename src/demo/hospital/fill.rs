@@ -1,5 +1,5 @@
-//! The first fill: departments, resources and what hangs on them, then the schedule with its visits, all from one seed and in
-//! one transaction.
+//! The first fill: departments, resources and what hangs on them, then the schedule with its visits, all from one seed
+//! and in one transaction.
 
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use rand::rngs::StdRng;
@@ -8,8 +8,9 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::HospitalSettings;
 use super::faults;
-use super::people::{self, DEPARTMENTS, MACHINES, POSTS, ROOMS, STREETS, pick};
+use super::people::{self, DEPARTMENTS, STREETS, pick};
 use super::rows::{self, Absence, ROWS_PER_INSERT, Referral, Slot, Visit, referral_state, slot_state};
+use super::work::{ResourceKind, kind_of, machine_of, post_of, room_of, work_of};
 
 /// Visits of one resource in a day, one after another from eight o'clock.
 pub(super) const VISITS_PER_DAY: u32 = 24;
@@ -34,24 +35,6 @@ pub(super) async fn fill(pool: &SqlitePool, settings: &HospitalSettings) -> Resu
     sqlx::raw_sql(include_str!("indexes.sql")).execute(&mut *tx).await?;
     sqlx::raw_sql(include_str!("views.sql")).execute(&mut *tx).await?;
     tx.commit().await
-}
-
-/// The kinds of resources in the hospital's own words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ResourceKind {
-    Doctor,
-    Machine,
-    Room,
-}
-
-impl ResourceKind {
-    fn word(self) -> &'static str {
-        match self {
-            ResourceKind::Doctor => "врач",
-            ResourceKind::Machine => "аппарат",
-            ResourceKind::Room => "кабинет",
-        }
-    }
 }
 
 /// State of a fill.
@@ -119,12 +102,7 @@ impl Filler {
 
     async fn resources(&mut self, tx: &mut Transaction<'_, Sqlite>) -> Result<(), sqlx::Error> {
         for id in 1..=self.resources {
-            let kind = match id % 10 {
-                0 => ResourceKind::Room,
-                5 => ResourceKind::Machine,
-                _ => ResourceKind::Doctor,
-            };
-            self.resource(tx, id, kind).await?;
+            self.resource(tx, id, kind_of(id)).await?;
         }
         Ok(())
     }
@@ -182,7 +160,9 @@ impl Filler {
         for id in 1..=self.resources {
             let (service, profile) = work_of(id);
             self.service(tx, id, service).await?;
-            sqlx::query("INSERT INTO profiles (guid, resource_id, profile_code, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)")
+            let query = "INSERT INTO profiles (guid, resource_id, profile_code, created_at, updated_at) \
+                         VALUES ($1, $2, $3, $4, $4)";
+            sqlx::query(query)
                 .bind(people::guid(&mut self.rng))
                 .bind(id)
                 .bind(profile)
@@ -219,7 +199,7 @@ impl Filler {
     /// An absence far behind the schedule, so that it stands in no slot's way.
     fn absence(&mut self, resource_id: i64) -> Absence {
         let begins = self.first_day.checked_add_days(Days::new(120)).unwrap_or(self.first_day).and_time(NaiveTime::MIN);
-        let cause = if resource_id % 10 == 0 || resource_id % 10 == 5 { "ремонт" } else { "отпуск" };
+        let cause = if kind_of(resource_id) == ResourceKind::Doctor { "отпуск" } else { "ремонт" };
         Absence {
             guid: people::guid(&mut self.rng).to_uppercase(),
             resource_id,
@@ -357,39 +337,6 @@ impl Filler {
     /// How many visits a resource's schedule can hold.
     pub(super) fn visits(&self) -> i64 {
         i64::from(self.days * VISITS_PER_DAY)
-    }
-}
-
-fn kind_of(resource_id: i64) -> ResourceKind {
-    match resource_id % 10 {
-        0 => ResourceKind::Room,
-        5 => ResourceKind::Machine,
-        _ => ResourceKind::Doctor,
-    }
-}
-
-fn nth<const N: usize, T>(list: &'static [T; N], number: i64) -> &'static T {
-    &list[number.unsigned_abs() as usize % N]
-}
-
-fn post_of(resource_id: i64) -> &'static people::Post {
-    nth(&POSTS, resource_id)
-}
-
-fn machine_of(resource_id: i64) -> &'static (&'static str, &'static str, i64) {
-    nth(&MACHINES, resource_id)
-}
-
-fn room_of(resource_id: i64) -> &'static (&'static str, &'static str, i64) {
-    nth(&ROOMS, resource_id)
-}
-
-/// The code of a resource's service and of its profile.
-fn work_of(resource_id: i64) -> (&'static str, i64) {
-    match kind_of(resource_id) {
-        ResourceKind::Doctor => (post_of(resource_id).service, post_of(resource_id).profile),
-        ResourceKind::Machine => (machine_of(resource_id).1, machine_of(resource_id).2),
-        ResourceKind::Room => (room_of(resource_id).1, room_of(resource_id).2),
     }
 }
 

@@ -11,6 +11,7 @@ mod fill;
 mod life;
 mod people;
 mod rows;
+mod work;
 
 use std::path::{Path, PathBuf};
 

@@ -51,8 +51,9 @@ FROM profiles p JOIN resources r ON r.id = p.resource_id;
 CREATE VIEW vitrina_fer_unaccessable_period AS
 SELECT a.guid AS period_id,
        r.guid AS resource_id,
-       CASE a.cause WHEN 'отпуск' THEN 'VACATION' WHEN 'больничный' THEN 'SICK_LEAVE' WHEN 'уволен' THEN 'FIRED' ELSE 'REPAIR' END
-           AS reason,
+       CASE a.cause
+           WHEN 'отпуск' THEN 'VACATION' WHEN 'больничный' THEN 'SICK_LEAVE' WHEN 'уволен' THEN 'FIRED' ELSE 'REPAIR'
+       END AS reason,
        a.begins_on AS beg_date,
        a.ends_on AS end_date,
        a.created_at AS create_ts,
@@ -67,8 +68,9 @@ SELECT s.guid AS id,
        s.ages AS tag_age,
        s.starts_at AS visit_time,
        s.minutes AS duration,
-       CASE s.state WHEN 0 THEN 'AVAILABLE' WHEN 1 THEN 'RECORDED' WHEN 2 THEN 'CANCELED' WHEN 3 THEN 'RESERVED' ELSE 'BLOCKED' END
-           AS status,
+       CASE s.state
+           WHEN 0 THEN 'AVAILABLE' WHEN 1 THEN 'RECORDED' WHEN 2 THEN 'CANCELED' WHEN 3 THEN 'RESERVED' ELSE 'BLOCKED'
+       END AS status,
        s.created_at AS create_ts,
        s.updated_at AS updated_at
 FROM slots s
