@@ -265,7 +265,7 @@ impl Entry {
     }
 
     /// [`Entry::acknowledge`] in place: false means that the record is to be forgotten.
-    fn close_mark(&mut self) -> bool {
+    pub fn close_mark(&mut self) -> bool {
         match self.mark.take() {
             Some(Mark::Version(version)) => {
                 self.accepted = Some(version);

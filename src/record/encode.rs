@@ -10,7 +10,9 @@ use chrono_tz::Tz;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::field::{FieldWriter, Value};
-use super::{Cell, Edge, Expiry, Field, Fingerprint, Hold, Key, KeyId, Presence, Row, Rule, Schema, Unit, Violation};
+use super::{
+    Cell, Edge, Expiry, Field, Fingerprint, Hold, Key, KeyId, Kind, Presence, Row, Rule, Schema, Unit, Violation, guid,
+};
 
 /// On which clock the start of a visit is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -112,6 +114,7 @@ pub struct Encoder {
     values: Vec<Value>,
     spans: Vec<(u32, u32)>,
     violations: Vec<Violation>,
+    scratch: Vec<u8>,
 }
 
 impl Encoder {
@@ -166,6 +169,7 @@ impl Encoder {
             values: vec![Value::Absent; count],
             spans: vec![(0, 0); count],
             violations: Vec::new(),
+            scratch: Vec::new(),
         })
     }
 
@@ -261,6 +265,17 @@ impl Encoder {
         }
     }
 
+    /// The key of a row that was not encoded yet, where keys are GUIDs and the row has a sound one.
+    pub fn guid_key(&self, row: Row<'_>) -> Option<KeyId> {
+        let bound = &self.fields[self.key];
+        match (bound.field.kind, row.cell(bound.column?)) {
+            (Kind::Guid, Cell::Guid(guid)) => Some(KeyId(guid)),
+            (Kind::Guid, Cell::Text(text)) => guid::parse(text).map(KeyId),
+            (Kind::Guid, Cell::Bytes(bytes)) => bytes.try_into().ok().map(|bytes| KeyId(u128::from_be_bytes(bytes))),
+            _ => None,
+        }
+    }
+
     /// The last row's key, if the row has a sound one.
     pub fn key(&self) -> Option<Key> {
         match self.values[self.key] {
@@ -317,15 +332,18 @@ impl Encoder {
         }
     }
 
-    fn place_hash(&self) -> Option<u64> {
+    fn place_hash(&mut self) -> Option<u64> {
         if self.place.is_empty() || self.place.iter().any(|&at| self.values[at] == Value::Absent) {
             return None;
         }
-        let mut bytes = Vec::with_capacity(64);
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
         for &at in &self.place {
             bytes.extend_from_slice(self.span(at));
         }
-        Some(xxh3_64(&bytes))
+        let hash = xxh3_64(&bytes);
+        self.scratch = bytes;
+        Some(hash)
     }
 
     /// A printable name of a row whose key is unsound: its key cell, if it looks like an identifier and not like a person's number.

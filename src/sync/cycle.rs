@@ -328,7 +328,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let mut index = self.feed.index();
         for (entry, at) in outgoing.entries.into_iter().zip(outgoing.at) {
             if let Some(entry) = entry.acknowledge() {
-                index.put_at(at, entry, 0);
+                index.put_at(at, &entry, 0);
             }
         }
     }

@@ -27,7 +27,9 @@ const SUPERSEDED: u8 = 4;
 /// The position is free.
 const FREE: u8 = 8;
 
+/// One cache line a record: looking one up costs one wait for memory.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 struct Slim {
     id: [u64; 2],
     accepted: [u64; 2],
@@ -134,6 +136,13 @@ impl Index {
         self.slim.len() - self.free.len()
     }
 
+    /// Makes room for so many records.
+    pub fn reserve(&mut self, records: usize) {
+        self.slim.reserve(records);
+        let all = &self.slim;
+        self.table.reserve(records, |&at| mix(all[at as usize].id));
+    }
+
     /// Finds a record.
     pub fn find(&self, id: KeyId) -> Option<At> {
         let id = split(id.0);
@@ -144,7 +153,7 @@ impl Index {
     pub fn replay(&mut self, step: Replay, now: i64) {
         match step {
             Replay::Put(entry) => {
-                self.put(entry, now);
+                self.put(&entry, now);
             }
             Replay::Drop(key) => {
                 if let Some(at) = self.find(key.id()) {
@@ -168,7 +177,7 @@ impl Index {
     }
 
     /// States a record anew. It is in flight no longer.
-    pub fn put(&mut self, entry: Entry, now: i64) -> At {
+    pub fn put(&mut self, entry: &Entry, now: i64) -> At {
         let at = match self.find(entry.key.id()) {
             Some(at) => at,
             None => self.insert(&entry.key, entry.state),
@@ -178,7 +187,7 @@ impl Index {
     }
 
     /// As [`Self::put`], for a record whose position is known.
-    pub fn put_at(&mut self, at: At, entry: Entry, now: i64) {
+    pub fn put_at(&mut self, at: At, entry: &Entry, now: i64) {
         let parents = [0, 1].map(|edge| entry.parents[edge].as_ref().map_or(NONE, |key| self.others.number(key)));
         let unit = match &entry.unit {
             None => NONE,
@@ -200,7 +209,7 @@ impl Index {
         self.put_detail(at, entry, was_detailed, now);
     }
 
-    fn put_detail(&mut self, at: At, entry: Entry, was_detailed: bool, now: i64) {
+    fn put_detail(&mut self, at: At, entry: &Entry, was_detailed: bool, now: i64) {
         let plain = matches!(entry.state, State::Accepted | State::Past)
             && entry.mark.is_none()
             && entry.remote_id.is_none()
@@ -221,7 +230,7 @@ impl Index {
             next_attempt: entry.next_attempt,
             since,
             due: false,
-            remote_id: entry.remote_id,
+            remote_id: entry.remote_id.clone(),
             write_back_due: entry.write_back_due,
         };
         self.details.insert(at, detail);
@@ -434,6 +443,11 @@ impl Index {
     /// Keys of the record's parents, in the order of the schema's holding edges.
     pub fn parents(&self, at: At) -> [Option<Key>; 2] {
         self.slim[at.0 as usize].parents.map(|number| self.others.key(number))
+    }
+
+    /// True when a record is held or rejected.
+    pub fn any_waits(&self) -> bool {
+        self.by_state[State::Held as usize] + self.by_state[State::Rejected as usize] > 0
     }
 
     /// The record is to be read again and decided anew.

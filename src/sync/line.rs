@@ -216,6 +216,9 @@ async fn open_feed<S: Source, L: Ledger>(
     let feed = plan.schema.feed;
     let id = ledger.feed(portal, feed).await?;
     let mut index = Index::default();
+    let known =
+        ledger.feeds().await?.into_iter().find(|known| known.id == id).map(|known| known.counts).unwrap_or_default();
+    index.reserve(usize::try_from(known.accepted + known.held + known.rejected).unwrap_or_default());
     ledger.load(id, &mut |step| index.replay(step, now)).await?;
     index.after_replay();
     let mut progress = ledger.progress(id).await?;

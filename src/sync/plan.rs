@@ -47,6 +47,7 @@ pub(super) struct Plan {
     batch: usize,
     max_batch_bytes: usize,
     paused_units: BTreeSet<KeyId>,
+    known: Vec<Option<At>>,
 }
 
 /// Why a record is not sent now.
@@ -74,6 +75,7 @@ impl Plan {
             batch: batch.max(1),
             max_batch_bytes,
             paused_units,
+            known: Vec::new(),
         }
     }
 
@@ -81,15 +83,21 @@ impl Plan {
     pub(super) fn take_chunk<S: Source>(&mut self, feed: &FeedLine<S>, parents: &[&FeedLine<S>], chunk: &RowChunk) {
         let mut index = feed.index();
         let parents = lock_parents(feed, parents);
-        for row in chunk.rows() {
+        // Looked up one by one, each record waits for memory; looked up in a row, the waits overlap.
+        let mut known = std::mem::take(&mut self.known);
+        known.clear();
+        known.extend(chunk.rows().map(|row| self.encoder.guid_key(row).and_then(|id| index.find(id))));
+        for (row, known) in chunk.rows().zip(&known) {
             self.report.rows += 1;
-            self.take_row(&mut index, &parents, row);
+            self.take_row(&mut index, &parents, row, *known);
         }
+        self.known = known;
     }
 
-    fn take_row(&mut self, index: &mut Index, parents: &[Option<ParentFeed<'_>>], row: Row<'_>) {
+    /// `known` is where the row's record was found before the chunk was begun; it may have become known since.
+    fn take_row(&mut self, index: &mut Index, parents: &[Option<ParentFeed<'_>>], row: Row<'_>, known: Option<At>) {
         let sound = self.encoder.encode(row);
-        let known = self.encoder.key_id().and_then(|id| index.find(id));
+        let known = known.or_else(|| self.encoder.key_id().and_then(|id| index.find(id)));
         if let Some(at) = known {
             if !index.see(at) {
                 return self.take_duplicate(index, at, sound);
@@ -161,8 +169,8 @@ impl Plan {
             Some(refused) => self.notes.refused.push(refused),
             None => self.notes.cleared.push(entry.key.clone()),
         }
-        self.notes.entries.push(entry.clone());
-        let at = index.put(entry, self.now);
+        let at = index.put(&entry, self.now);
+        self.notes.entries.push(entry);
         index.see(at);
     }
 

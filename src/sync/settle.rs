@@ -59,44 +59,41 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let mut settled = Settled::default();
         let mut settlement = Settlement::default();
         let records = outgoing.entries.into_iter().zip(outgoing.at).zip(outgoing.before);
-        for (((entry, at), before), outcome) in records.zip(outcomes) {
+        for (((mut entry, at), before), outcome) in records.zip(outcomes) {
             let superseded = index.is_superseded(at);
-            let entry = match outcome {
+            let restated = match outcome {
                 Outcome::Accepted { remote_id } => {
                     settled.accepted.push(entry.key.id());
                     if index.detail(at).is_some() {
                         settlement.cleared.push(entry.key.clone());
                     }
-                    let restated = superseded || remote_id.is_some();
-                    let Some(mut entry) = entry.acknowledge() else { continue };
+                    entry.close_mark();
+                    let named = remote_id.is_some();
                     entry.remote_id = remote_id.map(String::into_boxed_str).or(entry.remote_id);
                     if superseded {
                         entry.state = State::Pending;
                     }
-                    if restated {
-                        settlement.entries.push(entry.clone());
-                    }
-                    entry
+                    superseded || named
                 }
                 Outcome::Rejected { code, text } => {
                     settled.refused += 1;
                     let key = Some(entry.key.clone());
                     settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), text, now));
-                    let entry = self.rejected(index, at, entry, now);
-                    settlement.entries.push(entry.clone());
-                    entry
+                    self.reject(index, at, &mut entry, now);
+                    true
                 }
                 Outcome::Open { maybe_applied } => {
                     settled.postponed += 1;
-                    let unsent = if maybe_applied { None } else { Some(before) };
-                    let entry = self.postponed(index, at, entry, unsent, now);
-                    settlement.entries.push(entry.clone());
-                    entry
+                    self.postpone(index, at, &mut entry, if maybe_applied { None } else { Some(before) }, now);
+                    true
                 }
             };
-            index.put_at(at, entry, now);
+            index.put_at(at, &entry, now);
             if superseded {
                 index.make_due(at);
+            }
+            if restated {
+                settlement.entries.push(entry);
             }
         }
         let close = if settled.accepted.is_empty() { Close::Restated } else { Close::Acknowledged };
@@ -106,18 +103,17 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// The portal refused this version by name: it holds what it held before.
-    fn rejected(&self, index: &Index, at: At, mut entry: Entry, now: i64) -> Entry {
-        as_before(index, at, &mut entry);
+    fn reject(&self, index: &Index, at: At, entry: &mut Entry, now: i64) {
+        as_before(index, at, entry);
         entry.mark = None;
         entry.state = State::Rejected;
         entry.attempts = entry.attempts.saturating_add(1);
         entry.next_attempt = Some(now.saturating_add(self.settings.slow_retry.as_secs().cast_signed()));
-        entry
     }
 
     /// Nobody judged this version. If it was certainly not applied, the mark is what it was before.
-    fn postponed(&self, index: &Index, at: At, mut entry: Entry, unsent: Option<Option<Mark>>, now: i64) -> Entry {
-        as_before(index, at, &mut entry);
+    fn postpone(&self, index: &Index, at: At, entry: &mut Entry, unsent: Option<Option<Mark>>, now: i64) {
+        as_before(index, at, entry);
         if let Some(before) = unsent {
             entry.mark = before;
         }
@@ -128,22 +124,23 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         };
         entry.attempts = entry.attempts.saturating_add(1);
         entry.next_attempt = Some(now.saturating_add(delay.as_secs().cast_signed().max(1)));
-        entry
     }
 
     /// Children that wait for these records, or were refused while these were otherwise, are to be looked at again.
     fn release_children(&self, feed: &FeedLine<S>, accepted: &[KeyId]) -> BTreeSet<&'static str> {
         let mut released = BTreeSet::new();
-        if accepted.is_empty() {
-            return released;
-        }
-        let accepted: BTreeSet<KeyId> = accepted.iter().copied().collect();
+        let mut accepted = accepted.to_vec();
+        accepted.sort_unstable();
         for child in feed.children.iter().filter_map(|name| self.feeds.get(name)) {
             let mut index = child.index();
+            if !index.any_waits() {
+                continue;
+            }
             let waits = |state: State| matches!(state, State::Held | State::Rejected);
             let waiting: Vec<_> = index.detailed().filter(|(_, state, _)| waits(*state)).map(|(at, ..)| at).collect();
             for at in waiting {
-                let names_one = index.parents(at).iter().flatten().any(|parent| accepted.contains(&parent.id()));
+                let names_one =
+                    index.parents(at).iter().flatten().any(|parent| accepted.binary_search(&parent.id()).is_ok());
                 if names_one {
                     index.make_due(at);
                     released.insert(child.plan.schema.feed);

@@ -32,7 +32,7 @@ pub(super) struct Envelope {
     status: Option<u16>,
     error: Option<Complaint>,
     errors: Vec<Complaint>,
-    sent: Option<HashSet<Key>>,
+    sent: Option<Vec<Key>>,
 }
 
 /// A refusal in the gateway's words.
@@ -170,11 +170,23 @@ impl Envelope {
         complaint.map(|complaint| format!("{} {}", complaint.code, redact(&complaint.text))).unwrap_or_default()
     }
 
+    /// True when the gateway lists all records of the batch as sent, in their order, and complains of none: the usual answer.
+    fn accepts_all(&self, batch: &Batch) -> bool {
+        let listed = |sent: &Vec<Key>| {
+            sent.len() == batch.len() && sent.iter().zip(batch.records()).all(|(id, record)| *id == record.key)
+        };
+        self.errors.is_empty() && self.sent.as_ref().is_some_and(listed)
+    }
+
     fn judge(&self, batch: &Batch, reply: &Reply) -> Delivery {
+        if self.accepts_all(batch) {
+            return Delivery::Judged(vec![Verdict::Accepted { remote_id: None }; batch.len()]);
+        }
+        let sent: Option<HashSet<&Key>> = self.sent.as_ref().map(|sent| sent.iter().collect());
         let refused: HashMap<&Key, &Complaint> =
             self.errors.iter().filter_map(|complaint| Some((complaint.id.as_ref()?, complaint))).collect();
         let whole = self.succeeded() && (200..300).contains(&reply.status);
-        let verdict = |key: &Key| match (&self.sent, refused.get(key)) {
+        let verdict = |key: &Key| match (&sent, refused.get(key)) {
             (Some(sent), _) if sent.contains(key) => Verdict::Accepted { remote_id: None },
             (_, Some(complaint)) => complaint.verdict(key),
             (None, None) if whole => Verdict::Accepted { remote_id: None },
