@@ -14,12 +14,11 @@ test:
 
 lint:
 	tests/tools.sh lint
-	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	$(CARGO) deny check bans licenses sources
 
 bench:
 	tests/tools.sh bench
-	$(CARGO) build --release --locked
 	benches/run.sh
