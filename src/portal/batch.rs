@@ -24,6 +24,11 @@ pub struct Sent {
 }
 
 impl Batch {
+    /// An empty batch with room for so many records and bytes, and a little more.
+    pub fn with_capacity(records: usize, bytes: usize) -> Self {
+        Batch { body: Vec::with_capacity(bytes + bytes / 16), records: Vec::with_capacity(records) }
+    }
+
     /// Appends a record with its canonical body.
     pub fn push(&mut self, key: Key, fingerprint: Fingerprint, remote_id: Option<Box<str>>, body: &[u8]) {
         if !self.records.is_empty() {

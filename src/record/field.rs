@@ -131,7 +131,7 @@ fn write_guid(cell: Cell<'_>, out: &mut Vec<u8>) -> Result<Value, Broken> {
         _ => return Err(broken()),
     };
     out.push(b'"');
-    out.extend_from_slice(&guid::format(value));
+    guid::write(value, out);
     out.push(b'"');
     Ok(Value::Guid(value))
 }
@@ -165,7 +165,7 @@ fn write_text(cell: Cell<'_>, most: usize, out: &mut Vec<u8>) -> Result<Value, B
         Cell::Bool(value) => write_quoted(if value { "true" } else { "false" }, out),
         Cell::Guid(value) => {
             out.push(b'"');
-            out.extend_from_slice(&guid::format(value));
+            guid::write(value, out);
             out.push(b'"');
         }
         _ => return Err(wrong_type("text")),
@@ -292,14 +292,16 @@ fn write_words(cell: Cell<'_>, words: &'static [&'static str], out: &mut Vec<u8>
         write_quoted(single, out);
         return Ok(Value::Plain);
     }
-    let mut given = vec![false; words.len()];
+    let mut given = 0u64;
     out.push(b'"');
     let mut written = 0;
     for part in text.split(',').map(str::trim) {
         let index = words.iter().position(|word| word.eq_ignore_ascii_case(part)).ok_or_else(broken)?;
-        if std::mem::replace(&mut given[index], true) {
+        let bit = 1u64 << (index % 64);
+        if given & bit != 0 {
             continue;
         }
+        given |= bit;
         if written > 0 {
             out.push(b',');
         }

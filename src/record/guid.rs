@@ -15,27 +15,45 @@ static NIBBLE: [u8; 256] = {
     table
 };
 
-/// The printed pairs of every byte, so that a GUID is written two characters at a time.
-static PAIRS: [[u8; 2]; 256] = {
-    let mut table = [[0; 2]; 256];
-    let mut i = 0;
-    while i < 256 {
-        table[i] = [HEX[i >> 4], HEX[i & 15]];
-        i += 1;
-    }
-    table
-};
-
 /// Where each of the sixteen bytes starts in the printed form.
 const OFFSETS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
-/// Prints a GUID: 36 characters, lower case, hyphens.
-pub fn format(guid: u128) -> [u8; 36] {
-    let mut out = [b'-'; 36];
-    for (byte, at) in guid.to_be_bytes().into_iter().zip(OFFSETS) {
-        out[at..at + 2].copy_from_slice(&PAIRS[byte as usize]);
-    }
-    out
+/// The eight hex digits of four bytes, as the bytes of a number.
+fn digits(bytes: u32) -> u64 {
+    let mut nibbles = u64::from(bytes);
+    nibbles = (nibbles | nibbles << 16) & 0x0000_ffff_0000_ffff;
+    nibbles = (nibbles | nibbles << 8) & 0x00ff_00ff_00ff_00ff;
+    nibbles = (nibbles | nibbles << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // 1 in every byte whose nibble is above 9.
+    let letters = ((nibbles + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
+    nibbles + 0x3030_3030_3030_3030 + letters * u64::from(b'a' - b'9' - 1)
+}
+
+/// Appends a GUID as it is printed: 36 characters, lower case, hyphens. Put together in registers and stored in three pieces: every
+/// record has several.
+pub fn write(guid: u128, out: &mut Vec<u8>) {
+    const HYPHEN: u128 = b'-' as u128;
+    let part = |shift: u32| u128::from(digits((guid >> shift) as u32));
+    let (first, second, third, fourth) = (part(96), part(64), part(32), part(0));
+    let low = u128::from(u32::MAX);
+    let start = first << 64 | HYPHEN << 56 | (second >> 32) << 24 | HYPHEN << 16 | (second & low) >> 16;
+    let middle = (second & 0xffff) << 112
+        | HYPHEN << 104
+        | (third >> 32) << 72
+        | HYPHEN << 64
+        | (third & low) << 32
+        | fourth >> 32;
+    out.extend_from_slice(&start.to_be_bytes());
+    out.extend_from_slice(&middle.to_be_bytes());
+    out.extend_from_slice(&((fourth & low) as u32).to_be_bytes());
+}
+
+/// A GUID as it is printed.
+pub fn format(guid: u128) -> String {
+    let mut printed = Vec::with_capacity(36);
+    write(guid, &mut printed);
+    // Hex digits and hyphens are always text.
+    String::from_utf8(printed).unwrap_or_default()
 }
 
 /// Reads a GUID of 36 characters with hyphens in their places, in either case.
@@ -108,7 +126,8 @@ mod tests {
 
     #[test]
     fn printing_is_lower_case_with_hyphens() {
-        assert_eq!(&format(VALUE), TEXT.as_bytes());
+        assert_eq!(format(VALUE), TEXT);
+        assert_eq!(format(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef), "01234567-89ab-cdef-0123-456789abcdef");
     }
 
     #[test]

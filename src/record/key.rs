@@ -42,10 +42,7 @@ impl Key {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Key::Guid(value) => {
-                let bytes = guid::format(*value);
-                f.write_str(std::str::from_utf8(&bytes).unwrap_or_default())
-            }
+            Key::Guid(value) => f.write_str(&guid::format(*value)),
             Key::Text(text) => f.write_str(text),
         }
     }

@@ -15,6 +15,16 @@ use crate::record::{Fingerprint, Key, KeyId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct At(u32);
 
+impl At {
+    /// Where the first record is, if there is one.
+    pub const FIRST: At = At(0);
+
+    /// The position after this one.
+    pub fn next(self) -> At {
+        At(self.0.saturating_add(1))
+    }
+}
+
 /// No interned key.
 const NONE: u32 = u32::MAX;
 
@@ -147,6 +157,13 @@ impl Index {
     pub fn find(&self, id: KeyId) -> Option<At> {
         let id = split(id.0);
         self.table.find(mix(id), |&at| self.slim[at as usize].id == id).map(|at| At(*at))
+    }
+
+    /// Finds a record that is likely to stand at a position: a source gives its rows in much the order of the time before.
+    pub fn find_near(&self, id: KeyId, guess: At) -> Option<At> {
+        let there = self.slim.get(guess.0 as usize);
+        let guessed = there.is_some_and(|slim| slim.id == split(id.0) && slim.flags & FREE == 0);
+        if guessed { Some(guess) } else { self.find(id) }
     }
 
     /// Takes one step of the ledger's replay.
@@ -358,8 +375,8 @@ impl Index {
     }
 
     /// Takes a record into a request: a new one becomes known.
-    pub fn take(&mut self, key: &Key) -> At {
-        let at = self.find(key.id()).unwrap_or_else(|| self.insert(key, State::Pending));
+    pub fn take(&mut self, known: Option<At>, key: &Key) -> At {
+        let at = known.unwrap_or_else(|| self.insert(key, State::Pending));
         self.slim[at.0 as usize].flags |= IN_FLIGHT;
         at
     }

@@ -27,6 +27,17 @@ impl Outgoing {
         }
     }
 
+    /// An empty one with room for as much as is in this one.
+    pub(super) fn of_same_size(&self) -> Self {
+        let records = self.len();
+        Outgoing {
+            batch: Batch::with_capacity(records, self.batch.bytes()),
+            entries: Vec::with_capacity(records),
+            at: Vec::with_capacity(records),
+            before: Vec::with_capacity(records),
+        }
+    }
+
     /// Takes a record out again, if it is in.
     pub(super) fn withdraw(&mut self, at: At) -> bool {
         let Some(out) = self.at.iter().position(|other| *other == at) else { return false };

@@ -48,6 +48,7 @@ pub(super) struct Plan {
     max_batch_bytes: usize,
     paused_units: BTreeSet<KeyId>,
     known: Vec<Option<At>>,
+    guess: At,
 }
 
 /// Why a record is not sent now.
@@ -76,6 +77,7 @@ impl Plan {
             max_batch_bytes,
             paused_units,
             known: Vec::new(),
+            guess: At::FIRST,
         }
     }
 
@@ -86,7 +88,11 @@ impl Plan {
         // Looked up one by one, each record waits for memory; looked up in a row, the waits overlap.
         let mut known = std::mem::take(&mut self.known);
         known.clear();
-        known.extend(chunk.rows().map(|row| self.encoder.guid_key(row).and_then(|id| index.find(id))));
+        for row in chunk.rows() {
+            let at = self.encoder.guid_key(row).and_then(|id| index.find_near(id, self.guess));
+            self.guess = at.map_or(self.guess, At::next);
+            known.push(at);
+        }
         for (row, known) in chunk.rows().zip(&known) {
             self.report.rows += 1;
             self.take_row(&mut index, &parents, row, *known);
@@ -221,7 +227,7 @@ impl Plan {
         entry.unit = self.unit_of(&record, parents);
         entry.expires = self.expiry_of(&record, parents);
         match self.obstacle(&record, &entry, parents) {
-            None => self.send(index, entry, record),
+            None => self.send(index, known, entry, record),
             Some(Obstacle::UnitPaused) => self.postpone(index, known, entry, &record),
             Some(Obstacle::Parent { feed, key, rejected, needs_status }) => {
                 self.report.held += 1;
@@ -256,7 +262,7 @@ impl Plan {
         self.note(index, entry, None);
     }
 
-    fn send(&mut self, index: &mut Index, mut entry: Entry, record: Record) {
+    fn send(&mut self, index: &mut Index, known: Option<At>, mut entry: Entry, record: Record) {
         let before = entry.mark.replace(Mark::Version(record.fingerprint));
         entry.state = State::Pending;
         entry.wanted = Some(record.fingerprint);
@@ -268,7 +274,7 @@ impl Plan {
         if too_big {
             self.close_filling();
         }
-        let at = index.take(&record.key);
+        let at = index.take(known, &record.key);
         index.see(at);
         self.filling.push(at, entry, before, self.encoder.body());
         self.report.sent += 1;
@@ -280,7 +286,8 @@ impl Plan {
     /// Ends the request that is being filled.
     pub(super) fn close_filling(&mut self) {
         if self.filling.len() > 0 {
-            self.full.push(std::mem::take(&mut self.filling));
+            let next = self.filling.of_same_size();
+            self.full.push(std::mem::replace(&mut self.filling, next));
         }
     }
 

@@ -85,7 +85,7 @@ fn bound(wire: Wire, since: Stamp, zone: Tz) -> Option<String> {
 
 /// The literals under which the keys may be stored in such a column. A key that the type cannot hold is in none of its rows.
 fn literals(keys: &[Key], wire: Wire) -> Vec<String> {
-    let uuid = |value: u128| format!("'{}'", String::from_utf8_lossy(&guid::format(value)));
+    let uuid = |value: u128| format!("'{}'", guid::format(value));
     let integer = |key: &Key| sql::key_number(key)?.parse::<i64>().ok().map(|number| number.to_string());
     match wire {
         Wire::Uuid => keys.iter().filter_map(sql::key_guid).map(uuid).collect(),
