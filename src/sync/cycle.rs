@@ -205,6 +205,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         watermark.bind(schema.feed, &columns)?;
         let paused: BTreeSet<KeyId> = self.line.paused_units().into_iter().map(|(unit, _)| unit).collect();
         let mut planned = Plan::new(encoder, plan.batch, plan.max_batch_bytes, paused, self.line.clock.now());
+        planned.tells_all = self.order.dry_run;
         self.feed.index().begin_read();
         let parents = self.line.parents_of(self.feed);
         let mut chunk = RowChunk::default();
@@ -381,7 +382,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let progress = {
             let mut progress = self.feed.progress.lock().unwrap_or_else(PoisonError::into_inner);
             progress.watermark = watermark.reached().or(progress.watermark);
-            progress.last_success = Some(now);
+            if self.report.failures == 0 {
+                progress.last_success = Some(now);
+            }
             if self.report.full {
                 progress.last_full_scan = Some(now);
             }

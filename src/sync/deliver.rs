@@ -76,7 +76,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 self.breaker().succeed();
                 pieces.halve_or_refuse(positions, &failure);
             }
-            Trouble::UnitBlocked => self.split_by_unit(pieces, outgoing, positions),
+            Trouble::UnitBlocked => self.split_by_unit(pieces, outgoing, positions, &failure),
             Trouble::Transient { .. } | Trouble::Maintenance { .. } | Trouble::Parked => {
                 {
                     let mut rng = self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -90,10 +90,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// The portal has blocked a unit and does not say which: each unit is tried alone, and the one that is blocked pauses.
-    fn split_by_unit(&self, pieces: &mut Pieces, outgoing: &Outgoing, positions: Vec<usize>) {
+    fn split_by_unit(&self, pieces: &mut Pieces, outgoing: &Outgoing, positions: Vec<usize>, failure: &Failure) {
         let mut units: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for position in positions {
-            let unit = outgoing.entries.get(position).and_then(|entry| entry.unit.as_ref()).map(|unit| unit.id());
+            let unit = outgoing.entries.get(position).and_then(|entry| entry.unit.clone());
             units.entry(unit).or_default().push(position);
         }
         if units.len() > 1 {
@@ -103,8 +103,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let until = self.clock.now().saturating_add(self.settings.unit_pause.as_secs().cast_signed());
         for (unit, positions) in units {
             if let Some(unit) = unit {
-                tracing::error!(portal = %self.name, "the portal has blocked a unit (405); ask its support to lift the block");
-                self.units.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(unit, until);
+                tracing::error!(portal = %self.name, %unit, "a unit is blocked and pauses; ask the portal's support to lift it: {}", failure.text);
+                self.units.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(unit.id(), until);
             }
             pieces.leave_open(positions, false);
         }

@@ -43,6 +43,8 @@ pub(super) struct Plan {
     pub(super) findings: Vec<Refusal>,
     /// What the read came to so far.
     pub(super) report: CycleReport,
+    /// True when refusals that the ledger has already are told again: in a dry run somebody wants to see them.
+    pub(super) tells_all: bool,
     now: i64,
     batch: usize,
     max_batch_bytes: usize,
@@ -72,6 +74,7 @@ impl Plan {
             notes: Settlement::default(),
             findings: Vec::new(),
             report: CycleReport::default(),
+            tells_all: false,
             now,
             batch: batch.max(1),
             max_batch_bytes,
@@ -159,7 +162,9 @@ impl Plan {
                 return index.supersede(at);
             }
             let detail = index.detail(at);
-            if index.state(at) == State::Rejected && detail.is_some_and(|detail| detail.wanted == Some(wanted)) {
+            let known =
+                index.state(at) == State::Rejected && detail.is_some_and(|detail| detail.wanted == Some(wanted));
+            if known && !self.tells_all {
                 return;
             }
         }
@@ -235,7 +240,7 @@ impl Plan {
                 let same = known
                     .and_then(|at| index.detail(at))
                     .is_some_and(|detail| detail.wanted == Some(record.fingerprint));
-                if same && known.is_some_and(|at| index.state(at) == State::Held) {
+                if same && known.is_some_and(|at| index.state(at) == State::Held) && !self.tells_all {
                     return;
                 }
                 entry.state = State::Held;

@@ -29,34 +29,31 @@ pub(super) fn compare(feed: &ActiveFeed, schema: &Schema, columns: &[Column], pr
 
 fn missing(key: &str, schema: &Schema, given: &BTreeSet<&str>, problems: &mut Problems) {
     let kind = schema.discriminator.unwrap_or("type");
-    for field in schema.fields.iter().filter(|field| !given.contains(field.name)) {
+    for field in schema.fields.iter().filter(|field| !has(given, field.name)) {
         let (name, table) = (field.name, schema.table);
-        let near = match given.iter().find(|column| column.eq_ignore_ascii_case(name)) {
-            Some(near) => format!(" (there is {near}: write it in lower case)"),
-            None => String::new(),
-        };
         match field.presence {
             Presence::Mandatory => {
-                problems.error(key, format!("column {name} is missing{near}: it is mandatory in {table}"));
+                problems.error(key, format!("column {name} is missing: it is mandatory in {table}"));
             }
             Presence::OnlyWhen(value) | Presence::MandatoryWhen(value) => {
-                let text = format!("column {name} is missing{near}: it is mandatory in {table} when {kind} is {value}");
+                let text = format!("column {name} is missing: it is mandatory in {table} when {kind} is {value}");
                 problems.warning(key, text);
-            }
-            Presence::Optional if !near.is_empty() => {
-                problems.warning(key, format!("column {name} is missing{near}"));
             }
             Presence::Optional => {}
         }
     }
 }
 
+/// As the encoder finds columns: whatever their letter case.
+fn has(given: &BTreeSet<&str>, name: &str) -> bool {
+    given.iter().any(|column| column.eq_ignore_ascii_case(name))
+}
+
 fn extra(key: &str, feed: &ActiveFeed, schema: &Schema, given: &BTreeSet<&str>, problems: &mut Problems) {
     for name in given {
-        let used = schema.position(name).is_some()
+        let used = schema.fields.iter().any(|field| field.name.eq_ignore_ascii_case(name))
             || feed.config.changed_at.as_ref().is_some_and(|column| column.eq_ignore_ascii_case(name));
-        let misspelt = schema.fields.iter().any(|field| field.name.eq_ignore_ascii_case(name));
-        if used || misspelt {
+        if used {
             continue;
         }
         if REMOVED.contains(name) {

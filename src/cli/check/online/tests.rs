@@ -120,13 +120,18 @@ fn well(columns: &[&'static str]) -> Answers {
 #[tokio::test]
 async fn a_world_that_fits_has_no_problems() {
     assert_eq!(problems(well(&["id", "type", "speciality_id", "touched"])).await, "");
+    assert_eq!(
+        problems(well(&["ID", "Type", "SPECIALITY_ID", "touched"])).await,
+        "",
+        "columns are found in any letter case"
+    );
 }
 
 #[tokio::test]
 async fn columns_are_held_against_the_document() {
-    let found = problems(well(&["ID", "type", "update_ts", "colour", "colour", "touched"])).await;
+    let found = problems(well(&["ident", "type", "update_ts", "colour", "colour", "touched"])).await;
     for expected in [
-        "error: portals.fer.feeds.slot: column id is missing (there is ID: write it in lower case): it is mandatory in приложение 1",
+        "error: portals.fer.feeds.slot: column id is missing: it is mandatory in приложение 1",
         "warning: portals.fer.feeds.slot: column speciality_id is missing: it is mandatory in приложение 1, таблица 4 when type is A",
         "warning: portals.fer.feeds.slot: column update_ts is not sent: the portal takes this field no more",
         "warning: portals.fer.feeds.slot: column colour is not sent: приложение 1, таблица 4 has no such field",
