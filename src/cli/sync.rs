@@ -101,11 +101,17 @@ impl Pass {
         if let Some(known) = line.feed(feed) {
             let counts = known.counts();
             self.unfinished |= counts.rejected + counts.held + counts.unknown > 0;
-            let refusals = if args.dry_run {
-                report.refusals.clone()
-            } else {
-                ledger.refusals(known.id).await.map_err(anyhow::Error::from)?
-            };
+            let mut refusals = report.refusals.clone();
+            // A dry run knows what its checks refuse; what the portal refused stands in the ledger, if there is one yet.
+            match ledger.refusals(known.id).await {
+                Ok(written) if args.dry_run => {
+                    let told: Vec<_> = refusals.iter().map(|refusal| refusal.key.clone()).collect();
+                    refusals.extend(written.into_iter().filter(|old| !told.contains(&old.key) && old.is_of_portal()));
+                }
+                Ok(written) => refusals = written,
+                Err(_) if args.dry_run => {}
+                Err(error) => return Err(CliError::Failed(error.into())),
+            }
             refusals.iter().for_each(|refusal| text.push_str(&refusal_lines(&label, refusal)));
         }
         print(&text)

@@ -53,7 +53,7 @@ const OVERLAP: Duration = Duration::from_secs(300);
 pub(super) const SLOT: &str = "slot";
 
 /// Largest batch that can be configured.
-pub(super) const BATCH: Scalar = Scalar::Integer { min: 1, max: 50_000 };
+pub(super) const BATCH: Scalar = Scalar::Integer { min: 1, max: 20_000 };
 
 /// Keys of a feed.
 pub(super) const KEYS: &[Key] = &[

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::Utc;
+
 use super::AnyLine;
 use crate::ledger::Counts;
 use crate::sync::{CycleError, CycleReport, Stop};
@@ -17,7 +19,10 @@ const LONGEST_PAUSE: i64 = 3600;
 /// Pokes that cycles asked for.
 #[derive(Debug, Default)]
 pub(super) struct Aftermath {
-    wanted: Mutex<BTreeMap<(String, &'static str), Wanted>>,
+    /// Feeds of which records are missing as parents.
+    wanted: Mutex<Pokes>,
+    /// Feeds whose last cycle did not do all it had to.
+    again: Mutex<Pokes>,
 }
 
 /// What a cycle leads to.
@@ -28,6 +33,8 @@ pub(super) enum After {
     /// The ledger failed: the process must end.
     CannotGoOn,
 }
+
+type Pokes = BTreeMap<(String, &'static str), Wanted>;
 
 /// How often a feed was asked for.
 #[derive(Debug, Default)]
@@ -55,6 +62,12 @@ impl Aftermath {
                 if let Some(counts) = line.feed(feed).map(|feed| feed.counts()) {
                     metrics.show_drain(portal, feed, drain_estimate(&counts, &report, took));
                 }
+                let healthy = report.complete() && report.failures == 0;
+                if healthy {
+                    self.well(portal, feed);
+                } else if report.stop != Some(Stop::Stopping) {
+                    self.again(portal, feed);
+                }
                 let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
                 for poked in &report.missing {
                     wanted.entry((portal.to_owned(), *poked)).or_default().asked = true;
@@ -69,7 +82,16 @@ impl Aftermath {
                 );
                 After::CannotGoOn
             }
+            Err(CycleError::Delivery(error)) => {
+                tracing::error!(
+                    portal,
+                    feed,
+                    "a delivery ended unexpectedly ({error}); the process ends and starts afresh"
+                );
+                After::CannotGoOn
+            }
             Err(error) => {
+                self.again(portal, feed);
                 metrics.count_cycle_failure(portal, feed);
                 tracing::warn!(portal, feed, "cycle not done: {error}");
                 After::Released(BTreeSet::new())
@@ -77,21 +99,40 @@ impl Aftermath {
         }
     }
 
+    /// The feed did not do all it had to: it is poked again before its time.
+    fn again(&self, portal: &str, feed: &'static str) {
+        let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = again.entry((portal.to_owned(), feed)).or_default();
+        if wanted.pause == 0 {
+            wanted.not_before = Utc::now().timestamp() + FIRST_PAUSE;
+        }
+        wanted.asked = true;
+    }
+
+    fn well(&self, portal: &str, feed: &'static str) {
+        self.again.lock().unwrap_or_else(PoisonError::into_inner).remove(&(portal.to_owned(), feed));
+    }
+
     /// The feeds of a portal that are to be poked now. One that is asked for again and again is poked ever more rarely.
     pub(super) fn pokes(&self, portal: &str, now: i64) -> Vec<&'static str> {
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         let mut pokes = Vec::new();
-        for ((_, feed), wanted) in wanted.iter_mut().filter(|((name, _), _)| name == portal) {
-            if !wanted.asked || wanted.not_before > now {
-                continue;
-            }
-            let quiet = now - wanted.not_before > 2 * LONGEST_PAUSE;
-            wanted.pause = if quiet || wanted.pause == 0 { FIRST_PAUSE } else { (wanted.pause * 2).min(LONGEST_PAUSE) };
-            wanted.not_before = now + wanted.pause;
-            wanted.asked = false;
-            pokes.push(*feed);
+        for list in [&self.wanted, &self.again] {
+            due(&mut list.lock().unwrap_or_else(PoisonError::into_inner), portal, now, &mut pokes);
         }
         pokes
+    }
+}
+
+fn due(list: &mut Pokes, portal: &str, now: i64, pokes: &mut Vec<&'static str>) {
+    for ((_, feed), wanted) in list.iter_mut().filter(|((name, _), _)| name == portal) {
+        if !wanted.asked || wanted.not_before > now {
+            continue;
+        }
+        let quiet = now - wanted.not_before > 2 * LONGEST_PAUSE;
+        wanted.pause = if quiet || wanted.pause == 0 { FIRST_PAUSE } else { (wanted.pause * 2).min(LONGEST_PAUSE) };
+        wanted.not_before = now + wanted.pause;
+        wanted.asked = false;
+        pokes.push(*feed);
     }
 }
 

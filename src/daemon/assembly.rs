@@ -180,7 +180,7 @@ impl Assembly {
                 metrics.announce_feed(name, feed.feed);
                 schedules.insert((name.clone(), feed.feed), (feed.config.schedule.clone(), feed.zone));
             }
-            lines.push(Arc::new(open_line(name, portal, &feeds, &sources, &ledger, metrics).await?));
+            lines.push(Arc::new(open_line(name, portal, &feeds, &sources, &ledger, metrics, access).await?));
         }
         Ok(Assembly { ledger, lines, schedules })
     }
@@ -205,6 +205,7 @@ async fn open_line(
     sources: &BTreeMap<String, Arc<AnySource>>,
     ledger: &Arc<AnyLedger>,
     metrics: &Metrics,
+    access: Access,
 ) -> Result<AnyLine, AssemblyError> {
     let wire = open_portal(name, portal, metrics)?;
     let plans = feeds.iter().filter_map(|feed| plan(portal, feed, sources, &wire)).collect();
@@ -215,6 +216,7 @@ async fn open_line(
         slow_retry: portal.slow_retry,
         unit_pause: UNIT_PAUSE,
         scan_stall: SCAN_STALL,
+        read_only: access == Access::Read,
         seed: rand::random(),
     };
     Ok(Line::open(name, wire, Arc::clone(ledger), plans, settings, Clock::system()).await?)

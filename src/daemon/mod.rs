@@ -191,6 +191,7 @@ async fn run_clock(mut clock: Clock, mut timetable: Timetable, shared: Arc<Share
         if !std::mem::replace(&mut spread, true) {
             timetable.spread();
         }
+        shared.poke_wanted();
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
@@ -232,8 +233,14 @@ impl Shared {
                 After::Released(released) => released.into_iter().for_each(|child| self.poke(&feed.line, child)),
                 After::CannotGoOn => return self.fatal.cancel(),
             }
-            for poked in self.aftermath.pokes(&feed.line.name, Utc::now().timestamp()) {
-                self.poke(&feed.line, poked);
+        }
+    }
+
+    /// Pokes what cycles asked for.
+    fn poke_wanted(&self) {
+        for line in &self.lines {
+            for poked in self.aftermath.pokes(&line.name, Utc::now().timestamp()) {
+                self.poke(line, poked);
             }
         }
     }

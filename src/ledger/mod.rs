@@ -238,6 +238,13 @@ pub trait Ledger: Send + Sync + 'static {
     fn close(&self) -> impl Future<Output = Result<(), LedgerError>> + Send;
 }
 
+impl Refusal {
+    /// True when the portal refused, not we.
+    pub fn is_of_portal(&self) -> bool {
+        self.state == State::Rejected && self.violations.is_empty()
+    }
+}
+
 impl Entry {
     /// A record of which nothing is known but its key.
     pub fn new(key: Key) -> Self {

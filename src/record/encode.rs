@@ -350,10 +350,15 @@ impl Encoder {
     pub fn unsound_key(&self, row: Row<'_>) -> Option<Key> {
         let Cell::Text(text) = row.cell(self.fields[self.key].column?) else { return None };
         let text = text.trim();
-        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_{}:".contains(&byte));
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_{}".contains(&byte));
+        let hex = text.bytes().all(|byte| byte.is_ascii_hexdigit() || b"-{}".contains(&byte));
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
-        let like_a_number = digits >= 9 && !text.bytes().any(|byte| byte.is_ascii_alphabetic());
-        (!text.is_empty() && text.len() <= 64 && plain && !like_a_number).then(|| Key::Text(text.into()))
+        let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
+        let like_a_number = digits >= 6 && (letters == 0 || !hex);
+        let capital = text.starts_with(|first: char| first.is_ascii_uppercase());
+        let like_a_name = (digits == 0 && !text.contains(['-', '_'])) || (capital && !hex);
+        (!text.is_empty() && text.len() <= 64 && plain && !like_a_number && !like_a_name)
+            .then(|| Key::Text(text.into()))
     }
 }
 

@@ -274,7 +274,10 @@ fn an_unsound_key_is_named_unless_it_may_be_a_persons_number() {
     assert_eq!(name("slot-17"), Some("slot-17".into()));
     assert_eq!(name("112-233-445 95"), None);
     assert_eq!(name("11223344595"), None);
-    assert_eq!(name("Иванов Иван"), None);
+    for personal in ["Иванов Иван", "Ivanov", "ivanov", "SNILS-112-233-445-95", "12345678", "Ivanov-7"] {
+        assert_eq!(name(personal), None, "{personal}");
+    }
+    assert_eq!(name("ab7cbc4b-2e68-40d2-881b-6f957b04481"), Some("ab7cbc4b-2e68-40d2-881b-6f957b04481".into()));
 }
 
 fn any_cell() -> impl Strategy<Value = Vec<u8>> {

@@ -1,7 +1,6 @@
 //! A cycle: one run of a feed. Rows stream out of the source into the plan, full requests go out while the scan goes on, and the end
 //! of a complete scan says what is gone.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -9,15 +8,16 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
+use super::index::{At, Detail, Index, Standing};
 use super::line::{self, FeedLine, Line, Written};
 use super::outgoing::Outgoing;
 use super::plan::Plan;
 use super::report::{CycleReport, Live, Stop};
 use super::settle::Settled;
 use super::watermark::Watermark;
-use crate::ledger::{Counts, Ledger, LedgerError, Mark, Refusal, Settlement, State};
+use crate::ledger::{Counts, Ledger, LedgerError, Refusal, Settlement, State};
 use crate::portal::Portal;
-use crate::record::{BindError, Encoder, Key, KeyId, RowChunk};
+use crate::record::{BindError, Encoder, Key, RowChunk};
 use crate::source::{Query, Read, RowStream, Source, SourceError};
 
 /// Notes are written down when this many have gathered.
@@ -85,8 +85,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         Run { line: self, feed, order, deliveries: JoinSet::new(), report: CycleReport::default() }.run().await
     }
 
+    /// The feeds that hold records of this one back, parents first.
     fn parents_of(&self, feed: &FeedLine<S>) -> Vec<&FeedLine<S>> {
-        feed.plan.schema.holding_edges().filter_map(|edge| self.feeds.get(edge.feed)).collect()
+        let is_parent =
+            |other: &&FeedLine<S>| feed.plan.schema.holding_edges().any(|edge| edge.feed == other.plan.schema.feed);
+        self.feeds().into_iter().filter(is_parent).collect()
     }
 }
 
@@ -106,6 +109,10 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let mut findings = Vec::new();
         let mut failed = None;
         for read in reads {
+            // What one read sends is settled before another may see the same rows.
+            while let Some(settled) = self.deliveries.join_next().await {
+                self.count(settled??);
+            }
             match self.read(read, &mut watermark, &mut findings).await {
                 Ok(()) if self.report.stop.is_none() => {}
                 Ok(()) => break,
@@ -155,7 +162,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     fn due_keys(&self, now: i64) -> Vec<Key> {
         let parents = self.line.parents_of(self.feed);
         let index = self.feed.index();
-        let is_due = |state: State, detail: &super::index::Detail| match state {
+        let is_due = |state: State, detail: &Detail| match state {
             State::Rejected => detail.due || detail.next_attempt.is_some_and(|next| next <= now),
             State::Pending => detail.due || detail.next_attempt.is_none_or(|next| next <= now),
             State::Held => detail.due,
@@ -174,9 +181,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             .collect();
         for at in held.into_iter().take(MOST_KEYS - keys.len()) {
             let ready = index.parents(at).iter().flatten().all(|parent| {
-                parents
-                    .iter()
-                    .any(|feed| matches!(feed.index().standing(parent.id()), super::index::Standing::Accepted(_)))
+                parents.iter().any(|feed| matches!(feed.index().standing(parent.id()), Standing::Accepted(_)))
             });
             if ready {
                 keys.push(index.key(at));
@@ -203,29 +208,50 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let columns: Vec<&str> = rows.columns().iter().map(|column| column.name.as_str()).collect();
         let encoder = Encoder::bind(schema, &columns, &plan.encode)?;
         watermark.bind(schema.feed, &columns)?;
-        let paused: BTreeSet<KeyId> = self.line.paused_units().into_iter().map(|(unit, _)| unit).collect();
-        let mut planned = Plan::new(encoder, plan.batch, plan.max_batch_bytes, paused, self.line.clock.now());
+        let mut planned = Plan::new(encoder, plan.batch, plan.max_batch_bytes, self.line.clock.now());
         planned.tells_all = self.order.dry_run;
         self.feed.index().begin_read();
-        let parents = self.line.parents_of(self.feed);
-        let mut chunk = RowChunk::default();
-        while rows.next(&mut chunk).await? {
-            watermark.take(&chunk);
-            planned.take_chunk(self.feed, &parents, &chunk);
-            Live::add(&self.feed.live.rows, chunk.len() as u64);
-            self.flush(&mut planned, false).await?;
-            if self.line.stopping.is_cancelled() {
-                self.report.stop.get_or_insert(Stop::Stopping);
-            }
-            if self.report.stop.is_some() {
-                break;
-            }
-        }
+        let scanned = self.scan(&mut rows, watermark, &mut planned).await;
         drop(rows);
-        planned.close_filling();
+        if scanned.is_ok() {
+            planned.close_filling();
+        } else {
+            planned.give_back(&mut self.feed.index());
+        }
+        // Whatever ended the scan: what is noted in the index is also written down.
         self.flush(&mut planned, true).await?;
         self.add(&planned.report);
         findings.append(&mut planned.findings);
+        scanned
+    }
+
+    /// Reads to the end, or until the cycle is to stop.
+    async fn scan(
+        &mut self,
+        rows: &mut S::Rows,
+        watermark: &mut Watermark,
+        planned: &mut Plan,
+    ) -> Result<(), CycleError> {
+        let parents = self.line.parents_of(self.feed);
+        let mut chunk = RowChunk::default();
+        while self.report.stop.is_none() {
+            let more = tokio::select! {
+                biased;
+                () = self.line.stopping.cancelled() => {
+                    self.report.stop = Some(Stop::Stopping);
+                    break;
+                }
+                more = rows.next(&mut chunk) => more?,
+            };
+            if !more {
+                break;
+            }
+            watermark.take(&chunk);
+            planned.pause_units(self.line.paused_units().into_iter().map(|(unit, _)| unit).collect());
+            planned.take_chunk(self.feed, &parents, &chunk);
+            Live::add(&self.feed.live.rows, chunk.len() as u64);
+            self.flush(planned, false).await?;
+        }
         Ok(())
     }
 
@@ -263,7 +289,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 None => before.as_ref().map(|before| before.findings.clone()).unwrap_or_default(),
             };
             let now = Written { counts, findings };
-            let same = before.as_ref() == Some(&now) && settlement.dropped.is_empty() && settlement.cleared.is_empty();
+            let same = before.as_ref() == Some(&now) && settlement.entries.is_empty() && settlement.cleared.is_empty();
             *written = Some(now);
             same
         };
@@ -309,6 +335,10 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         };
         tokio::pin!(place);
         while self.report.stop.is_none() {
+            if !line.breaker().lets_pass(line.clock.now()) {
+                self.report.stop = Some(Stop::PortalFailed);
+                break;
+            }
             tokio::select! {
                 biased;
                 Some(settled) = self.deliveries.join_next(), if !self.deliveries.is_empty() => {
@@ -339,6 +369,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         self.report.refused += settled.refused;
         self.report.postponed += settled.postponed;
         self.report.released.extend(settled.released);
+        if settled.portal_left_alone {
+            self.report.stop.get_or_insert(Stop::PortalFailed);
+        }
         if let Some(failure) = settled.failure {
             self.report.failures += 1;
             self.report.failure = Some(failure.text);
@@ -367,7 +400,8 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let counts = {
             let mut index = self.feed.index();
             if complete && self.report.full {
-                self.report.vanished = forget_vanished(&mut index, &mut settlement);
+                let has_children = !self.feed.children.is_empty();
+                self.report.vanished = forget_vanished(&mut index, &mut settlement, has_children, now);
                 index.findings = self.report.findings;
                 settlement.findings = Some(findings);
             }
@@ -398,20 +432,51 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     }
 }
 
-/// Records whose rows are gone: what never reached the portal is forgotten. What the portal holds, or may hold, is counted.
-fn forget_vanished(index: &mut super::index::Index, settlement: &mut Settlement) -> u64 {
+/// How long the tombstone of a past record satisfies its children, in seconds.
+const TOMBSTONE: i64 = 90 * 86_400;
+
+/// Records whose rows are gone. What never reached the portal is forgotten, and so is what is past, but for a tombstone where children may
+/// ask for it. What the portal holds, or may hold, is counted; nothing newer is wanted of it any more.
+fn forget_vanished(index: &mut Index, settlement: &mut Settlement, has_children: bool, now: i64) -> u64 {
     let mut vanished = 0;
     for at in index.unseen() {
-        let marked =
-            index.detail(at).is_some_and(|detail| matches!(detail.mark, Some(Mark::Version(_) | Mark::Removal)));
-        if index.accepted(at).is_some() || marked {
-            vanished += 1;
-        } else {
-            let key = index.key(at);
-            settlement.cleared.push(key.clone());
-            settlement.dropped.push(key);
-            index.forget(at);
+        let marked = index.detail(at).is_some_and(|detail| detail.mark.is_some());
+        let held_by_portal = index.accepted(at).is_some() || marked;
+        let past = index.expiry(at).filter(|expiry| *expiry < now);
+        match past {
+            Some(expiry) if has_children && held_by_portal && now - expiry < TOMBSTONE => {
+                if index.state(at) != State::Past {
+                    restate(index, at, State::Past, settlement, now);
+                }
+            }
+            Some(_) => forget(index, at, settlement),
+            None if !held_by_portal => forget(index, at, settlement),
+            None => {
+                vanished += 1;
+                if !marked && index.state(at) != State::Accepted {
+                    restate(index, at, State::Accepted, settlement, now);
+                }
+            }
         }
     }
     vanished
+}
+
+fn forget(index: &mut Index, at: At, settlement: &mut Settlement) {
+    let key = index.key(at);
+    settlement.cleared.push(key.clone());
+    settlement.dropped.push(key);
+    index.forget(at);
+}
+
+fn restate(index: &mut Index, at: At, state: State, settlement: &mut Settlement, now: i64) {
+    let mut entry = index.entry(at);
+    entry.state = state;
+    entry.mark = None;
+    entry.wanted = None;
+    entry.attempts = 0;
+    entry.next_attempt = None;
+    settlement.cleared.push(entry.key.clone());
+    index.put_at(at, &entry, now);
+    settlement.entries.push(entry);
 }

@@ -6,12 +6,15 @@ use super::line::{FeedLine, Line};
 use super::outgoing::Outgoing;
 use super::settle::Settled;
 use crate::ledger::{Ledger, LedgerError};
-use crate::portal::{Batch, Delivery, Portal, Verdict};
+use crate::portal::{Delivery, Portal, Verdict};
+use crate::record::Key;
 use crate::source::Source;
 use crate::transport::{Failure, Trouble};
 
 /// Most requests that one planned request may be cut into before the rest waits for a later cycle.
 const MOST_PIECES: usize = 200;
+/// Most records of one planned request that are found guilty one by one; with more, something else is wrong, and a portal blocks who goes on.
+const MOST_REFUSED_ALONE: usize = 20;
 
 /// What became of one record of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +32,17 @@ struct Pieces {
     outcomes: Vec<Option<Outcome>>,
     queue: VecDeque<Vec<usize>>,
     failure: Option<Failure>,
+    refused_alone: usize,
 }
 
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// Sends one planned request and settles every record of it.
     pub(super) async fn deliver(&self, feed: &FeedLine<S>, outgoing: Outgoing) -> Result<Settled, LedgerError> {
+        if !self.breaker().lets_pass(self.clock.now()) {
+            let mut index = feed.index();
+            outgoing.at.iter().for_each(|at| index.put_back(*at));
+            return Ok(Settled { portal_left_alone: true, ..Settled::default() });
+        }
         let mark = match self.ledger.mark(feed.id, &outgoing.entries).await {
             Ok(mark) => mark,
             Err(error) => {
@@ -42,10 +51,13 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 return Err(error);
             }
         };
-        let mut pieces = Pieces::of(&outgoing.batch);
+        let paused: Vec<_> = self.paused_units().into_iter().map(|(unit, _)| unit).collect();
+        let waits = |unit: &Option<Key>| unit.as_ref().is_some_and(|unit| paused.contains(&unit.id()));
+        let mut pieces = Pieces::of(outgoing.entries.iter().map(|entry| !waits(&entry.unit)));
         let mut sent = 0;
         while let Some(positions) = pieces.queue.pop_front() {
-            if sent == MOST_PIECES || !self.breaker().lets_pass(self.clock.now()) {
+            let stop = sent == MOST_PIECES || pieces.refused_alone >= MOST_REFUSED_ALONE;
+            if stop || self.stopping.is_cancelled() || !self.breaker().lets_pass(self.clock.now()) {
                 break;
             }
             sent += 1;
@@ -56,7 +68,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             };
             match delivery {
                 Delivery::Judged(verdicts) => {
-                    self.breaker().succeed();
+                    self.breaker().succeed(self.clock.now());
                     pieces.judge(positions, verdicts);
                 }
                 Delivery::Failed(failure) => self.take_failure(&mut pieces, &outgoing, positions, failure),
@@ -73,7 +85,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     fn take_failure(&self, pieces: &mut Pieces, outgoing: &Outgoing, positions: Vec<usize>, failure: Failure) {
         match failure.trouble {
             Trouble::TooLarge | Trouble::Unattributed => {
-                self.breaker().succeed();
+                self.breaker().succeed(self.clock.now());
                 pieces.halve_or_refuse(positions, &failure);
             }
             Trouble::UnitBlocked => self.split_by_unit(pieces, outgoing, positions, &failure),
@@ -112,8 +124,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 }
 
 impl Pieces {
-    fn of(batch: &Batch) -> Self {
-        Pieces { outcomes: vec![None; batch.len()], queue: VecDeque::from([(0..batch.len()).collect()]), failure: None }
+    /// One piece of all records that may be sent.
+    fn of(may_be_sent: impl Iterator<Item = bool>) -> Self {
+        let may_be_sent: Vec<bool> = may_be_sent.collect();
+        let all: Vec<usize> = (0..may_be_sent.len()).filter(|position| may_be_sent[*position]).collect();
+        let queue = if all.is_empty() { VecDeque::new() } else { VecDeque::from([all]) };
+        Pieces { outcomes: vec![None; may_be_sent.len()], queue, failure: None, refused_alone: 0 }
     }
 
     /// Takes the verdicts on a piece. Records that the answer does not mention are asked about once more, together, then in ever
@@ -144,8 +160,9 @@ impl Pieces {
     fn halve(&mut self, mut positions: Vec<usize>) {
         if positions.len() > 1 {
             let right = positions.split_off(positions.len() / 2);
-            self.queue.push_back(positions);
-            self.queue.push_back(right);
+            // Depth first: each culprit is found before the next is looked for.
+            self.queue.push_front(right);
+            self.queue.push_front(positions);
         }
     }
 
@@ -153,7 +170,11 @@ impl Pieces {
         if let [position] = positions[..] {
             let code = if failure.trouble == Trouble::TooLarge { "TOO_LARGE" } else { "REFUSED" };
             self.outcomes[position] = Some(Outcome::Rejected { code: code.into(), text: failure.text.clone() });
+            self.refused_alone += 1;
         } else {
+            for position in &positions {
+                self.outcomes[*position] = Some(Outcome::Open { maybe_applied: failure.maybe_applied });
+            }
             self.halve(positions);
         }
     }

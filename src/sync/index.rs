@@ -25,6 +25,8 @@ impl At {
     }
 }
 
+/// No read of this process has seen the record.
+const NEVER: u8 = 0;
 /// No interned key.
 const NONE: u32 = u32::MAX;
 
@@ -265,7 +267,7 @@ impl Index {
             state,
             status: u8::MAX,
             flags: 0,
-            seen: self.scan.wrapping_sub(1),
+            seen: NEVER,
         };
         let at = match self.free.pop() {
             Some(at) => {
@@ -293,7 +295,7 @@ impl Index {
         if let Ok(found) = self.table.find_entry(hash, |&other| other == at.0) {
             found.remove();
         }
-        if slim.seen == self.scan {
+        if slim.seen == self.scan && slim.seen != NEVER {
             self.seen -= 1;
         }
         self.by_state[slim.state as usize] -= 1;
@@ -404,8 +406,9 @@ impl Index {
     pub fn begin_read(&mut self) {
         self.seen = 0;
         self.scan = self.scan.wrapping_add(1);
-        if self.scan == 0 {
-            self.slim.iter_mut().for_each(|slim| slim.seen = u8::MAX);
+        if self.scan == NEVER {
+            self.slim.iter_mut().for_each(|slim| slim.seen = NEVER);
+            self.scan += 1;
         }
     }
 
@@ -460,6 +463,19 @@ impl Index {
     /// Keys of the record's parents, in the order of the schema's holding edges.
     pub fn parents(&self, at: At) -> [Option<Key>; 2] {
         self.slim[at.0 as usize].parents.map(|number| self.others.key(number))
+    }
+
+    /// The record was decided anew and still waits for what it waited for.
+    pub fn clear_due(&mut self, at: At) {
+        if let Some(detail) = self.details.get_mut(&at) {
+            detail.due = false;
+        }
+    }
+
+    /// When the record's time is past: seconds since 1970-01-01T00:00:00Z.
+    pub fn expiry(&self, at: At) -> Option<i64> {
+        let expires = self.slim[at.0 as usize].expires;
+        (expires != 0).then_some(i64::from(expires))
     }
 
     /// True when a record is held or rejected.

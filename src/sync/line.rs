@@ -57,6 +57,8 @@ pub struct LineSettings {
     pub unit_pause: Duration,
     /// How long a scan may wait for a place in flight before it is closed.
     pub scan_stall: Duration,
+    /// True when nothing may be written to the ledger: only dry runs are possible.
+    pub read_only: bool,
     /// Seed of the random part of retry times.
     pub seed: u64,
 }
@@ -144,7 +146,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let schemas: Vec<_> = plans.iter().map(|plan| plan.schema).collect();
         let mut feeds = BTreeMap::new();
         for plan in plans {
-            let feed = open_feed(name, &*ledger, plan, &schemas, clock.now()).await?;
+            let feed = open_feed(name, &*ledger, plan, &schemas, settings.read_only, clock.now()).await?;
             feeds.insert(feed.plan.schema.feed, feed);
         }
         let reserved = usize::from(settings.in_flight > 1);
@@ -206,22 +208,34 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 }
 
+/// The number of a feed that the ledger does not know and may not be told.
+const UNKNOWN: FeedId = FeedId(-1);
+
 async fn open_feed<S: Source, L: Ledger>(
     portal: &str,
     ledger: &L,
     plan: FeedPlan<S>,
     schemas: &[&'static Schema],
+    read_only: bool,
     now: i64,
 ) -> Result<FeedLine<S>, LedgerError> {
     let feed = plan.schema.feed;
-    let id = ledger.feed(portal, feed).await?;
+    let known = ledger.feeds().await?.into_iter().find(|known| known.portal == portal && known.feed == feed);
+    let id = match &known {
+        Some(known) => known.id,
+        None if read_only => UNKNOWN,
+        None => ledger.feed(portal, feed).await?,
+    };
     let mut index = Index::default();
-    let known =
-        ledger.feeds().await?.into_iter().find(|known| known.id == id).map(|known| known.counts).unwrap_or_default();
-    index.reserve(usize::try_from(known.accepted + known.held + known.rejected).unwrap_or_default());
-    ledger.load(id, &mut |step| index.replay(step, now)).await?;
+    let counts = known.as_ref().map(|known| known.counts).unwrap_or_default();
+    index.reserve(usize::try_from(counts.accepted + counts.held + counts.rejected).unwrap_or_default());
+    if known.is_some() {
+        ledger.load(id, &mut |step| index.replay(step, now)).await?;
+    }
+    // What is rejected and no record is a finding of the last full scan.
+    index.findings = counts.rejected.saturating_sub(index.counts().rejected);
     index.after_replay();
-    let mut progress = ledger.progress(id).await?;
+    let mut progress = known.map(|known| known.progress).unwrap_or_default();
     if progress.encoder != 0 && progress.encoder != ENCODER_VERSION {
         tracing::warn!(
             portal,
@@ -242,7 +256,9 @@ async fn open_feed<S: Source, L: Ledger>(
         children: order::children_of(feed, schemas).iter().map(|schema| schema.feed).collect(),
         plan,
     };
-    shorten(ledger, &line).await?;
+    if !read_only {
+        shorten(ledger, &line).await?;
+    }
     Ok(line)
 }
 

@@ -60,13 +60,7 @@ enum Obstacle {
 }
 
 impl Plan {
-    pub(super) fn new(
-        encoder: Encoder,
-        batch: usize,
-        max_batch_bytes: usize,
-        paused_units: BTreeSet<KeyId>,
-        now: i64,
-    ) -> Self {
+    pub(super) fn new(encoder: Encoder, batch: usize, max_batch_bytes: usize, now: i64) -> Self {
         Plan {
             encoder,
             filling: Outgoing::default(),
@@ -78,9 +72,23 @@ impl Plan {
             now,
             batch: batch.max(1),
             max_batch_bytes,
-            paused_units,
+            paused_units: BTreeSet::new(),
             known: Vec::new(),
             guess: At::FIRST,
+        }
+    }
+
+    /// Units whose records wait, as of now.
+    pub(super) fn pause_units(&mut self, paused: BTreeSet<KeyId>) {
+        self.paused_units = paused;
+    }
+
+    /// Gives back what was planned and will not be sent.
+    pub(super) fn give_back(&mut self, index: &mut Index) {
+        self.close_filling();
+        for outgoing in std::mem::take(&mut self.full) {
+            self.report.sent -= outgoing.len() as u64;
+            outgoing.at.iter().for_each(|at| index.put_back(*at));
         }
     }
 
@@ -165,12 +173,14 @@ impl Plan {
             let known =
                 index.state(at) == State::Rejected && detail.is_some_and(|detail| detail.wanted == Some(wanted));
             if known && !self.tells_all {
-                return;
+                return index.clear_due(at);
             }
         }
         let mut entry = known.map_or_else(|| Entry::new(key.clone()), |at| index.entry(at));
         entry.state = State::Rejected;
         entry.wanted = Some(wanted);
+        // Only the row can cure this.
+        entry.next_attempt = None;
         self.note(index, entry, Some(refusal(Some(key), State::Rejected, CHECK, violations, String::new(), self.now)));
     }
 
@@ -240,8 +250,8 @@ impl Plan {
                 let same = known
                     .and_then(|at| index.detail(at))
                     .is_some_and(|detail| detail.wanted == Some(record.fingerprint));
-                if same && known.is_some_and(|at| index.state(at) == State::Held) && !self.tells_all {
-                    return;
+                if let Some(at) = known.filter(|at| same && index.state(*at) == State::Held && !self.tells_all) {
+                    return index.clear_due(at);
                 }
                 entry.state = State::Held;
                 entry.wanted = Some(record.fingerprint);
@@ -256,10 +266,9 @@ impl Plan {
     /// The record's unit is paused: it is listed as pending, so that no read by change time leaves it behind.
     fn postpone(&mut self, index: &mut Index, known: Option<At>, mut entry: Entry, record: &Record) {
         self.report.postponed += 1;
-        let listed =
-            known.and_then(|at| index.detail(at)).is_some_and(|detail| detail.wanted == Some(record.fingerprint));
-        if listed {
-            return;
+        let listed = |at: &At| index.detail(*at).is_some_and(|detail| detail.wanted == Some(record.fingerprint));
+        if let Some(at) = known.filter(listed) {
+            return index.clear_due(at);
         }
         entry.state = State::Pending;
         entry.wanted = Some(record.fingerprint);
@@ -346,7 +355,8 @@ fn of_parent<T>(
     ask(&parent.index, key.id())
 }
 
-/// Locks the indexes of the feeds that the holding edges name, in their order. An edge to a feed that is off holds nobody back.
+/// Locks the indexes of the feeds that the holding edges name; gives them in the edges' order. `parents` stand parents first. An edge to a
+/// feed that is off holds nobody back; no two edges of a schema name one feed.
 fn lock_parents<'a, S: Source>(feed: &FeedLine<S>, parents: &[&'a FeedLine<S>]) -> Vec<Option<ParentFeed<'a>>> {
     let lock = |edge: &'static Edge| {
         let parent = parents.iter().find(|parent| parent.plan.schema.feed == edge.feed)?;
@@ -356,7 +366,16 @@ fn lock_parents<'a, S: Source>(feed: &FeedLine<S>, parents: &[&'a FeedLine<S>]) 
         };
         Some(ParentFeed { edge, index: parent.index(), status })
     };
-    feed.plan.schema.holding_edges().map(lock).collect()
+    // Every feed locks children before parents, so that no two wait for each other.
+    let mut edges: Vec<(usize, &'static Edge)> = feed.plan.schema.holding_edges().enumerate().collect();
+    edges.sort_by_key(|(_, edge)| {
+        std::cmp::Reverse(parents.iter().position(|parent| parent.plan.schema.feed == edge.feed))
+    });
+    let mut locked: Vec<Option<ParentFeed<'a>>> = edges.iter().map(|_| None).collect();
+    for (at, edge) in edges {
+        locked[at] = lock(edge);
+    }
+    locked
 }
 
 fn status_number(schema: &crate::record::Schema, status: &str) -> Option<u8> {

@@ -22,6 +22,8 @@ pub(super) struct Settled {
     pub(super) postponed: u64,
     /// Feeds whose waiting records may go now.
     pub(super) released: BTreeSet<&'static str>,
+    /// True when the portal was left alone before anything was sent.
+    pub(super) portal_left_alone: bool,
     /// Why the request as a whole came to nothing, if it did.
     pub(super) failure: Option<Failure>,
 }
@@ -79,7 +81,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     settled.refused += 1;
                     let key = Some(entry.key.clone());
                     settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), text, now));
-                    self.reject(index, at, &mut entry, now);
+                    self.reject(index, at, &mut entry, before, now);
                     true
                 }
                 Outcome::Open { maybe_applied } => {
@@ -103,9 +105,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// The portal refused this version by name: it holds what it held before.
-    fn reject(&self, index: &Index, at: At, entry: &mut Entry, now: i64) {
+    fn reject(&self, index: &Index, at: At, entry: &mut Entry, before: Option<Mark>, now: i64) {
         as_before(index, at, entry);
-        entry.mark = None;
+        // What was in doubt before this version still is.
+        entry.mark = before.filter(|before| Some(*before) != entry.mark);
         entry.state = State::Rejected;
         entry.attempts = entry.attempts.saturating_add(1);
         entry.next_attempt = Some(now.saturating_add(self.settings.slow_retry.as_secs().cast_signed()));

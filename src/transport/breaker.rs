@@ -62,15 +62,21 @@ impl Breaker {
         self.health(now) == Health::Open
     }
 
-    /// A request was answered.
-    pub fn succeed(&mut self) {
+    /// A request was answered. A pause that runs is not cut short by a request that was under way when it began.
+    pub fn succeed(&mut self, now: i64) {
         self.failures = 0;
-        self.parked = 0;
-        self.health = Health::Open;
+        if self.lets_pass(now) {
+            self.parked = 0;
+            self.health = Health::Open;
+        }
     }
 
     /// A request failed.
     pub fn fail(&mut self, failure: &Failure, now: i64, rng: &mut impl Rng) {
+        if !self.lets_pass(now) {
+            // One incident, met by several requests at once.
+            return;
+        }
         self.failures = self.failures.saturating_add(1);
         let why = failure.text.clone();
         let after = |delay: Duration| now.saturating_add(delay.as_secs().cast_signed().max(1));
@@ -122,7 +128,9 @@ mod tests {
     fn failures_in_a_row_pause_the_portal() {
         let mut breaker = Breaker::new(RetryTiming::default());
         assert!(matches!(fail(&mut breaker, Trouble::Transient { retry_after: None }, 3), Health::Paused { .. }));
-        breaker.succeed();
+        breaker.succeed(1000);
+        assert!(!breaker.lets_pass(1000), "a request that was under way proves nothing");
+        breaker.succeed(5000);
         assert!(breaker.lets_pass(1000));
     }
 
@@ -137,7 +145,12 @@ mod tests {
     #[test]
     fn a_portal_that_wants_a_person_is_tried_ever_more_rarely() {
         let mut breaker = Breaker::new(RetryTiming::default());
-        assert!(matches!(fail(&mut breaker, Trouble::Parked, 1), Health::Parked { until: 1300, .. }));
-        assert!(matches!(fail(&mut breaker, Trouble::Parked, 1), Health::Parked { until: 1600, .. }));
+        assert!(
+            matches!(fail(&mut breaker, Trouble::Parked, 4), Health::Parked { until: 1300, .. }),
+            "four at once are one incident"
+        );
+        let failure = Failure { trouble: Trouble::Parked, maybe_applied: false, text: "x".into() };
+        breaker.fail(&failure, 1300, &mut StdRng::seed_from_u64(1));
+        assert!(matches!(breaker.health(1300), Health::Parked { until: 1900, .. }));
     }
 }

@@ -155,6 +155,7 @@ impl World {
             slow_retry: Duration::from_secs(86_400),
             unit_pause: Duration::from_secs(3600),
             scan_stall: Duration::from_secs(60),
+            read_only: false,
             seed: 7,
         };
         let ledger = Arc::new(self.ledger.clone());
@@ -534,4 +535,124 @@ async fn a_stopping_line_ends_its_scan_and_settles_what_is_under_way() {
     let report = cycle(&line, "slot").await;
     assert_eq!(report.stop, Some(Stop::Stopping));
     assert_eq!(pass(&world.start().await).await, 100 - report.accepted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_that_breaks_off_inside_a_request_leaves_nothing_in_flight() {
+    let mut world = World::with_slots(25);
+    world.put("slot", 26, slot(26, "FREE"));
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    cycle(&line, "resource").await;
+    let mut rows: Vec<_> = world.tables["slot"].values().cloned().collect();
+    rows.rotate_right(1);
+    world.source.set("slot", columns("slot"), rows);
+    world.source.fail_next(Fault::LostAfter(18));
+    assert!(line.cycle("slot", Order::default()).await.is_err());
+    assert_eq!(world.refusals(&line, "slot").await.len(), 1, "what was found before the break is written down");
+    cycle(&line, "slot").await;
+    assert_eq!(world.portal.held("slot").len(), 25);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_does_not_settle_what_was_in_doubt_before_it() {
+    let mut world = World::with_slots(1);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 1, slot(1, "BLOCKED"));
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "slot").await;
+    tokio::time::advance(Duration::from_secs(5)).await;
+    world.put("slot", 1, slot(1, "CANCELED"));
+    world.portal.refuse(Key::Guid(1), true);
+    cycle(&line, "slot").await;
+    world.portal.refuse(Key::Guid(1), false);
+    world.put("slot", 1, slot(1, "AVAILABLE"));
+    cycle(&line, "slot").await;
+    assert_eq!(world.portal.held("slot")[&Key::Guid(1)]["status"], "AVAILABLE", "the lost BLOCKED is overwritten");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_portal_that_refuses_everything_without_a_name_is_not_hammered() {
+    let mut world = World::with_slots(150);
+    world.batch = 150;
+    (1..=150).for_each(|id| world.portal.choke_on(Key::Guid(id)));
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    cycle(&line, "resource").await;
+    world.portal.forget_requests();
+    let report = cycle(&line, "slot").await;
+    let requests = world.portal.seen().requests.len();
+    assert!(requests < 60, "{requests} requests");
+    assert!(report.refused > 0, "some culprits are found");
+    assert_eq!(report.refused + report.postponed, 150);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_passed_and_left_the_window_is_forgotten_and_a_future_one_is_counted() {
+    let mut world = World::with_slots(3);
+    let mut old = slot(9, "AVAILABLE");
+    old[5] = Value::LocalTime((NOW - 3600) * 1_000_000);
+    world.put("slot", 9, old);
+    let line = world.start().await;
+    pass(&line).await;
+    for id in [3, 9] {
+        world.tables.get_mut("slot").unwrap().remove(&id);
+    }
+    world.publish("slot");
+    assert_eq!(cycle(&line, "slot").await.vanished, 1, "the one whose time is still to come");
+    assert_eq!(line.feed("slot").unwrap().counts().accepted, 3);
+    world.put("book", 0xc1, book(0xc1, 9, 5010));
+    assert_eq!(cycle(&line, "book").await.accepted, 1, "its tombstone still satisfies a child");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_stops_when_another_met_maintenance() {
+    let world = World::with_slots(100);
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    cycle(&line, "resource").await;
+    world.portal.next(Act::AnswerOnly(10));
+    world.portal.next(Act::Fail(Trouble::Maintenance { retry_after: Some(Duration::from_secs(300)) }));
+    world.portal.forget_requests();
+    let report = cycle(&line, "slot").await;
+    assert_eq!(report.stop, Some(Stop::PortalFailed));
+    assert!(world.portal.seen().requests.len() <= 3);
+    tokio::time::advance(Duration::from_secs(301)).await;
+    cycle(&line, "slot").await;
+    tokio::time::advance(Duration::from_secs(301)).await;
+    cycle(&line, "slot").await;
+    assert_eq!(world.portal.held("slot").len(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_cycles_see_every_row_once() {
+    let world = World::with_slots(3);
+    let line = world.start().await;
+    pass(&line).await;
+    for _ in 0..600 {
+        let report = cycle(&line, "slot").await;
+        assert_eq!((report.unchanged, report.findings, report.sent), (3, 0, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn feeds_that_run_at_once_do_not_wait_for_each_other_for_ever() {
+    let world = World::with_slots(3000);
+    let line = world.start().await;
+    pass(&line).await;
+    let rounds = ["mo", "resource", "slot", "book"].map(|feed| {
+        let line = Arc::clone(&line);
+        tokio::spawn(async move {
+            for _ in 0..200 {
+                line.cycle(feed, Order::default()).await.unwrap();
+            }
+        })
+    });
+    let all = async {
+        for round in rounds {
+            round.await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), all).await.expect("no feed is stuck");
 }

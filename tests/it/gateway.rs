@@ -261,8 +261,8 @@ mod checks {
             ("book", with(book(), json!({"status_code": "5000"})), "Поле [status_code] содержит недопустимое значение"),
             (
                 "book",
-                with(book(), json!({"patient_id": "patient-17"})),
-                "Поле [patient_id] должно быть GUID в нижнем регистре, через дефис",
+                with(book(), json!({"slot_id": "slot-17"})),
+                "Поле [slot_id] должно быть GUID в нижнем регистре, через дефис",
             ),
             ("referral", with(referral(), json!({"speciality_id": null})), "Поле [speciality_id] обязательно"),
             ("referral", with(referral(), json!({"type": "RESEARCH"})), "Поле [to_service_id] обязательно"),
