@@ -6,7 +6,7 @@ CREATE TABLE feed (
     portal          TEXT    NOT NULL,            -- the portal's name in the configuration
     name            TEXT    NOT NULL,            -- the feed's name inside its portal
     -- progress
-    watermark       INTEGER,                     -- microseconds, in the change column's own terms
+    watermark       INTEGER,                     -- largest change time read, microseconds, UTC
     last_full_scan  INTEGER,                     -- seconds since 1970-01-01T00:00:00Z, as every time below
     last_success    INTEGER,
     encoder         INTEGER NOT NULL DEFAULT 0,  -- version of the encoder whose fingerprints stand in the journal

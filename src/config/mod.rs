@@ -1,7 +1,7 @@
 //! Configuration: a TOML file, then the environment, then secrets from files; checked as a whole, so that every problem is named at
 //! once, and only then turned into types.
 //!
-//! A file goes through these stages, each in its own module: [`load`] reads text and environment into one tree, `walk` holds the tree
+//! A file goes through these stages, each in its own module: `load` reads text and environment into one tree, `walk` holds the tree
 //! against the description of allowed keys that stands beside each struct, `relations` checks what keys say about each other and fills
 //! in what depends on others, `advice` warns of what is legal but dangerous. What survives has no errors and is built with serde.
 

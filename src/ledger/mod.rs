@@ -152,7 +152,7 @@ pub struct Settlement {
 /// What a feed remembers beside its records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Where the next read by change time starts: microseconds in the column's own terms.
+    /// The largest change time read: microseconds since 1970-01-01T00:00:00Z, whatever the column's own terms.
     pub watermark: Option<i64>,
     /// End of the last complete full scan: seconds since 1970-01-01T00:00:00Z.
     pub last_full_scan: Option<i64>,

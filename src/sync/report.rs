@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::ledger::Refusal;
 
-/// Numbers of a cycle while it runs, for progress bars. Only ever grow.
+/// Numbers of a cycle while it runs, for progress bars. They start from zero with each cycle.
 #[derive(Debug, Default)]
 pub struct Live {
     /// Rows read.

@@ -130,7 +130,7 @@ pub(super) fn judge_removal(key: &Key, reply: &Reply) -> Delivery {
         (200..=299 | 400 | 409 | 422, Some(envelope)) => {
             let complaint = envelope.errors.first().or(envelope.error.as_ref());
             match complaint {
-                Some(complaint) => Delivery::Judged(vec![complaint.verdict(key)]),
+                Some(complaint) => Delivery::Judged(vec![complaint.verdict(key, &[])]),
                 None => Delivery::Failed(envelope.unattributed(reply)),
             }
         }
@@ -186,13 +186,14 @@ impl Envelope {
         let refused: HashMap<&Key, &Complaint> =
             self.errors.iter().filter_map(|complaint| Some((complaint.id.as_ref()?, complaint))).collect();
         let whole = self.succeeded() && (200..300).contains(&reply.status);
-        let verdict = |key: &Key| match (&sent, refused.get(key)) {
+        let verdict = |key: &Key, body: &[u8]| match (&sent, refused.get(key)) {
             (Some(sent), _) if sent.contains(key) => Verdict::Accepted { remote_id: None },
-            (_, Some(complaint)) => complaint.verdict(key),
+            (_, Some(complaint)) => complaint.verdict(key, body),
             (None, None) if whole => Verdict::Accepted { remote_id: None },
             (_, None) => Verdict::Unknown,
         };
-        let verdicts: Vec<Verdict> = batch.records().iter().map(|record| verdict(&record.key)).collect();
+        let records = batch.records().iter().enumerate();
+        let verdicts: Vec<Verdict> = records.map(|(at, record)| verdict(&record.key, batch.body(at))).collect();
         let names_nobody = verdicts.iter().all(|verdict| *verdict == Verdict::Unknown);
         if names_nobody && !whole { Delivery::Failed(self.unattributed(reply)) } else { Delivery::Judged(verdicts) }
     }
@@ -221,8 +222,10 @@ impl Complaint {
         }
     }
 
-    fn verdict(&self, key: &Key) -> Verdict {
-        Verdict::Rejected { code: self.code.clone(), text: redact(&self.text), holder: self.holder(key) }
+    /// `sent` is the record's body, if there was one: what the gateway repeats of it is masked.
+    fn verdict(&self, key: &Key, sent: &[u8]) -> Verdict {
+        let text = redact(&without_values(&self.text, sent));
+        Verdict::Rejected { code: self.code.clone(), text, holder: self.holder(key) }
     }
 
     /// The other record that a text names: the last GUID in square brackets that is not the record's own.
@@ -230,6 +233,20 @@ impl Complaint {
         let bracketed = self.text.split('[').skip(1).filter_map(|part| part.split(']').next());
         bracketed.filter_map(guid::parse).map(Key::Guid).filter(|key| key != own).last()
     }
+}
+
+/// A text without the names and numbers of the record that it speaks of. Enums and ids stay.
+fn without_values(text: &str, sent: &[u8]) -> String {
+    let record: Map<String, Value> = serde_json::from_slice(sent).unwrap_or_default();
+    let digits = |value: &str| value.bytes().filter(u8::is_ascii_digit).count();
+    let is_personal = |value: &&str| {
+        let is_word = value.chars().any(|letter| letter.is_alphabetic() && !letter.is_ascii());
+        value.chars().count() >= 2 && (is_word || digits(value) >= 6) && guid::parse(value).is_none()
+    };
+    let mut values: Vec<&str> = record.values().filter_map(Value::as_str).filter(is_personal).collect();
+    // A long value may hold a short one.
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    values.into_iter().fold(text.to_owned(), |text, value| text.replace(value, "***"))
 }
 
 /// A code as it may be shown and grouped by.

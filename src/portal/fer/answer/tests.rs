@@ -207,3 +207,12 @@ fn failure_texts_are_redacted() {
         assert!(failure.text.contains("R-9 Пациент «…», СНИЛС #"), "{}", failure.text);
     }
 }
+
+#[test]
+fn what_the_gateway_repeats_of_a_record_is_masked() {
+    let sent = r#"{"id":"aaaaaaa1-5eff-49b8-9d07-ff2486162b3f","type":"SPECIALIST","last_name":"Иванов","snils":"11223344595"}"#;
+    let text = format!("Иванов (11223344595) c типом SPECIALIST дублирует [{B}]: ИВАНОВ");
+    let masked = without_values(&text, sent.as_bytes());
+    assert!(!masked.contains("Иванов") && !masked.contains("1122334"), "{masked}");
+    assert!(masked.contains("SPECIALIST") && masked.contains(B), "{masked}");
+}
