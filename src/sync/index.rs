@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
+use super::interned::{Interned, NONE, join, mix, split};
 use crate::ledger::{Counts, Entry, Mark, Replay, State};
 use crate::record::{Fingerprint, Key, KeyId};
 
@@ -27,8 +28,6 @@ impl At {
 
 /// No read of this process has seen the record.
 const NEVER: u8 = 0;
-/// No interned key.
-const NONE: u32 = u32::MAX;
 
 /// Something of this record is in its [`Detail`].
 const DETAILED: u8 = 1;
@@ -85,13 +84,6 @@ pub enum Standing {
     Accepted(Option<u8>),
 }
 
-/// Keys written down once and then called by a number.
-#[derive(Debug, Default)]
-struct Interned {
-    keys: Vec<Key>,
-    table: HashTable<u32>,
-}
-
 /// What the ledger remembers of a feed.
 #[derive(Debug, Default)]
 pub struct Index {
@@ -107,39 +99,6 @@ pub struct Index {
     oldest_pending: Option<i64>,
     /// Rows of the last full scan that are no records: without a key, or second of their key.
     pub findings: u64,
-}
-
-fn split(value: u128) -> [u64; 2] {
-    [(value >> 64) as u64, value as u64]
-}
-
-fn join(parts: [u64; 2]) -> u128 {
-    (u128::from(parts[0]) << 64) | u128::from(parts[1])
-}
-
-/// Mixes a key into a hash: databases also hand out GUIDs in sequence.
-fn mix(id: [u64; 2]) -> u64 {
-    let product = u128::from(id[0] ^ 0x9e37_79b9_7f4a_7c15) * u128::from(id[1] ^ 0xd1b5_4a32_d192_ed03);
-    (product as u64) ^ (product >> 64) as u64
-}
-
-impl Interned {
-    fn number(&mut self, key: &Key) -> u32 {
-        let hash = mix(split(key.id().0));
-        let keys = &self.keys;
-        if let Some(found) = self.table.find(hash, |&number| keys[number as usize] == *key) {
-            return *found;
-        }
-        let number = self.keys.len() as u32;
-        self.keys.push(key.clone());
-        let keys = &self.keys;
-        self.table.insert_unique(hash, number, |&number| mix(split(keys[number as usize].id().0)));
-        number
-    }
-
-    fn key(&self, number: u32) -> Option<Key> {
-        self.keys.get(number as usize).cloned()
-    }
 }
 
 impl Index {

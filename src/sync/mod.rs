@@ -5,12 +5,14 @@ mod clock;
 mod cycle;
 mod deliver;
 mod index;
+mod interned;
 mod line;
 mod order;
 mod outgoing;
 mod plan;
 mod report;
 mod settle;
+mod vanished;
 mod watermark;
 
 pub use clock::Clock;
