@@ -281,4 +281,10 @@ mod tests {
         assert!(PortalKind::parse("sout").unwrap_err().contains("not available in this version"));
         assert!(PortalKind::parse("fre").unwrap_err().contains("did you mean fer?"));
     }
+
+    #[test]
+    fn the_feeds_of_a_kind_are_those_of_its_schemas() {
+        let schemas: Vec<&str> = crate::portal::fer::SCHEMAS.iter().map(|schema| schema.feed).collect();
+        assert_eq!(PortalKind::Fer.feeds().collect::<Vec<_>>(), schemas);
+    }
 }

@@ -166,10 +166,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         })
     }
 
-    /// The feeds, parents first.
+    /// The feeds, parents first, otherwise in the order of the portal's document.
     pub fn feeds(&self) -> Vec<&FeedLine<S>> {
-        let schemas: Vec<_> = self.feeds.values().map(|feed| feed.plan.schema).collect();
-        order::parents_first(&schemas).iter().filter_map(|schema| self.feeds.get(schema.feed)).collect()
+        order::parents_first(self.portal.schemas()).iter().filter_map(|schema| self.feeds.get(schema.feed)).collect()
     }
 
     /// A feed by its name.
