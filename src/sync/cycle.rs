@@ -23,6 +23,8 @@ use crate::source::{Query, Read, RowStream, Source, SourceError};
 
 /// Notes are written down when this many have gathered.
 const NOTES: usize = 1000;
+/// Shortest time between two attempts at a full scan where changes can be read alone, in seconds.
+const FULL_SCAN_PAUSE: i64 = 300;
 /// Most records that are read again by their keys in one cycle.
 const MOST_KEYS: usize = 10_000;
 
@@ -145,8 +147,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         };
         let database_now = plan.source.now().await?;
         let watermark = Watermark::new(column, plan.encode.zone, progress.watermark, database_now);
+        let full = self.order.full || (full_due && self.may_begin_full_scan(now));
         match watermark.since(plan.overlap) {
-            Some(since) if !full_due && !self.order.full => {
+            Some(since) if !full => {
                 let keys = self.due_keys(now);
                 let mut reads = Vec::new();
                 if !keys.is_empty() {
@@ -157,6 +160,16 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             }
             _ => Ok((vec![Wanted::All], watermark)),
         }
+    }
+
+    /// A full scan that broke off is not begun again at once: changes are read meanwhile.
+    fn may_begin_full_scan(&self, now: i64) -> bool {
+        let mut begun = self.feed.full_begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = begun.is_none_or(|begun| begun + FULL_SCAN_PAUSE <= now || begun > now);
+        if may {
+            *begun = Some(now);
+        }
+        may
     }
 
     /// Records that no read by change time would bring back: released, to be tried again, or put off.

@@ -81,6 +81,8 @@ pub struct FeedLine<S> {
     pub(super) index: Mutex<Index>,
     pub(super) progress: Mutex<Progress>,
     pub(super) written: Mutex<Option<Written>>,
+    /// When a full scan was last begun: seconds since 1970-01-01T00:00:00Z.
+    pub(super) full_begun: Mutex<Option<i64>>,
     pub(super) cycle: tokio::sync::Mutex<()>,
     pub(super) children: Vec<&'static str>,
 }
@@ -251,6 +253,7 @@ async fn open_feed<S: Source, L: Ledger>(
         index: Mutex::new(index),
         progress: Mutex::new(progress),
         written: Mutex::default(),
+        full_begun: Mutex::default(),
         cycle: tokio::sync::Mutex::new(()),
         children: order::children_of(feed, schemas).iter().map(|schema| schema.feed).collect(),
         plan,

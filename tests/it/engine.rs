@@ -656,3 +656,21 @@ async fn feeds_that_run_at_once_do_not_wait_for_each_other_for_ever() {
     };
     tokio::time::timeout(Duration::from_secs(120), all).await.expect("no feed is stuck");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_full_scan_that_breaks_off_does_not_keep_changes_from_being_read() {
+    let mut world = World::with_slots(20);
+    world.changed_at = Some("updated_at");
+    let line = world.start().await;
+    pass(&line).await;
+    tokio::time::advance(Duration::from_secs(3601)).await;
+    world.source.fail_next(Fault::LostAfter(5));
+    assert!(line.cycle("slot", Order::default()).await.is_err(), "the hourly full scan");
+    world.put("slot", 7, slot(7, "BLOCKED"));
+    tokio::time::advance(Duration::from_secs(10)).await;
+    let report = cycle(&line, "slot").await;
+    assert!(!report.full);
+    assert_eq!(world.portal.held("slot")[&Key::Guid(7)]["status"], "BLOCKED");
+    tokio::time::advance(Duration::from_secs(300)).await;
+    assert!(cycle(&line, "slot").await.full, "and is begun again after a while");
+}
