@@ -85,7 +85,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         for counter in [&feed.live.rows, &feed.live.sent, &feed.live.accepted] {
             counter.store(0, Ordering::Relaxed);
         }
-        Run { line: self, feed, order, deliveries: JoinSet::new(), report: CycleReport::default() }.run().await
+        Run { line: self, feed, order, deliveries: JoinSet::new(), report: CycleReport::default(), put_back: 0 }
+            .run()
+            .await
     }
 
     /// The feeds that hold records of this one back, parents first.
@@ -103,6 +105,8 @@ struct Run<'a, S: Source, P: Portal, L: Ledger> {
     order: Order,
     deliveries: JoinSet<Result<Settled, LedgerError>>,
     report: CycleReport,
+    /// Records that were planned and put back: they count as sent until the cycle ends.
+    put_back: u64,
 }
 
 impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
@@ -132,6 +136,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         if let Some(error) = failed {
             return Err(error);
         }
+        self.report.sent -= self.put_back;
         self.finish(watermark, findings).await?;
         Ok(self.report)
     }
@@ -330,8 +335,8 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 });
             }
             None => {
-                let mut index = self.feed.index();
-                outgoing.at.iter().for_each(|at| index.put_back(*at));
+                self.put_back += outgoing.len() as u64;
+                outgoing.put_back(&mut self.feed.index());
             }
         }
         Ok(())
@@ -383,7 +388,8 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         self.report.refused += settled.refused;
         self.report.postponed += settled.postponed;
         self.report.released.extend(settled.released);
-        if settled.portal_left_alone {
+        if settled.put_back > 0 {
+            self.put_back += settled.put_back;
             self.report.stop.get_or_insert(Stop::PortalFailed);
         }
         if let Some(failure) = settled.failure {

@@ -39,15 +39,13 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// Sends one planned request and settles every record of it.
     pub(super) async fn deliver(&self, feed: &FeedLine<S>, outgoing: Outgoing) -> Result<Settled, LedgerError> {
         if !self.breaker().lets_pass(self.clock.now()) {
-            let mut index = feed.index();
-            outgoing.at.iter().for_each(|at| index.put_back(*at));
-            return Ok(Settled { portal_left_alone: true, ..Settled::default() });
+            outgoing.put_back(&mut feed.index());
+            return Ok(Settled { put_back: outgoing.len() as u64, ..Settled::default() });
         }
         let mark = match self.ledger.mark(feed.id, &outgoing.entries).await {
             Ok(mark) => mark,
             Err(error) => {
-                let mut index = feed.index();
-                outgoing.at.iter().for_each(|at| index.put_back(*at));
+                outgoing.put_back(&mut feed.index());
                 return Err(error);
             }
         };

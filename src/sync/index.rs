@@ -150,7 +150,7 @@ impl Index {
                 slim.state = State::Pending;
                 self.by_state[slim.state as usize] += 1;
             }
-            detail.due = detail.mark.is_some() || slim.state == State::Pending;
+            detail.due = slim.state == State::Pending;
         }
     }
 

@@ -1,6 +1,6 @@
 //! Outgoing: the records of one request on their way from plan to settlement.
 
-use super::index::At;
+use super::index::{At, Index};
 use crate::ledger::{Entry, Mark};
 use crate::portal::Batch;
 
@@ -47,6 +47,11 @@ impl Outgoing {
         self.at.remove(out);
         self.before.remove(out);
         true
+    }
+
+    /// Puts all records back: nothing of them was sent.
+    pub(super) fn put_back(&self, index: &mut Index) {
+        self.at.iter().for_each(|at| index.put_back(*at));
     }
 
     /// Number of records.

@@ -88,7 +88,7 @@ impl Plan {
         self.close_filling();
         for outgoing in std::mem::take(&mut self.full) {
             self.report.sent -= outgoing.len() as u64;
-            outgoing.at.iter().for_each(|at| index.put_back(*at));
+            outgoing.put_back(index);
         }
     }
 

@@ -22,8 +22,8 @@ pub(super) struct Settled {
     pub(super) postponed: u64,
     /// Feeds whose waiting records may go now.
     pub(super) released: BTreeSet<&'static str>,
-    /// True when the portal was left alone before anything was sent.
-    pub(super) portal_left_alone: bool,
+    /// Records put back, because the portal was to be left alone before anything was sent.
+    pub(super) put_back: u64,
     /// Why the request as a whole came to nothing, if it did.
     pub(super) failure: Option<Failure>,
 }

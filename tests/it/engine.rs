@@ -534,6 +534,7 @@ async fn a_stopping_line_ends_its_scan_and_settles_what_is_under_way() {
     line.stopping.cancel();
     let report = cycle(&line, "slot").await;
     assert_eq!(report.stop, Some(Stop::Stopping));
+    assert_eq!(report.sent, report.accepted, "what was put back is not counted as sent");
     assert_eq!(pass(&world.start().await).await, 100 - report.accepted);
 }
 
@@ -566,6 +567,10 @@ async fn a_refusal_does_not_settle_what_was_in_doubt_before_it() {
     world.put("slot", 1, slot(1, "CANCELED"));
     world.portal.refuse(Key::Guid(1), true);
     cycle(&line, "slot").await;
+    world.portal.forget_requests();
+    let line = world.start().await;
+    cycle(&line, "slot").await;
+    assert!(world.portal.received("slot").is_empty(), "a restart is no reason to send a refused version again");
     world.portal.refuse(Key::Guid(1), false);
     world.put("slot", 1, slot(1, "AVAILABLE"));
     cycle(&line, "slot").await;
