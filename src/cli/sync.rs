@@ -186,7 +186,7 @@ fn refusal_lines(label: &str, refusal: &Refusal) -> String {
     let state = match refusal.state {
         State::Held => "held",
         State::Unknown => "unknown",
-        State::Accepted | State::Pending | State::Rejected | State::Past => "rejected",
+        State::Accepted | State::Pending | State::Rejected | State::Past | State::Gone => "rejected",
     };
     if refusal.violations.is_empty() {
         return format!("{label} {key}: {state}: {}: {}\n", refusal.code, refusal.text);

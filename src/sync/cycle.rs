@@ -185,7 +185,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             State::Rejected => detail.due || detail.next_attempt.is_some_and(|next| next <= now),
             State::Pending => detail.due || detail.next_attempt.is_none_or(|next| next <= now),
             State::Held => detail.due,
-            State::Accepted | State::Unknown | State::Past => false,
+            State::Accepted | State::Unknown | State::Past | State::Gone => false,
         };
         let mut keys: Vec<Key> = index
             .detailed()

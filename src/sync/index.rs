@@ -95,7 +95,7 @@ pub struct Index {
     others: Interned,
     scan: u8,
     seen: usize,
-    by_state: [u64; 6],
+    by_state: [u64; 7],
     oldest_pending: Option<i64>,
     /// Rows of the last full scan that are no records: without a key, or second of their key.
     pub findings: u64,
@@ -460,7 +460,7 @@ impl Index {
         let count = |state: State| self.by_state[state as usize];
         Counts {
             accepted: count(State::Accepted),
-            pending: count(State::Pending),
+            pending: count(State::Pending) + count(State::Gone),
             held: count(State::Held),
             rejected: count(State::Rejected) + self.findings,
             unknown: count(State::Unknown),

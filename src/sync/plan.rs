@@ -227,7 +227,7 @@ impl Plan {
         match index.state(at) {
             State::Rejected | State::Unknown => later,
             State::Pending => detail.next_attempt.is_some() && later,
-            State::Accepted | State::Held | State::Past => false,
+            State::Accepted | State::Held | State::Past | State::Gone => false,
         }
     }
 
