@@ -21,6 +21,7 @@ mod rounds;
 mod settle;
 mod vanished;
 mod watermark;
+mod words;
 
 pub use clock::Clock;
 pub use cycle::{CycleError, Order};
@@ -28,3 +29,4 @@ pub use fuse::{FuseSettings, Loss, Tripped};
 pub use line::{FeedLine, FeedPlan, Line, LineSettings, OnConflict};
 pub use order::parents_first;
 pub use report::{CycleReport, Live, Stop};
+pub use words::RetryOrder;

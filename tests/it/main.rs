@@ -10,6 +10,8 @@ mod fer;
 mod gateway;
 mod hospital;
 mod ledgers;
+mod places;
+mod removal;
 mod replay;
 mod sources;
 mod support;
