@@ -43,6 +43,11 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     Ok(Outcome::Done)
 }
 
+/// True when a daemon with this configuration runs and answers.
+pub(super) async fn daemon_answers(config: &Config) -> bool {
+    of_daemon(config.serve.listen).await.is_some()
+}
+
 async fn of_daemon(mut listen: SocketAddr) -> Option<Status> {
     match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),

@@ -386,7 +386,7 @@ fn status_number(schema: &crate::record::Schema, status: &str) -> Option<u8> {
     }
 }
 
-fn waiting_text(feed: &str, key: &Key, rejected: bool, needs_status: bool) -> String {
+pub(super) fn waiting_text(feed: &str, key: &Key, rejected: bool, needs_status: bool) -> String {
     let why = if rejected {
         "which is rejected"
     } else if needs_status {
