@@ -4,6 +4,7 @@
 mod binary;
 mod cli_check;
 mod cli_init;
+mod cli_rejects;
 mod dashboard;
 mod engine;
 mod fer;

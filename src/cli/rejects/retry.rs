@@ -28,7 +28,7 @@ pub struct Args {
     pub config: ConfigFile,
 
     /// A portal, or one feed of it
-    #[arg(value_name = "PORTAL[.FEED]", required_unless_present = "all")]
+    #[arg(value_name = "PORTAL[.FEED]")]
     pub selection: Option<Selection>,
 
     /// Only these records
@@ -59,8 +59,10 @@ struct Asked {
 /// Leaves the word and says who takes it up.
 pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let config = args.config.load()?.config;
-    if let Some(selection) = &args.selection {
-        selection.check(&config)?;
+    match &args.selection {
+        Some(selection) => selection.check(&config)?,
+        None if args.all => {}
+        None => return Err(CliError::Usage("name a portal, a feed (PORTAL.FEED), or ask for --all".to_owned())),
     }
     if args.keys.len() > MOST_KEYS {
         return Err(CliError::Usage(format!("more than {MOST_KEYS} keys at once; use --code, or several commands")));
