@@ -24,11 +24,14 @@ impl RetryWord {
         serde_json::from_str(argument).ok()
     }
 
-    /// True when it speaks of a record that is refused with this code.
-    pub fn is_about(&self, key: &Key, code: &str) -> bool {
-        let named = |keys: &Vec<String>| keys.iter().any(|named| Key::parse(named) == *key);
+    /// The records that it names; none when it speaks of every refused record with a fitting code.
+    pub fn named(&self) -> Option<Vec<Key>> {
+        self.keys.as_ref().map(|keys| keys.iter().map(|key| Key::parse(key)).collect())
+    }
+
+    /// True when it speaks of refusals with this code.
+    pub fn fits(&self, code: &str) -> bool {
         self.code.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(code))
-            && self.keys.as_ref().is_none_or(named)
     }
 }
 
@@ -44,13 +47,12 @@ mod tests {
     }
 
     #[test]
-    fn it_speaks_of_the_records_that_it_names() {
-        let key = Key::Guid(7);
-        let all = RetryWord::default();
+    fn it_names_records_by_key_or_by_code() {
         let by_code = RetryWord { code: Some("R-330".into()), keys: None };
-        let by_key = RetryWord { code: None, keys: Some(vec![key.to_string()]) };
-        assert!(all.is_about(&key, "CHECK"));
-        assert!(by_code.is_about(&key, "R-330") && !by_code.is_about(&key, "R-310"));
-        assert!(by_key.is_about(&key, "R-310") && !by_key.is_about(&Key::Guid(8), "R-310"));
+        assert!(by_code.fits("r-330") && !by_code.fits("R-310"));
+        assert_eq!(by_code.named(), None);
+        let by_key = RetryWord { code: None, keys: Some(vec![Key::Guid(7).to_string()]) };
+        assert!(by_key.fits("CHECK"));
+        assert_eq!(by_key.named(), Some(vec![Key::Guid(7)]));
     }
 }
