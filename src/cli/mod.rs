@@ -5,6 +5,7 @@ pub mod completions;
 mod config_file;
 pub mod demo;
 mod exit;
+pub mod fuse;
 pub mod init;
 mod language;
 pub mod migrate;
@@ -62,6 +63,8 @@ pub enum Verb {
     Status(status::Args),
     /// Show what was refused or is held, why, and who must act; have it tried again
     Rejects(rejects::Args),
+    /// Show tripped fuses and what they hold back; let one go
+    Fuse(fuse::Args),
     /// Bring the ledger's tables up to date
     Migrate(migrate::Args),
     /// Print shell completions
@@ -85,6 +88,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Sync(args) => block_on(sync::run(&args)),
         Verb::Status(args) => block_on(status::run(&args)),
         Verb::Rejects(args) => block_on(rejects::run(&args)),
+        Verb::Fuse(args) => block_on(fuse::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),
         Verb::Init(args) if args.views => init::views(&args, "fer", crate::portal::fer::SCHEMAS),
         Verb::Init(args) => init::configuration(&args),

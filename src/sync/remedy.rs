@@ -1,12 +1,9 @@
 //! What helps with the engine's own refusals. The rules of single fields are explained beside the rules themselves.
 
-use super::plan::{CHECK, DUPLICATE_KEY, PARENT};
+use super::contest::DUPLICATE_PLACE;
+use super::plan::{CHECK, DUPLICATE_KEY, PARENT, PLACE};
 use crate::record::{Actor, Case, Phrase, Remedy, Rule, remedy_in};
 
-/// Code of a record whose place another record of the same scan claims too.
-pub(super) const DUPLICATE_PLACE: &str = "DUPLICATE_PLACE";
-/// Code of a record that waits for a place which another record holds at the portal.
-pub(super) const PLACE: &str = "PLACE";
 /// Code of a record that the portal refused when it was sent alone, without naming it.
 pub(super) const REFUSED: &str = "REFUSED";
 /// Code of a record that alone is too large for the portal.
@@ -30,6 +27,13 @@ pub static TEXTS: &[Phrase] = &[
     },
     Phrase {
         en: "waits for {}, which the portal does not hold yet", ru: "ждёт {}: на портале её ещё нет"
+    },
+    Phrase {
+        en: "waits for a place at the portal that {} holds", ru: "ждёт места на портале, которое занимает {}"
+    },
+    Phrase {
+        en: "{} is the same as that of {}, whose row is in the source too; only one of them can be at the portal",
+        ru: "{}: то же, что у {}, строка которой тоже есть в источнике; на портале может быть только одна из двух",
     },
     Phrase {
         en: "HTTP {} without the id of a refused record: {}",
@@ -181,5 +185,12 @@ mod tests {
             let told = retold(&text, Language::Russian, TEXTS);
             assert!(told.starts_with("ждёт slot k-1") && told != text, "{told}");
         }
+        let key = crate::record::Key::Text("k-1".into());
+        let text = super::super::contest::waiting_text("slot", &key);
+        assert_eq!(retold(&text, Language::Russian, TEXTS), "ждёт места на портале, которое занимает slot k-1");
+        let schema = crate::portal::fer::SCHEMAS.iter().find(|schema| schema.feed == "slot").unwrap();
+        let fault = super::super::contest::fault(schema, &key);
+        let told = retold(&fault.text, Language::Russian, TEXTS);
+        assert!(told.starts_with("resource_id, visit_time: то же, что у slot k-1"), "{told}");
     }
 }

@@ -3,6 +3,7 @@
 
 mod binary;
 mod cli_check;
+mod cli_fuse;
 mod cli_init;
 mod cli_rejects;
 mod dashboard;

@@ -24,16 +24,24 @@ pub struct Point<'a> {
 /// Everything that is wrong with a record: its broken rules, or the one reason for which it is refused or held.
 pub fn points<'a>(kind: Option<&Kind>, refusal: &'a Refusal, language: Language) -> Vec<Point<'a>> {
     if refusal.violations.is_empty() {
-        let text = retold(&refusal.text, language, sync::TEXTS);
+        let text = told(&refusal.text, language);
         return vec![Point { field: None, rule: None, text, remedy: reason(kind, refusal) }];
     }
     let point = |violation: &'a crate::record::Violation| Point {
         field: Some(violation.field.as_ref()),
         rule: Some(violation.rule),
-        text: retold(&violation.text, language, RULE_TEXTS),
+        text: told(&violation.text, language),
         remedy: violation.rule.remedy(),
     };
     refusal.violations.iter().map(point).collect()
+}
+
+/// A text of a rule or of the engine; the portal's own stays as it is.
+fn told(text: &str, language: Language) -> Cow<'_, str> {
+    match retold(text, language, RULE_TEXTS) {
+        Cow::Borrowed(text) => retold(text, language, sync::TEXTS),
+        told => told,
+    }
 }
 
 fn reason(kind: Option<&Kind>, refusal: &Refusal) -> &'static Remedy {

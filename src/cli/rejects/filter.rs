@@ -77,8 +77,9 @@ impl Filter {
             && (self.field.is_none() || has_field)
     }
 
-    /// True when it lets one thing that is wrong pass.
-    pub fn admits_field(&self, field: Option<&str>) -> bool {
-        self.field.as_deref().is_none_or(|wanted| field == Some(wanted))
+    /// True when it lets one thing that is wrong pass. Several fields that are wrong together are joined by commas.
+    pub fn admits_field(&self, fields: Option<&str>) -> bool {
+        let named = |wanted: &str| fields.is_some_and(|fields| fields.split(", ").any(|field| field == wanted));
+        self.field.as_deref().is_none_or(named)
     }
 }

@@ -205,11 +205,7 @@ fn told(asked: &[Asked], daemon: bool) -> String {
         }
         text.push('\n');
     }
-    text.push_str(if daemon {
-        "The running daemon takes it up at once.\n"
-    } else {
-        "No daemon answers: the next vitrina run or vitrina sync takes it up.\n"
-    });
+    text.push_str(status::takes_it_up(daemon));
     text
 }
 

@@ -9,7 +9,6 @@ use super::gather::{FeedRejects, kind_of};
 use super::item::Item;
 use super::list::state as stuck_name;
 use crate::cli::{CliError, ConfigFile, LanguageChoice, Outcome, Selection, moment, print};
-use crate::config::Config;
 use crate::ledger::{AnyLedger, Entry, FeedId, FeedSummary, Ledger, Mark, Replay, State};
 use crate::portal::Kind;
 use crate::record::{Fingerprint, Key, Kind as FieldKind, Language, Phrase, Schema, guid};
@@ -72,7 +71,7 @@ struct KnownParent {
 /// Shows one record.
 pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let config = args.config.load()?.config;
-    let name = feed_name(&args.feed, &config)?;
+    let name = args.feed.one_feed(&config)?;
     let ledger = AnyLedger::open_read_only(config.ledger.url.expose()).await.map_err(anyhow::Error::from)?;
     let feeds = ledger.feeds().await.map_err(anyhow::Error::from)?;
     let kind = kind_of(&config, &args.feed.portal);
@@ -99,15 +98,6 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     };
     print(&text)?;
     Ok(Outcome::Done)
-}
-
-/// The feed that a selection names: it must name one.
-pub(super) fn feed_name<'a>(selection: &'a Selection, config: &Config) -> Result<&'a str, CliError> {
-    selection.check(config)?;
-    selection.feed.as_deref().ok_or_else(|| {
-        let portal = &selection.portal;
-        CliError::Usage(format!("name the feed too: {portal}.FEED, for example {portal}.slot"))
-    })
 }
 
 /// A key as it was typed. GUIDs may be typed in any of their forms where keys are GUIDs.
