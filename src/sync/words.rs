@@ -3,32 +3,21 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
-use serde::{Deserialize, Serialize};
-
+use super::accept::AcceptFuse;
 use super::gone::fuse_place;
 use super::line::Line;
+use super::retry::RetryWord;
 use crate::ledger::{Ledger, LedgerError, Note, Settlement, State};
 use crate::portal::Portal;
 use crate::record::Key;
 use crate::source::Source;
 
-/// Which refused records of a feed are to be sent again: the argument of a retry.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RetryOrder {
-    /// These; all when empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub keys: Vec<String>,
-    /// Only those with this code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-}
-
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
-    /// Lets the removals go that a feed's fuse holds back: those that it has shown, and no others. False when it holds nothing back.
-    pub async fn accept_fuse(&self, feed: &str) -> Result<bool, LedgerError> {
+    /// Lets the removals go that a feed's fuse holds back: those that were shown, and no others. False when
+    /// it holds none back, or others by now.
+    pub async fn accept_fuse(&self, feed: &str, word: &AcceptFuse) -> Result<bool, LedgerError> {
         let Some(feed) = self.feed(feed) else { return Ok(false) };
-        let Some(mut fuse) = feed.fuse() else { return Ok(false) };
+        let Some(mut fuse) = feed.fuse().filter(|fuse| word.is_about(fuse)) else { return Ok(false) };
         fuse.accepted = true;
         let place = fuse_place(&self.name, feed.plan.schema.feed);
         let Ok(body) = serde_json::to_string(&fuse) else { return Ok(false) };
@@ -41,13 +30,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// Makes refused records of a feed due: they are read again and sent in its next cycle. Gives their number.
-    pub async fn retry(&self, feed: &str, order: &RetryOrder) -> Result<usize, LedgerError> {
+    pub async fn retry(&self, feed: &str, word: &RetryWord) -> Result<usize, LedgerError> {
         let Some(feed) = self.feed(feed) else { return Ok(0) };
-        let wanted: BTreeSet<Key> = order.keys.iter().map(|key| Key::parse(key)).collect();
+        let named: Option<BTreeSet<Key>> = word.named().map(|keys| keys.into_iter().collect());
         let refusals = self.ledger.refusals(feed.id).await?;
-        let is_meant = |code: &str, key: &Key| {
-            order.code.as_deref().is_none_or(|wanted| wanted == code) && (wanted.is_empty() || wanted.contains(key))
-        };
+        let is_meant =
+            |code: &str, key: &Key| word.fits(code) && named.as_ref().is_none_or(|named| named.contains(key));
         let meant = refusals.iter().filter_map(|refusal| Some((&refusal.code, refusal.key.as_ref()?)));
         let now = self.clock.now();
         let mut settlement = Settlement::default();

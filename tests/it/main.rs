@@ -3,7 +3,9 @@
 
 mod binary;
 mod cli_check;
+mod cli_fuse;
 mod cli_init;
+mod cli_rejects;
 mod dashboard;
 mod engine;
 mod fer;
