@@ -87,7 +87,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 pieces.halve_or_refuse(positions, &failure);
             }
             Trouble::UnitBlocked => self.split_by_unit(pieces, outgoing, positions, &failure),
-            Trouble::Transient { .. } | Trouble::Maintenance { .. } | Trouble::Parked => {
+            Trouble::Transient { .. }
+            | Trouble::TimedOut
+            | Trouble::Maintenance { .. }
+            | Trouble::FeedParked
+            | Trouble::Parked => {
                 {
                     let mut rng = self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     self.breaker().fail(&failure, self.clock.now(), &mut *rng);

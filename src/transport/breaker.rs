@@ -83,11 +83,11 @@ impl Breaker {
             Trouble::Transient { retry_after: Some(delay) } => {
                 self.health = Health::Paused { until: after(delay), why }
             }
-            Trouble::Transient { retry_after: None } if self.failures >= FAILURES_TO_PAUSE => {
+            Trouble::Transient { retry_after: None } | Trouble::TimedOut if self.failures >= FAILURES_TO_PAUSE => {
                 let delay = self.timing.delay(self.failures - FAILURES_TO_PAUSE, rng);
                 self.health = Health::Paused { until: after(delay), why };
             }
-            Trouble::Transient { retry_after: None } => {}
+            Trouble::Transient { retry_after: None } | Trouble::TimedOut => {}
             Trouble::Maintenance { retry_after } => {
                 let delay = retry_after.unwrap_or_else(|| self.timing.delay(self.failures, rng));
                 self.health = Health::Paused { until: after(delay), why };
@@ -96,7 +96,8 @@ impl Breaker {
                 self.health = Health::Parked { until: after(parking::length(self.parked)), why };
                 self.parked = self.parked.saturating_add(1);
             }
-            Trouble::TooLarge | Trouble::Unattributed | Trouble::UnitBlocked => {}
+            // One address, one unit or one request: the portal itself does well.
+            Trouble::FeedParked | Trouble::TooLarge | Trouble::Unattributed | Trouble::UnitBlocked => {}
         }
     }
 }
