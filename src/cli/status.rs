@@ -11,6 +11,7 @@ use super::{CliError, Outcome, print};
 use crate::config::Config;
 use crate::daemon::{FeedStatus, PortalStatus, Status};
 use crate::ledger::{AnyLedger, Ledger};
+use crate::sync::PausedUnit;
 
 /// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -59,10 +60,12 @@ async fn of_ledger(config: &Config) -> Result<Status, CliError> {
     let now = Utc::now().timestamp();
     let feeds = ledger.feeds().await.map_err(anyhow::Error::from)?;
     let shown = feeds.iter().map(|feed| FeedStatus::new(&feed.portal, &feed.feed, &feed.counts, &feed.progress, now));
-    Ok(Status {
-        feeds: shown.collect(),
-        portals: config.portals.keys().map(|name| PortalStatus::stopped(name)).collect(),
-    })
+    let mut portals = Vec::new();
+    for name in config.portals.keys() {
+        let notes = ledger.notes(name).await.map_err(anyhow::Error::from)?;
+        portals.push(PortalStatus::stopped(name, &PausedUnit::in_notes(&notes)));
+    }
+    Ok(Status { feeds: shown.collect(), portals })
 }
 
 fn readable(status: &Status) -> String {
@@ -79,6 +82,15 @@ fn readable(status: &Status) -> String {
             let _ = write!(text, ", {} unit(s) paused", portal.units_paused);
         }
         text.push('\n');
+        for unit in &portal.units {
+            let until = unit.until.as_deref().unwrap_or("further notice");
+            let _ = writeln!(text, "  unit {} paused until {until}: {}", unit.unit, unit.why);
+        }
+    }
+    for feed in &status.feeds {
+        if let (Some(until), Some(why)) = (&feed.until, &feed.why) {
+            let _ = writeln!(text, "feed {}.{}: parked until {until} ({why})", feed.portal, feed.feed);
+        }
     }
     let width = status.feeds.iter().map(|feed| feed.portal.len() + feed.feed.len() + 1).max().unwrap_or(4).max(4);
     let _ = writeln!(

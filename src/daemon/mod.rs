@@ -5,6 +5,7 @@ mod assembly;
 mod clock;
 mod notify;
 mod pool;
+mod resume;
 mod status;
 mod tasks;
 mod timetable;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source};
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
-pub use status::{FeedStatus, PortalStatus, Status};
+pub use status::{FeedStatus, PortalStatus, Status, UnitStatus};
 
 use crate::ledger::{AnyLedger, Ledger};
 use crate::serve::{Listener, Shown};
@@ -239,7 +240,7 @@ impl Shared {
     /// Pokes what cycles asked for.
     fn poke_wanted(&self) {
         for line in &self.lines {
-            for poked in self.aftermath.pokes(&line.name, Utc::now().timestamp()) {
+            for poked in self.aftermath.pokes(&line.name, Utc::now().timestamp(), |feed| line.lets_pass(feed)) {
                 self.poke(line, poked);
             }
         }
@@ -255,11 +256,16 @@ impl Shared {
         let now = Utc::now().timestamp();
         let feeds = self.feeds.iter().filter_map(|feed| {
             let line = feed.line.feed(feed.name)?;
-            Some(FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now))
+            let status = FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now);
+            let parked = line.parking().rest(now).map(|(until, why)| (until, why.to_owned()));
+            Some(match parked {
+                Some((until, why)) => status.parked(until, why),
+                None => status,
+            })
         });
         let portals = self.lines.iter().map(|line| {
             let health = line.breaker().health(now);
-            PortalStatus::new(&line.name, &health, line.paused_units().len())
+            PortalStatus::new(&line.name, &health, &line.paused_units())
         });
         Status { feeds: feeds.collect(), portals: portals.collect() }
     }
@@ -271,6 +277,8 @@ impl Shown for Shared {
         for feed in &self.feeds {
             if let Some(line) = feed.line.feed(feed.name) {
                 self.metrics.show_feed(&feed.line.name, feed.name, &line.counts(), line.progress().last_success, now);
+                let parked = line.parking().rest(now).is_some();
+                self.metrics.show_parked(&feed.line.name, feed.name, parked);
             }
         }
         for line in &self.lines {

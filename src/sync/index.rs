@@ -408,6 +408,11 @@ impl Index {
         self.others.key(self.slim[self.find(id)?.0 as usize].unit)
     }
 
+    /// The unit that the record at a position belongs to.
+    pub fn unit_of(&self, at: At) -> Option<KeyId> {
+        self.others.key(self.slim[at.0 as usize].unit).map(|unit| unit.id())
+    }
+
     /// When the time of a record is past, for children that expire with their parent.
     pub fn expires(&self, id: KeyId) -> Option<i64> {
         let expires = self.slim[self.find(id)?.0 as usize].expires;

@@ -1,6 +1,7 @@
 //! The engine: scan, diff, plan, deliver, settle. It knows no portal by name and no SQL; it sees a source, a portal and a ledger
 //! through their traits, and everything else through schemas.
 
+mod batch_size;
 mod clock;
 mod cycle;
 mod deliver;
@@ -9,9 +10,13 @@ mod interned;
 mod line;
 mod order;
 mod outgoing;
+mod pieces;
 mod plan;
+mod probation;
 mod report;
 mod settle;
+mod standstill;
+mod units;
 mod vanished;
 mod watermark;
 
@@ -20,3 +25,4 @@ pub use cycle::{CycleError, Order};
 pub use line::{FeedLine, FeedPlan, Line, LineSettings};
 pub use order::parents_first;
 pub use report::{CycleReport, Live, Stop};
+pub use units::{ErrorBudget, PausedUnit, UnitTrouble};

@@ -42,6 +42,7 @@ mod tests {
             place: &[],
             status: None,
             cascades: &[],
+            urgent: false,
         }
     }
 

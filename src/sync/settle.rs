@@ -9,7 +9,7 @@ use super::outgoing::Outgoing;
 use super::plan::refusal;
 use super::report::Live;
 use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Settlement, State};
-use crate::portal::Portal;
+use crate::portal::{Cure, Portal};
 use crate::record::KeyId;
 use crate::source::Source;
 use crate::transport::Failure;
@@ -77,11 +77,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     }
                     superseded || named
                 }
-                Outcome::Rejected { code, text } => {
+                Outcome::Rejected { code, text, cure } => {
                     settled.refused += 1;
                     let key = Some(entry.key.clone());
                     settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), text, now));
-                    self.reject(index, at, &mut entry, before, now);
+                    self.reject(index, at, &mut entry, before, cure, now);
                     true
                 }
                 Outcome::Open { maybe_applied } => {
@@ -105,13 +105,16 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// The portal refused this version by name: it holds what it held before.
-    fn reject(&self, index: &Index, at: At, entry: &mut Entry, before: Option<Mark>, now: i64) {
+    fn reject(&self, index: &Index, at: At, entry: &mut Entry, before: Option<Mark>, cure: Cure, now: i64) {
         as_before(index, at, entry);
         // What was in doubt before this version still is.
         entry.mark = before.filter(|before| Some(*before) != entry.mark);
         entry.state = State::Rejected;
         entry.attempts = entry.attempts.saturating_add(1);
-        entry.next_attempt = Some(now.saturating_add(self.settings.slow_retry.as_secs().cast_signed()));
+        entry.next_attempt = match cure {
+            Cure::Row => None,
+            Cure::Time => Some(now.saturating_add(self.settings.slow_retry.as_secs().cast_signed())),
+        };
     }
 
     /// Nobody judged this version. If it was certainly not applied, the mark is what it was before.

@@ -76,6 +76,7 @@ pub struct Metrics {
     sent_bytes: IntCounterVec,
     portal_state: IntGaugeVec,
     token_expires: GaugeVec,
+    feed_parked: IntGaugeVec,
     unit_paused: IntGaugeVec,
     drain: GaugeVec,
     last_tick: Gauge,
@@ -150,6 +151,11 @@ impl Metrics {
                 "When the portal's token expires, seconds since 1970-01-01.",
                 &["portal"],
             )?,
+            feed_parked: integer(
+                "feed_parked",
+                "1 while the portal refuses the feed's address and the feed is tried rarely, else 0.",
+                feed,
+            )?,
             unit_paused: integer("unit_paused", "Units of the portal whose records are paused.", &["portal"])?,
             drain: gauge(
                 "backlog_drain_seconds",
@@ -218,6 +224,11 @@ impl Metrics {
         if let Some(last) = last_success {
             self.last_success.with_label_values(&[portal, feed]).set(last as f64);
         }
+    }
+
+    /// Whether the portal refuses the feed's address.
+    pub fn show_parked(&self, portal: &str, feed: &str, parked: bool) {
+        self.feed_parked.with_label_values(&[portal, feed]).set(i64::from(parked));
     }
 
     /// How long the pending records will take at the pace of the last cycles.

@@ -8,6 +8,7 @@ mod dashboard;
 mod engine;
 mod fer;
 mod gateway;
+mod guard;
 mod hospital;
 mod ledgers;
 mod replay;

@@ -170,7 +170,6 @@ pub fn settings(url: &str) -> FerSettings {
         password: PASSWORD.into(),
         timeout: Duration::from_secs(20),
         requests_per_second: NonZeroU32::new(1000).unwrap(),
-        in_flight: NonZeroU32::new(4).unwrap(),
         gzip_level: Level::default(),
         ca_file: None,
         pauses: Pauses::DEFAULT,

@@ -9,7 +9,7 @@ use vitrina::ledger::{Ledger, MemoryLedger, State};
 use vitrina::portal::fer::SCHEMAS;
 use vitrina::record::{EncodeSettings, Key, VisitTimeZone};
 use vitrina::source::memory::{MemorySource, Value};
-use vitrina::sync::{Clock, CycleReport, FeedPlan, Line, LineSettings, Order};
+use vitrina::sync::{Clock, CycleReport, ErrorBudget, FeedPlan, Line, LineSettings, Order};
 use vitrina::transport::RetryTiming;
 
 use super::portal::ScriptedPortal;
@@ -29,6 +29,7 @@ pub struct World {
     pub tables: BTreeMap<&'static str, BTreeMap<u128, Vec<Value>>>,
     pub changed_at: Option<&'static str>,
     pub batch: usize,
+    pub budget: ErrorBudget,
 }
 
 /// The line over a world.
@@ -112,6 +113,7 @@ impl World {
             tables: BTreeMap::new(),
             changed_at: None,
             batch: 10,
+            budget: ErrorBudget { rejects: 100, window: Duration::from_secs(3600) },
         };
         world.put("mo", MO, mo(MO, "Unit"));
         world.put("resource", RESOURCE, room(RESOURCE, MO));
@@ -165,6 +167,7 @@ impl World {
             retry: RetryTiming::new(Duration::from_secs(1), Duration::from_secs(60)).unwrap(),
             slow_retry: Duration::from_secs(86_400),
             unit_pause: Duration::from_secs(3600),
+            unit_error_budget: self.budget,
             scan_stall: Duration::from_secs(60),
             read_only: false,
             seed: 7,

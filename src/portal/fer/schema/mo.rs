@@ -29,4 +29,5 @@ pub(super) static SCHEMA: Schema = Schema {
     place: &["name"],
     status: None,
     cascades: &["resource", "slot", "book", "service"],
+    urgent: false,
 };

@@ -38,4 +38,5 @@ pub(super) static SCHEMA: Schema = Schema {
     place: &[],
     status: None,
     cascades: &["slot", "book", "service"],
+    urgent: false,
 };

@@ -39,4 +39,6 @@ pub(super) static SCHEMA: Schema = Schema {
     place: &["resource_id", "visit_time"],
     status: Some("status"),
     cascades: &["book"],
+    // Section «Требования к наполнению данными»: at the mart within half a minute.
+    urgent: true,
 };

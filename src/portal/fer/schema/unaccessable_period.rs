@@ -22,4 +22,5 @@ pub(super) static SCHEMA: Schema = Schema {
     place: &[],
     status: None,
     cascades: &[],
+    urgent: false,
 };
