@@ -17,7 +17,7 @@ pub use dates::{RETRY_AFTER, http_date, retry_after};
 pub use failure::{Failure, Mishap, Trouble};
 pub use gzip::{InflateError, Level, Packed, inflate};
 pub use parking::Parking;
-pub use rate::{Permit, Rate, Share};
+pub use rate::Rate;
 pub use redact::redact;
 pub use retry::{RetryTiming, RetryTimingError, is_due};
 pub use token::{Authenticate, Bearer, Pauses, Token, TokenHolder};

@@ -10,6 +10,7 @@ mod dashboard;
 mod engine;
 mod fer;
 mod gateway;
+mod guard;
 mod hospital;
 mod ledgers;
 mod places;

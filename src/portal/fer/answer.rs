@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::portal::{Batch, Delivery, Verdict};
+use crate::portal::{Batch, Cure, Delivery, Verdict};
 use crate::record::{Key, guid};
 use crate::transport::{Answer, Failure, Mishap, redact};
 
@@ -230,7 +230,9 @@ impl Complaint {
     /// `sent` is the record's body, if there was one: what the gateway repeats of it is masked.
     fn verdict(&self, key: &Key, sent: &[u8]) -> Verdict {
         let text = redact(&without_values(&self.text, sent));
-        Verdict::Rejected { code: self.code.clone(), text, holder: self.holder(key) }
+        let holder = self.holder(key);
+        let cure = if holder.is_none() { cure(&self.text) } else { Cure::Time };
+        Verdict::Rejected { code: self.code.clone(), text, cure, holder }
     }
 
     /// The other record that a text names: the last GUID in square brackets that is not the record's own.
@@ -238,6 +240,28 @@ impl Complaint {
         let bracketed = self.text.split('[').skip(1).filter_map(|part| part.split(']').next());
         bracketed.filter_map(guid::parse).map(Key::Guid).filter(|key| key != own).last()
     }
+}
+
+/// What can change the gateway's mind, by its text: the document defines no code (R-310 stands for a bad field as well as for a parent
+/// that the mart lacks). Only a text that surely blames a field's value is taken as final: a refusal wrongly taken so would leave a record
+/// behind, one wrongly taken for passing costs a request a day.
+fn cure(text: &str) -> Cure {
+    const BLAMES_A_VALUE: [&str; 10] = [
+        "обязательн",
+        "не заполнен",
+        "не указывается",
+        "формат",
+        "длин",
+        "не описан",
+        "больше не передается",
+        "недопустим",
+        "некорректн",
+        "должно",
+    ];
+    const BLAMES_ANOTHER: [&str; 6] = ["не найден", "не существует", "не загруж", "не зарегистр", "дубл", "уже "];
+    let text = text.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(&BLAMES_A_VALUE) && !says(&BLAMES_ANOTHER) { Cure::Row } else { Cure::Time }
 }
 
 /// A text without the names and numbers of the record that it speaks of. Enums and ids stay.

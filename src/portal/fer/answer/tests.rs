@@ -45,6 +45,23 @@ fn removal(status: u16, body: &str) -> Result<String, Trouble> {
 const AGAIN: Trouble = Trouble::Transient { retry_after: None };
 
 #[test]
+fn only_a_text_that_blames_a_value_leaves_it_to_the_row() {
+    let table = [
+        ("Поле [room_name] обязательно", Cure::Row),
+        ("В слоте с идентификатором 'x': Поле [duration] должно быть целым числом больше нуля", Cure::Row),
+        ("Поле [visit_time] имеет неверный формат", Cure::Row),
+        ("Поле [mo_id] обязательно: подразделение не найдено", Cure::Time),
+        ("Ресурс с идентификатором [resource_id] не существует", Cure::Time),
+        ("Уникальный идентификатор слота [id] имеет дубликат внутри запроса", Cure::Time),
+        ("Внутренняя ошибка", Cure::Time),
+        ("", Cure::Time),
+    ];
+    for (text, cure) in table {
+        assert_eq!(super::cure(text), cure, "{text}");
+    }
+}
+
+#[test]
 fn records_are_judged_by_the_lists_and_not_by_the_top_level_code() {
     let error = format!(r#"{{"id":"{A}","errorMessage":"нет","errorCode":"R-330"}}"#);
     let table = [
@@ -162,7 +179,10 @@ fn a_refused_record_carries_its_code_its_masked_text_and_the_holder() {
         format!(r#"{{"isSuccess":false,"errors":[{{"id":"{A}","errorMessage":"{text}","errorCode":"R-330"}}]}}"#);
     let Delivery::Judged(verdicts) = judge(&batch(), &reply(422, body)) else { panic!("not judged") };
     let text = format!("Слот [{A}] с ресурсом [resource_id] пациента «…» дублирует слот [{B}].");
-    assert_eq!(verdicts[0], Verdict::Rejected { code: "R-330".into(), text, holder: Some(Key::parse(B)) });
+    assert_eq!(
+        verdicts[0],
+        Verdict::Rejected { code: "R-330".into(), text, cure: Cure::Time, holder: Some(Key::parse(B)) }
+    );
 }
 
 #[test]
