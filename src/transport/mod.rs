@@ -4,6 +4,8 @@ mod breaker;
 mod client;
 mod dates;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod gzip;
 mod rate;
 mod redact;
@@ -16,6 +18,6 @@ pub use dates::{RETRY_AFTER, http_date, retry_after};
 pub use failure::{Failure, Mishap, Trouble};
 pub use gzip::{InflateError, Level, Packed, inflate};
 pub use rate::{Permit, Rate, Share};
-pub use redact::redact;
+pub use redact::{redact, redact_hiding};
 pub use retry::{RetryTiming, RetryTimingError};
 pub use token::{Authenticate, Bearer, Pauses, Token, TokenHolder};
