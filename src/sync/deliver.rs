@@ -7,7 +7,6 @@ use super::outgoing::Outgoing;
 use super::settle::Settled;
 use crate::ledger::{Ledger, LedgerError};
 use crate::portal::{Delivery, Portal, Verdict};
-use crate::record::Key;
 use crate::source::Source;
 use crate::transport::{Failure, Trouble};
 
@@ -49,11 +48,13 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 return Err(error);
             }
         };
-        let paused: Vec<_> = self.paused_units().into_iter().map(|(unit, _)| unit).collect();
-        let waits = |unit: &Option<Key>| unit.as_ref().is_some_and(|unit| paused.contains(&unit.id()));
-        let mut pieces = Pieces::of(outgoing.entries.iter().map(|entry| !waits(&entry.unit)));
+        let mut pieces = Pieces::of(outgoing.len());
         let mut sent = 0;
-        while let Some(positions) = pieces.queue.pop_front() {
+        while let Some(mut positions) = pieces.queue.pop_front() {
+            self.leave_out_paused_units(&mut positions, &outgoing);
+            if positions.is_empty() {
+                continue;
+            }
             let stop = sent == MOST_PIECES || pieces.refused_alone >= MOST_REFUSED_ALONE;
             if stop || self.stopping.is_cancelled() || !self.breaker().lets_pass(self.clock.now()) {
                 break;
@@ -78,6 +79,15 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let mut settled = self.settle(feed, mark, outgoing, outcomes).await?;
         settled.failure = failure;
         Ok(settled)
+    }
+
+    /// A unit may have been blocked since the request was planned, or by another request since its last piece went out.
+    fn leave_out_paused_units(&self, positions: &mut Vec<usize>, outgoing: &Outgoing) {
+        let paused: Vec<_> = self.paused_units().into_iter().map(|(unit, _)| unit).collect();
+        positions.retain(|position| {
+            let unit = outgoing.entries.get(*position).and_then(|entry| entry.unit.as_ref());
+            unit.is_none_or(|unit| !paused.contains(&unit.id()))
+        });
     }
 
     fn take_failure(&self, pieces: &mut Pieces, outgoing: &Outgoing, positions: Vec<usize>, failure: Failure) {
@@ -122,12 +132,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 }
 
 impl Pieces {
-    /// One piece of all records that may be sent.
-    fn of(may_be_sent: impl Iterator<Item = bool>) -> Self {
-        let may_be_sent: Vec<bool> = may_be_sent.collect();
-        let all: Vec<usize> = (0..may_be_sent.len()).filter(|position| may_be_sent[*position]).collect();
-        let queue = if all.is_empty() { VecDeque::new() } else { VecDeque::from([all]) };
-        Pieces { outcomes: vec![None; may_be_sent.len()], queue, failure: None, refused_alone: 0 }
+    /// One piece of all records.
+    fn of(records: usize) -> Self {
+        let all = VecDeque::from([(0..records).collect()]);
+        Pieces { outcomes: vec![None; records], queue: all, failure: None, refused_alone: 0 }
     }
 
     /// Takes the verdicts on a piece. Records that the answer does not mention are asked about once more, together, then in ever

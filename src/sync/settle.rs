@@ -107,8 +107,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// The portal refused this version by name: it holds what it held before.
     fn reject(&self, index: &Index, at: At, entry: &mut Entry, before: Option<Mark>, now: i64) {
         as_before(index, at, entry);
-        // What was in doubt before this version still is.
-        entry.mark = before.filter(|before| Some(*before) != entry.mark);
+        // What was in doubt before still is, even of this very version: an earlier request may have brought it there.
+        entry.mark = before;
         entry.state = State::Rejected;
         entry.attempts = entry.attempts.saturating_add(1);
         entry.next_attempt = Some(now.saturating_add(self.settings.slow_retry.as_secs().cast_signed()));
