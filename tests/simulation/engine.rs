@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use vitrina::ledger::{
-    Entry, Fate, FeedId, FeedSummary, Ledger, LedgerError, Mark, MarkId, MemoryLedger, Note, NotePlace, Progress,
+    Entry, Fate, FeedId, FeedSummary, Ledger, LedgerError, Mark, MarkId, MemoryLedger, Note, NoteKind, NotePlace, Progress,
     Refusal, Replay, Settlement, Word, WordId,
 };
 use vitrina::portal::fer::SCHEMAS;
@@ -15,7 +15,7 @@ use vitrina::portal::{Abilities, Batch, Delivery, Portal, Removal, Verdict};
 use vitrina::record::{Cell, EncodeSettings, Key, RowChunk, Schema, VisitTimeZone};
 use vitrina::source::memory::{Fault, MemoryRows, MemorySource, Value};
 use vitrina::source::{Column, Query, Read, RowStream, Source, SourceError, Stamp};
-use vitrina::sync::{CycleError, FeedPlan, Line, LineSettings, Order};
+use vitrina::sync::{CycleError, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, Order};
 use vitrina::transport::{Failure, Mishap, RetryTiming};
 
 use crate::hospital::{Body, FEEDS, Feed, Id, Row, Version};
@@ -67,6 +67,9 @@ pub async fn open(process: &Process, disk: MemoryLedger) -> Result<Arc<SimLine>,
         slow_retry: Duration::from_secs(SLOW_RETRY),
         unit_pause: Duration::from_secs(UNIT_PAUSE),
         scan_stall: Duration::from_secs(20),
+        fuse: FuseSettings { share: 0.2, min: 50 },
+        on_conflict: [OnConflict::Report, OnConflict::Replace, OnConflict::Adopt][plan.on_conflict],
+        slice: Duration::from_secs(5),
         read_only: false,
         seed: plan.engine_seed,
     };
@@ -88,8 +91,8 @@ pub enum Ended {
 }
 
 /// Runs one cycle.
-pub async fn cycle(line: &Arc<SimLine>, stage: &Stage, feed: Feed, full: bool) -> Ended {
-    match line.cycle(feed.name(), Order { full, dry_run: false }).await {
+pub async fn cycle(line: &Arc<SimLine>, stage: &Stage, feed: Feed, full: bool, whole: bool) -> Ended {
+    match line.cycle(feed.name(), Order { full, dry_run: false, whole }).await {
         Ok(report) => {
             stage.note(What::CycleDone { feed, complete: report.complete() });
             let released = report.released.iter().map(|name| Feed::named(name)).collect();
@@ -102,6 +105,19 @@ pub async fn cycle(line: &Arc<SimLine>, stage: &Stage, feed: Feed, full: bool) -
         Err(CycleError::Ledger(_)) => Ended::LedgerFailed,
         Err(error) => Ended::Broken(format!("cycle of {}: {error:?}", feed.name())),
     }
+}
+
+/// An operator lets go whatever fuses hold back; gives their feeds. To be said while no process runs.
+pub async fn accept_fuses(disk: &MemoryLedger) -> Vec<Feed> {
+    let mut accepted = Vec::new();
+    for mut note in disk.notes(PORTAL).await.expect("nothing fails any more") {
+        if note.place.kind == NoteKind::Fuse && note.body.contains("\"accepted\":false") {
+            note.body = note.body.replace("\"accepted\":false", "\"accepted\":true");
+            accepted.push(Feed::named(&note.place.feed));
+            disk.set_note(&note).await.expect("nothing fails any more");
+        }
+    }
+    accepted
 }
 
 /// Everything that the ledger remembers of records, read through a copy of the disk.

@@ -19,9 +19,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The engine takes away at the portal what is gone from the source.
-pub const REMOVAL: bool = false;
+pub const REMOVAL: bool = true;
 /// The engine knows who holds a place, and clears it for whom it belongs to.
-pub const PLACES: bool = false;
+pub const PLACES: bool = true;
 
 /// Seeds that every run of the tests tries.
 const SEEDS: u64 = 2000;

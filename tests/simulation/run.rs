@@ -1,6 +1,7 @@
 //! One run: processes of the engine follow each other, the world changes under them and everything fails, until all is quiet and the
 //! last cycles must put everything right.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ use crate::trace::{Trace, What};
 
 /// Longer than any pause that a fault can have set, clock steps included.
 const PAUSES: Duration = Duration::from_secs(16_000);
-/// Cycles of all feeds after which all must be well.
-const LAST_ROUNDS: usize = 1;
+/// Cycles of all feeds after which all must be well, those included that cycles ask for.
+const MOST_LAST_CYCLES: usize = 60;
 /// Longer than any run: who is not done by then waits for something that never comes.
 const FOREVER: Duration = Duration::from_secs(1_000_000);
 
@@ -107,17 +108,34 @@ async fn live(stage: &Arc<Stage>, mut disk: MemoryLedger) -> Result<(), String> 
         line = begin(stage, &disk).await?;
     }
     stage.note(What::LastRounds);
-    for _ in 0..LAST_ROUNDS {
-        for feed in FEEDS {
-            match engine::cycle(&line, stage, feed, true).await {
-                Ended::Done { complete: true, .. } => {}
-                Ended::Done { complete: false, .. } => return Err(format!("the last cycle of {} is cut short", feed.name())),
-                Ended::SourceFailed | Ended::LedgerFailed => return Err("something fails in quiet times".to_owned()),
-                Ended::Broken(text) => return Err(text),
-            }
-        }
+    last_round(&line, stage).await?;
+    let accepted = engine::accept_fuses(&disk).await;
+    if !accepted.is_empty() {
+        drop(line);
+        disk = bury(stage, &disk).await;
+        accepted.into_iter().for_each(|feed| stage.note(What::Word { feed }));
+        last_round(&begin(stage, &disk).await?, stage).await?;
     }
     stage.note(What::Remembered(engine::memories(&disk).await));
+    Ok(())
+}
+
+/// One cycle of every feed, and those that they ask for.
+async fn last_round(line: &Arc<SimLine>, stage: &Stage) -> Result<(), String> {
+    let mut due: BTreeSet<Feed> = FEEDS.into_iter().collect();
+    let mut cycles = 0;
+    while let Some(feed) = due.pop_first() {
+        match engine::cycle(line, stage, feed, true, true).await {
+            Ended::Done { complete: true, released } => due.extend(released),
+            Ended::Done { complete: false, .. } => return Err(format!("the last cycle of {} is cut short", feed.name())),
+            Ended::SourceFailed | Ended::LedgerFailed => return Err("something fails in quiet times".to_owned()),
+            Ended::Broken(text) => return Err(text),
+        }
+        cycles += 1;
+        if cycles > MOST_LAST_CYCLES {
+            return Err("the last cycles ask for each other without end".to_owned());
+        }
+    }
     Ok(())
 }
 
@@ -201,7 +219,7 @@ async fn keep(
     stage.dawdle(0, 5_000).await;
     while !stop.is_cancelled() {
         let full = stage.chance().percent(10);
-        match engine::cycle(&line, &stage, feed, full).await {
+        match engine::cycle(&line, &stage, feed, full, false).await {
             Ended::Done { released, .. } => released.iter().for_each(|child| pokes[*child as usize].notify_one()),
             Ended::SourceFailed => {}
             Ended::LedgerFailed => return Err(End::Died),

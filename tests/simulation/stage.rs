@@ -40,6 +40,8 @@ pub struct Plan {
     pub clock_steps: u64,
     /// The last rounds begin with a new process.
     pub fresh_end: bool,
+    /// What is done with strangers that hold a place.
+    pub on_conflict: usize,
     pub engine_seed: u64,
     pub manners: Manners,
     pub temper: Temper,
@@ -77,6 +79,7 @@ impl Plan {
             ledger_faults: some(chance, 4),
             clock_steps: if chance.percent(15) && !calm { chance.any(&[5, 100, 4000]) } else { 0 },
             fresh_end: chance.percent(50),
+            on_conflict: chance.below(3) as usize,
             engine_seed: chance.next(),
             manners: Manners {
                 faults: some(chance, 50),

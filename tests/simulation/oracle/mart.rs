@@ -43,16 +43,30 @@ fn row_is_missed(record: (Feed, Id), copies: &[&Version], mart: &Mart, rows: &Ro
     })
 }
 
-/// Its place is held by another whose row claims it as well: the site's own mistake.
-fn is_taken(record: (Feed, Id), body: &str, mart: &Mart, rows: &Rows<'_>) -> bool {
-    let Some(place) = wire::place(record.0, body).filter(|_| PLACES) else { return false };
-    let claims = |version: &&Version| {
-        version.body.as_ref().is_none_or(|body| wire::place(record.0, body).as_ref() == Some(&place))
-    };
-    mart.iter().any(|(other, held)| {
-        other.0 == record.0
-            && *other != record
-            && wire::place(record.0, held).as_ref() == Some(&place)
-            && rows.0.get(other).is_some_and(|rows| rows.iter().any(claims))
-    })
+/// Its place is held by another that cannot leave it: because the rows of both claim it, which is the site's own mistake; because the other
+/// is held up itself; or because all wait for each other in a ring of which none can be taken away for a moment.
+fn is_taken(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>) -> bool {
+    let feed = record.0;
+    let (mut record, mut body) = (record, body);
+    let mut waiting: Vec<(Feed, Id)> = Vec::new();
+    loop {
+        let Some(place) = wire::place(feed, body).filter(|_| PLACES) else { return false };
+        let holds = |(other, held): &(&(Feed, Id), &Body)| {
+            other.0 == feed && **other != record && wire::place(feed, held).as_ref() == Some(&place)
+        };
+        let Some((holder, _)) = mart.iter().find(holds) else { return false };
+        if let Some(start) = waiting.iter().position(|one| one == holder) {
+            let can_go = |one: &(Feed, Id)| {
+                mart.get(one).is_some_and(|held| feed == Feed::Slot && wire::field(held, "status") == Some("AVAILABLE"))
+            };
+            return !waiting[start..].iter().chain([&record]).any(can_go);
+        }
+        let Some(copies) = rows.0.get(holder) else { return false };
+        let [Version { body: Some(wanted), .. }] = copies.as_slice() else { return true };
+        if !rows.let_go(feed, wanted, mart) || wire::place(feed, wanted) == Some(place) {
+            return true;
+        }
+        waiting.push(record);
+        (record, body) = (*holder, wanted);
+    }
 }

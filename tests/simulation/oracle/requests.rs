@@ -117,9 +117,8 @@ impl Watch<'_> {
                 if self.known.entry((*feed, *id)).or_default().open {
                     self.complain(at, 4, (*feed, *id), "it is to be removed while it is in another request");
                 }
-                if second < self.closed_until {
-                    self.complain(at, 11, (*feed, *id), "the portal asked to be left alone");
-                }
+                let body = self.mart.get(&(*feed, *id)).cloned().unwrap_or_else(|| Body::from(""));
+                self.check_pauses(at, second, *feed, &[(*id, body)]);
                 self.open(*request, *feed, vec![(*id, Body::from(""))], true);
                 self.check_places(at, *feed);
             }
