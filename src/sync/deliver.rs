@@ -7,6 +7,7 @@ use super::outgoing::Outgoing;
 use super::settle::Settled;
 use crate::ledger::{Ledger, LedgerError};
 use crate::portal::{Delivery, Portal, Verdict};
+use crate::record::Key;
 use crate::source::Source;
 use crate::transport::{Failure, Trouble};
 
@@ -21,7 +22,7 @@ pub(super) enum Outcome {
     /// The portal holds it.
     Accepted { remote_id: Option<String> },
     /// The portal refused it by name, or refused it when it was sent alone.
-    Rejected { code: String, text: String, holder: Option<Key> },
+    Rejected { code: String, text: String, holder: Option<Key>, maybe_applied: bool },
     /// Nobody judged it.
     Open { maybe_applied: bool },
 }
@@ -29,6 +30,8 @@ pub(super) enum Outcome {
 /// The pieces of one planned request and what became of its records.
 struct Pieces {
     outcomes: Vec<Option<Outcome>>,
+    /// Records that an earlier piece may have brought to the portal: what is heard of a later one does not take that back.
+    maybe_applied: Vec<bool>,
     queue: VecDeque<Vec<usize>>,
     failure: Option<Failure>,
     refused_alone: usize,
@@ -74,8 +77,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         }
         let failure = pieces.failure.take();
-        let unsent = Outcome::Open { maybe_applied: false };
-        let outcomes = pieces.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| unsent.clone())).collect();
+        let outcomes = pieces.outcomes();
         let mut settled = self.settle(feed, mark, outgoing, outcomes).await?;
         settled.failure = failure;
         Ok(settled)
@@ -106,7 +108,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     let mut rng = self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     self.breaker().fail(&failure, self.clock.now(), &mut *rng);
                 }
-                pieces.leave_open(positions, failure.maybe_applied);
+                pieces.leave_open(&positions, failure.maybe_applied);
                 pieces.queue.clear();
                 pieces.failure = Some(failure);
             }
@@ -128,7 +130,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             if let Some(unit) = unit {
                 self.pause_unit(&unit, failure);
             }
-            pieces.leave_open(positions, false);
+            pieces.leave_open(&positions, false);
         }
     }
 
@@ -144,7 +146,26 @@ impl Pieces {
     /// One piece of all records.
     fn of(records: usize) -> Self {
         let all = VecDeque::from([(0..records).collect()]);
-        Pieces { outcomes: vec![None; records], queue: all, failure: None, refused_alone: 0 }
+        Pieces {
+            outcomes: vec![None; records],
+            maybe_applied: vec![false; records],
+            queue: all,
+            failure: None,
+            refused_alone: 0,
+        }
+    }
+
+    /// What became of each record, all pieces together.
+    fn outcomes(self) -> Vec<Outcome> {
+        let records = self.outcomes.into_iter().zip(self.maybe_applied);
+        let outcome = |(outcome, doubt): (Option<Outcome>, bool)| match outcome {
+            Some(Outcome::Accepted { remote_id }) => Outcome::Accepted { remote_id },
+            Some(Outcome::Rejected { code, text, holder, .. }) => {
+                Outcome::Rejected { code, text, holder, maybe_applied: doubt }
+            }
+            Some(Outcome::Open { .. }) | None => Outcome::Open { maybe_applied: doubt },
+        };
+        records.map(outcome).collect()
     }
 
     /// Takes the verdicts on a piece. Records that the answer does not mention are asked about once more, together, then in ever
@@ -157,10 +178,10 @@ impl Pieces {
             match verdicts.next().unwrap_or(Verdict::Unknown) {
                 Verdict::Accepted { remote_id } => self.outcomes[position] = Some(Outcome::Accepted { remote_id }),
                 Verdict::Rejected { code, text, holder } => {
-                    self.outcomes[position] = Some(Outcome::Rejected { code, text, holder })
+                    self.outcomes[position] = Some(Outcome::Rejected { code, text, holder, maybe_applied: false })
                 }
                 Verdict::Unknown => {
-                    self.outcomes[position] = Some(Outcome::Open { maybe_applied: true });
+                    self.leave_open(&[position], true);
                     unknown.push(position);
                 }
             }
@@ -184,20 +205,19 @@ impl Pieces {
     fn halve_or_refuse(&mut self, positions: Vec<usize>, failure: &Failure) {
         if let [position] = positions[..] {
             let code = if failure.trouble == Trouble::TooLarge { "TOO_LARGE" } else { "REFUSED" };
-            self.outcomes[position] =
-                Some(Outcome::Rejected { code: code.into(), text: failure.text.clone(), holder: None });
+            let (code, text) = (code.into(), failure.text.clone());
+            self.outcomes[position] = Some(Outcome::Rejected { code, text, holder: None, maybe_applied: false });
             self.refused_alone += 1;
         } else {
-            for position in &positions {
-                self.outcomes[*position] = Some(Outcome::Open { maybe_applied: failure.maybe_applied });
-            }
+            self.leave_open(&positions, failure.maybe_applied);
             self.halve(positions);
         }
     }
 
-    fn leave_open(&mut self, positions: Vec<usize>, maybe_applied: bool) {
-        for position in positions {
-            self.outcomes[position] = Some(Outcome::Open { maybe_applied });
+    fn leave_open(&mut self, positions: &[usize], maybe_applied: bool) {
+        for &position in positions {
+            self.maybe_applied[position] |= maybe_applied;
+            self.outcomes[position] = None;
         }
     }
 }

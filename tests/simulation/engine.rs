@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use vitrina::ledger::{
-    Entry, Fate, FeedId, FeedSummary, Ledger, LedgerError, Mark, MarkId, MemoryLedger, Note, NoteKind, NotePlace, Progress,
+    Entry, Fate, FeedId, FeedSummary, Ledger, LedgerError, Mark, MarkId, MemoryLedger, Note, NotePlace, Progress,
     Refusal, Replay, Settlement, Word, WordId,
 };
 use vitrina::portal::fer::SCHEMAS;
@@ -15,7 +15,7 @@ use vitrina::portal::{Abilities, Batch, Delivery, Portal, Removal, Verdict};
 use vitrina::record::{Cell, EncodeSettings, Key, RowChunk, Schema, VisitTimeZone};
 use vitrina::source::memory::{Fault, MemoryRows, MemorySource, Value};
 use vitrina::source::{Column, Query, Read, RowStream, Source, SourceError, Stamp};
-use vitrina::sync::{CycleError, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, Order};
+use vitrina::sync::{AcceptFuse, CycleError, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, Order};
 use vitrina::transport::{Failure, Mishap, RetryTiming};
 
 use crate::hospital::{Body, FEEDS, Feed, Id, Row, Version};
@@ -107,14 +107,15 @@ pub async fn cycle(line: &Arc<SimLine>, stage: &Stage, feed: Feed, full: bool, w
     }
 }
 
-/// An operator lets go whatever fuses hold back; gives their feeds. To be said while no process runs.
-pub async fn accept_fuses(disk: &MemoryLedger) -> Vec<Feed> {
+/// An operator lets go whatever fuses hold back; gives their feeds.
+pub async fn accept_fuses(line: &SimLine) -> Vec<Feed> {
     let mut accepted = Vec::new();
-    for mut note in disk.notes(PORTAL).await.expect("nothing fails any more") {
-        if note.place.kind == NoteKind::Fuse && note.body.contains("\"accepted\":false") {
-            note.body = note.body.replace("\"accepted\":false", "\"accepted\":true");
-            accepted.push(Feed::named(&note.place.feed));
-            disk.set_note(&note).await.expect("nothing fails any more");
+    for feed in FEEDS {
+        let fuse = line.feed(feed.name()).and_then(|line| line.fuse()).filter(|fuse| !fuse.accepted);
+        if let Some(fuse) = fuse
+            && line.accept_fuse(feed.name(), &AcceptFuse::of(&fuse)).await.expect("nothing fails any more")
+        {
+            accepted.push(feed);
         }
     }
     accepted
@@ -481,7 +482,7 @@ impl SimPortal {
 fn delivery(answer: Answer) -> Delivery {
     let mishap = match answer {
         Answer::Judged(said) => return Delivery::Judged(said.into_iter().map(verdict).collect()),
-        Answer::NoIds(code) => Mishap::Status { code, retry_after: None },
+        Answer::NoIds(code) => Mishap::Unnamed { code },
         Answer::Status { code, retry_after } => {
             Mishap::Status { code, retry_after: retry_after.map(Duration::from_secs) }
         }

@@ -109,12 +109,10 @@ async fn live(stage: &Arc<Stage>, mut disk: MemoryLedger) -> Result<(), String> 
     }
     stage.note(What::LastRounds);
     last_round(&line, stage).await?;
-    let accepted = engine::accept_fuses(&disk).await;
+    let accepted = engine::accept_fuses(&line).await;
     if !accepted.is_empty() {
-        drop(line);
-        disk = bury(stage, &disk).await;
         accepted.into_iter().for_each(|feed| stage.note(What::Word { feed }));
-        last_round(&begin(stage, &disk).await?, stage).await?;
+        last_round(&line, stage).await?;
     }
     stage.note(What::Remembered(engine::memories(&disk).await));
     Ok(())

@@ -293,7 +293,7 @@ impl Watch<'_> {
         }
         if let Answer::Status { code, retry_after } = answer {
             match (code, retry_after) {
-                (408 | 429 | 500..=599, Some(seconds)) => self.close_until(second + *seconds as i64),
+                (429 | 500..=503 | 505..=599, Some(seconds)) => self.close_until(second + *seconds as i64),
                 (503, None) => self.close_until(second + 1),
                 (405, _) => self.pause(open.unit, second),
                 _ => {}
