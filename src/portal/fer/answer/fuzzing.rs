@@ -96,7 +96,7 @@ pub fn upsert(bytes: &[u8]) {
             Verdict::Accepted { .. } => {
                 assert!(!lists && (200..300).contains(&status), "{id:x} was never acknowledged")
             }
-            Verdict::Rejected { code, text, holder } => {
+            Verdict::Rejected { code, text, holder, cure: _ } => {
                 assert!(named.contains(&id), "{id:x} was never refused");
                 check_refusal(&Key::Guid(id), &code, &text, holder.as_ref());
                 assert_hidden(&text, &PERSON);
@@ -123,7 +123,7 @@ pub fn removal(bytes: &[u8]) {
             assert!(status == 204 || words.iter().any(|word| lower.contains(word)), "{status} from a stranger");
             assert!(matches!(status, 200..=299 | 404), "{status} is no removal");
         }
-        Some(Verdict::Rejected { code, text, holder }) => check_refusal(&key, &code, &text, holder.as_ref()),
+        Some(Verdict::Rejected { code, text, holder, cure: _ }) => check_refusal(&key, &code, &text, holder.as_ref()),
         Some(Verdict::Unknown) | None => panic!("a removal has a verdict or a failure"),
     }
 }
