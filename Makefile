@@ -1,7 +1,7 @@
 # What there is to type. `make demo` and `make test` need Rust, make and Debian's apt; each installs what it still lacks.
 
 CARGO ?= cargo
-.PHONY: demo test lint bench
+.PHONY: demo test lint bench soak
 
 demo:
 	tests/tools.sh demo
@@ -22,3 +22,9 @@ lint:
 bench:
 	tests/tools.sh bench
 	benches/run.sh
+
+# A long storm: `make soak SECONDS=600`. SEED=… repeats the dice of an earlier one.
+SECONDS ?= 600
+soak:
+	tests/tools.sh test
+	STORM_SECONDS=$(SECONDS) $(CARGO) test --locked --test it storm::weather -- --nocapture

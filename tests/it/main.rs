@@ -12,5 +12,6 @@ mod hospital;
 mod ledgers;
 mod replay;
 mod sources;
+mod storm;
 mod support;
 mod transport;

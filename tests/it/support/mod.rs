@@ -9,5 +9,6 @@ pub mod mart;
 pub mod portal;
 mod postgres;
 mod server;
+pub mod storm;
 pub mod tls;
 pub mod traces;
