@@ -82,7 +82,7 @@ impl Pass {
         ledger: &impl Ledger,
     ) -> Result<(), CliError> {
         let label = format!("{}.{feed}", line.name);
-        let order = Order { full: args.full, dry_run: args.dry_run };
+        let order = Order { full: args.full, dry_run: args.dry_run, whole: true };
         let report = match with_progress(line, feed, &label, order).await {
             Ok(report) => report,
             Err(error) => {
@@ -186,7 +186,7 @@ fn refusal_lines(label: &str, refusal: &Refusal) -> String {
     let state = match refusal.state {
         State::Held => "held",
         State::Unknown => "unknown",
-        State::Accepted | State::Pending | State::Rejected | State::Past => "rejected",
+        State::Accepted | State::Pending | State::Rejected | State::Past | State::Gone => "rejected",
     };
     if refusal.violations.is_empty() {
         return format!("{label} {key}: {state}: {}: {}\n", refusal.code, refusal.text);

@@ -1,8 +1,8 @@
 //! The ledger that the configuration names. The engine is generic over [`Ledger`]; the daemon and the verbs use this one.
 
 use super::{
-    Entry, FeedId, FeedSummary, Ledger, LedgerError, MarkId, MemoryLedger, Progress, Refusal, Replay, Settlement,
-    SqliteLedger,
+    Entry, FeedId, FeedSummary, Ledger, LedgerError, MarkId, MemoryLedger, Note, NotePlace, Progress, Refusal, Replay,
+    Settlement, SqliteLedger, Word, WordId,
 };
 
 /// Any ledger.
@@ -39,6 +39,14 @@ impl AnyLedger {
     /// [`LedgerError::Unusable`] when the url is none that is known, and as [`SqliteLedger::open_read_only`].
     pub async fn open_read_only(url: &str) -> Result<Self, LedgerError> {
         SqliteLedger::open_read_only(sqlite_path(url)?).await.map(AnyLedger::Sqlite)
+    }
+
+    /// Opens the ledger of a `[ledger] url` for reading, and for leaving words to the process that holds it.
+    ///
+    /// # Errors
+    /// As [`SqliteLedger::open_for_words`].
+    pub async fn open_for_words(url: &str) -> Result<Self, LedgerError> {
+        SqliteLedger::open_for_words(sqlite_path(url)?).await.map(AnyLedger::Sqlite)
     }
 }
 
@@ -107,6 +115,30 @@ impl Ledger for AnyLedger {
         entries: &mut (dyn Iterator<Item = Entry> + Send),
     ) -> Result<(), LedgerError> {
         each!(self, ledger => ledger.rewrite(feed, entries).await)
+    }
+
+    async fn notes(&self, portal: &str) -> Result<Vec<Note>, LedgerError> {
+        each!(self, ledger => ledger.notes(portal).await)
+    }
+
+    async fn set_note(&self, note: &Note) -> Result<(), LedgerError> {
+        each!(self, ledger => ledger.set_note(note).await)
+    }
+
+    async fn drop_note(&self, place: &NotePlace) -> Result<(), LedgerError> {
+        each!(self, ledger => ledger.drop_note(place).await)
+    }
+
+    async fn say(&self, word: &Word) -> Result<WordId, LedgerError> {
+        each!(self, ledger => ledger.say(word).await)
+    }
+
+    async fn words(&self) -> Result<Vec<(WordId, Word)>, LedgerError> {
+        each!(self, ledger => ledger.words().await)
+    }
+
+    async fn heard(&self, words: &[WordId]) -> Result<(), LedgerError> {
+        each!(self, ledger => ledger.heard(words).await)
     }
 
     async fn close(&self) -> Result<(), LedgerError> {

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::codec::Body;
 use super::journal::{self, Standing};
 use super::{
-    Close, Counts, Entry, FeedId, FeedSummary, Ledger, LedgerError, MarkId, Progress, Refusal, Replay, Settlement,
+    Close, Counts, Entry, FeedId, FeedSummary, Ledger, LedgerError, MarkId, Note, NotePlace, Progress, Refusal, Replay,
+    Settlement, Word, WordId,
 };
 use crate::record::Key;
 
@@ -37,6 +38,9 @@ pub struct MemoryLedger {
 #[derive(Debug, Clone, Default)]
 struct Disk {
     feeds: BTreeMap<i64, Feed>,
+    notes: BTreeMap<NotePlace, String>,
+    words: BTreeMap<i64, Word>,
+    last_word: i64,
     last_row: i64,
     /// The process that holds the ledger, or held it last.
     process: u64,
@@ -312,6 +316,48 @@ impl Ledger for MemoryLedger {
             }
             journal.clear();
             rows.into_iter().try_for_each(|row| disk.append(REWRITING, feed, row).map(drop))
+        })
+    }
+
+    async fn notes(&self, portal: &str) -> Result<Vec<Note>, LedgerError> {
+        self.serve("reading notes", |disk| {
+            let of_portal = disk.notes.iter().filter(|(place, _)| place.portal == portal);
+            Ok(of_portal.map(|(place, body)| Note { place: place.clone(), body: body.clone() }).collect())
+        })
+    }
+
+    async fn set_note(&self, note: &Note) -> Result<(), LedgerError> {
+        self.serve("writing a note", |disk| {
+            disk.notes.insert(note.place.clone(), note.body.clone());
+            Ok(())
+        })
+    }
+
+    async fn drop_note(&self, place: &NotePlace) -> Result<(), LedgerError> {
+        self.serve("forgetting a note", |disk| {
+            disk.notes.remove(place);
+            Ok(())
+        })
+    }
+
+    async fn say(&self, word: &Word) -> Result<WordId, LedgerError> {
+        self.serve("leaving a word", |disk| {
+            disk.last_word += 1;
+            disk.words.insert(disk.last_word, word.clone());
+            Ok(WordId(disk.last_word))
+        })
+    }
+
+    async fn words(&self) -> Result<Vec<(WordId, Word)>, LedgerError> {
+        self.serve("reading words", |disk| {
+            Ok(disk.words.iter().map(|(id, word)| (WordId(*id), word.clone())).collect())
+        })
+    }
+
+    async fn heard(&self, words: &[WordId]) -> Result<(), LedgerError> {
+        self.serve("taking words up", |disk| {
+            words.iter().for_each(|word| drop(disk.words.remove(&word.0)));
+            Ok(())
         })
     }
 

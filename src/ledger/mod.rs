@@ -9,12 +9,14 @@ mod any;
 mod codec;
 mod journal;
 mod memory;
+mod note;
 mod sqlite;
 
 use std::future::Future;
 
 pub use any::AnyLedger;
 pub use memory::{Fate, MemoryLedger};
+pub use note::{Note, NoteKind, NotePlace, Word, WordId, WordKind};
 pub use sqlite::SqliteLedger;
 
 use crate::record::{Fingerprint, Key, Violation};
@@ -42,6 +44,8 @@ pub enum State {
     Unknown,
     /// Its time passed and its row is gone: a tombstone that still satisfies children. Set at the end of a scan.
     Past,
+    /// Its row is gone and the portal holds it, or may hold it: to be removed. Set at the end of a scan, once the fuse has let it pass.
+    Gone,
 }
 
 /// What a batch in flight may already have done to a record at the portal.
@@ -118,7 +122,7 @@ pub struct Refusal {
 pub struct Counts {
     /// Records the portal holds in their wanted version.
     pub accepted: u64,
-    /// Records to be sent.
+    /// Records to be sent, or to be removed.
     pub pending: u64,
     /// Records that wait for a parent.
     pub held: u64,
@@ -233,6 +237,24 @@ pub trait Ledger: Send + Sync + 'static {
         feed: FeedId,
         entries: &mut (dyn Iterator<Item = Entry> + Send),
     ) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// Notes of a portal, ordered by place.
+    fn notes(&self, portal: &str) -> impl Future<Output = Result<Vec<Note>, LedgerError>> + Send;
+
+    /// Writes a note; it replaces the one that was at its place.
+    fn set_note(&self, note: &Note) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// Forgets a note. One that is not there is no error.
+    fn drop_note(&self, place: &NotePlace) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// Leaves a word for the process that holds the ledger.
+    fn say(&self, word: &Word) -> impl Future<Output = Result<WordId, LedgerError>> + Send;
+
+    /// Words that nobody has taken up yet, in the order in which they were said.
+    fn words(&self) -> impl Future<Output = Result<Vec<(WordId, Word)>, LedgerError>> + Send;
+
+    /// These words have been taken up, and what follows from them is durable.
+    fn heard(&self, words: &[WordId]) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
     /// Finishes what was asked and closes. Later calls fail.
     fn close(&self) -> impl Future<Output = Result<(), LedgerError>> + Send;

@@ -80,6 +80,7 @@ pub(super) fn state_number(state: State) -> u8 {
         State::Rejected => 3,
         State::Unknown => 4,
         State::Past => 5,
+        State::Gone => 7,
     }
 }
 
@@ -92,6 +93,7 @@ pub(super) fn state_of(number: u32) -> Option<State> {
         3 => State::Rejected,
         4 => State::Unknown,
         5 => State::Past,
+        7 => State::Gone,
         _ => return None,
     })
 }

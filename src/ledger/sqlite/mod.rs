@@ -5,6 +5,7 @@
 
 mod errors;
 mod files;
+mod notes;
 mod open;
 mod reader;
 mod refusals;
@@ -18,14 +19,28 @@ use sqlx::SqlitePool;
 use self::errors::Storage;
 use self::statements::Write;
 use self::writer::Writer;
-use super::{Entry, FeedId, FeedSummary, Ledger, LedgerError, MarkId, Progress, Refusal, Replay, Settlement, journal};
+use super::{
+    Entry, FeedId, FeedSummary, Ledger, LedgerError, MarkId, Note, NotePlace, Progress, Refusal, Replay, Settlement,
+    Word, WordId, journal,
+};
 
 /// A ledger in a SQLite file.
 #[derive(Debug)]
 pub struct SqliteLedger {
     storage: Storage,
     readers: SqlitePool,
-    writer: Option<Writer>,
+    access: Access,
+}
+
+/// What this process may write.
+#[derive(Debug)]
+enum Access {
+    /// Everything: it holds the lock.
+    All(Writer),
+    /// Words, beside the process that holds the lock.
+    Words(SqlitePool),
+    /// Nothing.
+    Nothing,
 }
 
 impl SqliteLedger {
@@ -40,7 +55,7 @@ impl SqliteLedger {
         let connection = open::writer(&storage).await?;
         let writer = Writer::start(storage.clone(), connection, lock).await?;
         let readers = open::readers(&storage).await?;
-        Ok(SqliteLedger { storage, readers, writer: Some(writer) })
+        Ok(SqliteLedger { storage, readers, access: Access::All(writer) })
     }
 
     /// Opens an existing ledger for reading only: takes no lock and changes nothing.
@@ -53,7 +68,17 @@ impl SqliteLedger {
         files::probe_existing(&storage)?;
         let readers = open::readers(&storage).await?;
         open::check_tables(&storage, &readers).await?;
-        Ok(SqliteLedger { storage, readers, writer: None })
+        Ok(SqliteLedger { storage, readers, access: Access::Nothing })
+    }
+
+    /// As [`Self::open_read_only`], and words may be left for the process that holds the ledger, or for the next that will.
+    ///
+    /// # Errors
+    /// As [`Self::open_read_only`].
+    pub async fn open_for_words(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
+        let reading = Self::open_read_only(path).await?;
+        let words = open::words(&reading.storage).await?;
+        Ok(SqliteLedger { access: Access::Words(words), ..reading })
     }
 
     /// Reads the whole file and compares its trees: for `check`, too slow for every start.
@@ -65,12 +90,9 @@ impl SqliteLedger {
     }
 
     async fn write(&self, write: Write) -> Result<i64, LedgerError> {
-        match &self.writer {
-            Some(writer) => writer.write(write).await,
-            None => Err(LedgerError::Storage {
-                action: write.action(),
-                reason: "it was opened for reading only".to_owned(),
-            }),
+        match &self.access {
+            Access::All(writer) => writer.write(write).await,
+            Access::Words(_) | Access::Nothing => Err(read_only(write.action())),
         }
     }
 }
@@ -128,13 +150,38 @@ impl Ledger for SqliteLedger {
         feed: FeedId,
         entries: &mut (dyn Iterator<Item = Entry> + Send),
     ) -> Result<(), LedgerError> {
-        match &self.writer {
-            Some(writer) => writer.rewrite(feed, journal::snapshot(entries)).await,
-            None => Err(LedgerError::Storage {
-                action: writer::REWRITING,
-                reason: "it was opened for reading only".to_owned(),
-            }),
+        match &self.access {
+            Access::All(writer) => writer.rewrite(feed, journal::snapshot(entries)).await,
+            Access::Words(_) | Access::Nothing => Err(read_only(writer::REWRITING)),
         }
+    }
+
+    async fn notes(&self, portal: &str) -> Result<Vec<Note>, LedgerError> {
+        notes::of_portal(&self.storage, &self.readers, portal).await
+    }
+
+    async fn set_note(&self, note: &Note) -> Result<(), LedgerError> {
+        self.write(Write::SetNote(note.clone())).await.map(drop)
+    }
+
+    async fn drop_note(&self, place: &NotePlace) -> Result<(), LedgerError> {
+        self.write(Write::DropNote(place.clone())).await.map(drop)
+    }
+
+    async fn say(&self, word: &Word) -> Result<WordId, LedgerError> {
+        let said = match &self.access {
+            Access::Words(words) => notes::say(&self.storage, words, word).await,
+            Access::All(_) | Access::Nothing => self.write(Write::Say(word.clone())).await,
+        };
+        said.map(WordId)
+    }
+
+    async fn words(&self) -> Result<Vec<(WordId, Word)>, LedgerError> {
+        notes::words(&self.storage, &self.readers).await
+    }
+
+    async fn heard(&self, words: &[WordId]) -> Result<(), LedgerError> {
+        self.write(Write::Heard(words.to_vec())).await.map(drop)
     }
 
     async fn close(&self) -> Result<(), LedgerError> {
@@ -142,9 +189,17 @@ impl Ledger for SqliteLedger {
             return Err(LedgerError::Closed);
         }
         self.readers.close().await;
-        match &self.writer {
-            Some(writer) => writer.close().await,
-            None => Ok(()),
+        match &self.access {
+            Access::All(writer) => writer.close().await,
+            Access::Words(words) => {
+                words.close().await;
+                Ok(())
+            }
+            Access::Nothing => Ok(()),
         }
     }
+}
+
+fn read_only(action: &'static str) -> LedgerError {
+    LedgerError::Storage { action, reason: "it was opened for reading only".to_owned() }
 }

@@ -56,6 +56,15 @@ pub(super) async fn readers(storage: &Storage) -> Result<SqlitePool, LedgerError
         .map_err(|error| storage.refused(OPENING, error))
 }
 
+/// The one connection that leaves words beside the process that writes everything else.
+pub(super) async fn words(storage: &Storage) -> Result<SqlitePool, LedgerError> {
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options(storage).synchronous(SqliteSynchronous::Full))
+        .await
+        .map_err(|error| storage.refused(OPENING, error))
+}
+
 /// For readers: the tables must be exactly this program's.
 pub(super) async fn check_tables(storage: &Storage, readers: &SqlitePool) -> Result<(), LedgerError> {
     let applied: Vec<i64> = sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success")

@@ -5,11 +5,12 @@ use sqlx::SqliteConnection;
 use sqlx::error::ErrorKind;
 
 use super::errors::Storage;
+use super::notes;
 use super::refusals::Changes;
 use super::writer::REWRITING;
 use crate::ledger::codec::Body;
 use crate::ledger::journal::{Standing, settling};
-use crate::ledger::{Close, Counts, FeedId, LedgerError, MarkId, Progress};
+use crate::ledger::{Close, Counts, FeedId, LedgerError, MarkId, Note, NotePlace, Progress, Word, WordId};
 
 const NAMING: &str = "adding a feed";
 const MARKING: &str = "marking a batch";
@@ -23,6 +24,10 @@ pub(super) enum Write {
     Mark { feed: FeedId, body: Body },
     Settle { feed: FeedId, close: Vec<(MarkId, Close)>, rows: Vec<Body>, refusals: Changes, counts: Option<Counts> },
     Progress { feed: FeedId, progress: Progress },
+    SetNote(Note),
+    DropNote(NotePlace),
+    Say(Word),
+    Heard(Vec<WordId>),
 }
 
 impl Write {
@@ -33,13 +38,17 @@ impl Write {
             Write::Mark { .. } => MARKING,
             Write::Settle { .. } => SETTLING,
             Write::Progress { .. } => PROGRESS,
+            Write::SetNote(_) | Write::DropNote(_) => notes::WRITING,
+            Write::Say(_) => notes::SAYING,
+            Write::Heard(_) => notes::HEARING,
         }
     }
 
     /// Bytes it brings into the transaction, roughly.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Write::Feed { .. } | Write::Progress { .. } => 0,
+            Write::Feed { .. } | Write::Progress { .. } | Write::DropNote(_) | Write::Say(_) | Write::Heard(_) => 0,
+            Write::SetNote(note) => note.body.len(),
             Write::Mark { body, .. } => body.bytes.len(),
             Write::Settle { rows, refusals, .. } => {
                 rows.iter().map(|body| body.bytes.len()).sum::<usize>() + refusals.bytes()
@@ -98,6 +107,10 @@ pub(super) async fn apply(
             Ok(0)
         }
         Write::Progress { feed, progress } => set_progress(storage, connection, *feed, progress).await.map(|()| 0),
+        Write::SetNote(note) => notes::set(storage, connection, note).await.map(|()| 0),
+        Write::DropNote(place) => notes::forget(storage, connection, place).await.map(|()| 0),
+        Write::Say(word) => notes::say(storage, connection, word).await,
+        Write::Heard(words) => notes::hear(storage, connection, words).await.map(|()| 0),
     }
 }
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use vitrina::ledger::{
-    AnyLedger, Close, Counts, Entry, FeedId, Ledger, LedgerError, Mark, MarkId, MemoryLedger, Progress, Refusal,
-    Replay, Settlement, SqliteLedger, State,
+    AnyLedger, Close, Counts, Entry, FeedId, Ledger, LedgerError, Mark, MarkId, MemoryLedger, Note, NoteKind,
+    NotePlace, Progress, Refusal, Replay, Settlement, SqliteLedger, State, Word, WordKind,
 };
 use vitrina::record::{Key, Rule, Violation};
 
@@ -107,6 +107,8 @@ contract!(
     a_rewrite_waits_for_the_marks_of_this_process,
     a_rewrite_takes_marks_of_an_earlier_process,
     a_long_journal_wants_a_rewrite,
+    a_note_is_replaced_and_forgotten_by_its_place,
+    a_word_waits_until_it_is_heard,
     a_second_writer_is_refused,
     a_closed_ledger_refuses_every_call,
 );
@@ -448,6 +450,38 @@ async fn a_long_journal_wants_a_rewrite<P: Place>(place: P) {
     assert!(!ledger.wants_rewrite(feed, 5_000).await.unwrap());
 }
 
+fn note(portal: &str, kind: NoteKind, name: &str, body: &str) -> Note {
+    let (portal, feed, name) = (portal.to_owned(), "slot".to_owned(), name.to_owned());
+    Note { place: NotePlace { portal, feed, kind, name }, body: body.to_owned() }
+}
+
+async fn a_note_is_replaced_and_forgotten_by_its_place<P: Place>(place: P) {
+    let (ledger, _) = opened(&place).await;
+    let (unit, fuse) = (note("fer", NoteKind::Unit, "7", "{}"), note("fer", NoteKind::Fuse, "", "[1]"));
+    for written in [&unit, &note("other", NoteKind::Unit, "7", "{}"), &note("fer", NoteKind::Fuse, "", "[]"), &fuse] {
+        ledger.set_note(written).await.unwrap();
+    }
+    let ledger = reopened(&place, ledger).await;
+    assert_eq!(ledger.notes("fer").await.unwrap(), [unit.clone(), fuse.clone()]);
+    ledger.drop_note(&unit.place).await.unwrap();
+    ledger.drop_note(&unit.place).await.unwrap();
+    assert_eq!(ledger.notes("fer").await.unwrap(), [fuse]);
+    assert_eq!(ledger.notes("other").await.unwrap().len(), 1);
+}
+
+async fn a_word_waits_until_it_is_heard<P: Place>(place: P) {
+    let (ledger, _) = opened(&place).await;
+    let word = |kind| Word { portal: "fer".into(), feed: "slot".into(), kind, argument: "{}".into(), said: 7 };
+    let first = ledger.say(&word(WordKind::Retry)).await.unwrap();
+    let second = ledger.say(&word(WordKind::AcceptFuse)).await.unwrap();
+    let ledger = reopened(&place, ledger).await;
+    ledger.heard(&[first]).await.unwrap();
+    assert_eq!(ledger.words().await.unwrap(), [(second, word(WordKind::AcceptFuse))]);
+    ledger.heard(&[second]).await.unwrap();
+    let third = ledger.say(&word(WordKind::ResumeUnit)).await.unwrap();
+    assert!(third > second, "a number is never used twice");
+}
+
 async fn a_second_writer_is_refused<P: Place>(place: P) {
     let (ledger, _) = opened(&place).await;
     match place.open().await {
@@ -472,6 +506,10 @@ async fn a_closed_ledger_refuses_every_call<P: Place>(place: P) {
         ledger.refusals(feed).await.err(),
         ledger.wants_rewrite(feed, 0).await.err(),
         ledger.rewrite(feed, &mut std::iter::empty()).await.err(),
+        ledger.notes("fer").await.err(),
+        ledger.set_note(&note("fer", NoteKind::Unit, "", "{}")).await.err(),
+        ledger.words().await.err(),
+        ledger.heard(&[]).await.err(),
         ledger.close().await.err(),
     ];
     for (at, refusal) in refusals.into_iter().enumerate() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
-use vitrina::ledger::{AnyLedger, Counts, Ledger, LedgerError, Settlement, SqliteLedger};
+use vitrina::ledger::{AnyLedger, Counts, Ledger, LedgerError, Settlement, SqliteLedger, Word, WordKind};
 
 use super::*;
 
@@ -262,4 +262,21 @@ async fn a_rewrite_that_its_caller_gives_up_changes_nothing() {
     let untouched: Vec<_> = standing(&ledger, feed).await.into_values().collect();
     assert_eq!(untouched, (0..500).map(|key| accepted(key, 1)).collect::<Vec<_>>());
     ledger.settle(feed, stating(vec![accepted(1, 2)])).await.unwrap();
+}
+
+/// A verb leaves its words while the daemon holds the ledger, and cannot write anything else.
+#[tokio::test]
+async fn words_are_left_beside_the_process_that_holds_the_ledger() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger.db");
+    let daemon = SqliteLedger::open(&path).await.unwrap();
+    let verb = SqliteLedger::open_for_words(&path).await.unwrap();
+    let word =
+        Word { portal: "fer".into(), feed: String::new(), kind: WordKind::ResumeUnit, argument: "{}".into(), said: 1 };
+    let id = verb.say(&word).await.unwrap();
+    assert!(verb.heard(&[id]).await.is_err());
+    assert_eq!(daemon.words().await.unwrap(), [(id, word)]);
+    verb.close().await.unwrap();
+    daemon.heard(&[id]).await.unwrap();
+    assert!(daemon.words().await.unwrap().is_empty());
 }

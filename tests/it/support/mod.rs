@@ -12,3 +12,4 @@ mod server;
 pub mod storm;
 pub mod tls;
 pub mod traces;
+pub mod world;
