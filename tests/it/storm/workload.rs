@@ -33,11 +33,13 @@ impl Workload {
 
     /// Changes so many slots.
     pub async fn change(&mut self, db: &TestDb, count: usize) {
-        let mut statements = Vec::new();
+        let mut statements: Vec<String> = ["slot", "book"]
+            .map(|feed| format!("CREATE TABLE IF NOT EXISTS gone_{feed} (LIKE vitrina_fer_{feed})"))
+            .into();
         for _ in 0..count {
             statements.push(self.one());
         }
-        statements.insert(0, "BEGIN".to_owned());
+        statements.insert(2, "BEGIN".to_owned());
         statements.push("COMMIT".to_owned());
         let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
         db.execute(&statements).await;
@@ -46,16 +48,18 @@ impl Workload {
     fn one(&mut self) -> String {
         let most = match self.kinds {
             Kinds { removals: false, swaps: false } => 10,
-            Kinds { removals: true, swaps: false } => 14,
-            Kinds { swaps: true, .. } => 16,
+            Kinds { swaps: false, .. } => 16,
+            Kinds { swaps: true, .. } => 18,
         };
         match self.rng.random_range(0..most) {
             0..=5 => self.other_status(),
             6 => self.other_duration(),
             7 | 8 => self.other_time(),
             9 => self.new_slot(),
-            10 | 11 if self.kinds.removals => self.remove(),
-            12 | 13 if self.kinds.removals => self.bring_back(),
+            10 if self.kinds.removals => self.remove(),
+            11 if self.kinds.removals => self.remove_booked(),
+            12 if self.kinds.removals => self.replace(),
+            13..=15 if self.kinds.removals => self.bring_back(),
             _ => self.swap(),
         }
     }
@@ -97,21 +101,40 @@ impl Workload {
         )
     }
 
-    /// Removed slots wait in a table of their own.
+    /// Removed slots, and bookings with them, wait in tables of their own.
     fn remove(&mut self) -> String {
-        let slot = self.any();
-        format!(
-            "CREATE TABLE IF NOT EXISTS gone (LIKE vitrina_fer_slot); \
-             WITH old AS (DELETE FROM vitrina_fer_slot WHERE id = '{slot}' RETURNING *) INSERT INTO gone SELECT * FROM old"
-        )
+        take_away("slot", &format!("id = '{}'", self.any()))
     }
 
-    /// Any removed slot, as it was.
+    /// A slot with its booking.
+    fn remove_booked(&mut self) -> String {
+        let slot = id(6, self.rng.random_range(0..self.slots / 10) * 10);
+        let book = take_away("book", &format!("slot_id = '{slot}'"));
+        format!("{book}; {}", take_away("slot", &format!("id = '{slot}'")))
+    }
+
+    /// Another slot takes the place of one that is removed.
+    fn replace(&mut self) -> String {
+        self.added += 1;
+        let (old, new) = (self.any(), id(6, 1_000_000 + self.added));
+        let insert = format!(
+            "INSERT INTO vitrina_fer_slot SELECT '{new}', mo_id, resource_id, tag_type, tag_age, visit_time, 10, 'AVAILABLE', create_ts \
+             FROM vitrina_fer_slot WHERE id = '{old}'"
+        );
+        format!("{insert}; {}", take_away("slot", &format!("id = '{old}'")))
+    }
+
+    /// Any removed slot comes back, as it was; at another time only if its own is taken. Its booking comes with it.
     fn bring_back(&mut self) -> String {
-        "CREATE TABLE IF NOT EXISTS gone (LIKE vitrina_fer_slot); \
-         WITH back AS (DELETE FROM gone WHERE id IN (SELECT id FROM gone LIMIT 1) RETURNING *) \
-         INSERT INTO vitrina_fer_slot SELECT * FROM back"
-            .to_owned()
+        let time = self.fresh_time();
+        format!(
+            "WITH back AS (DELETE FROM gone_slot WHERE id IN (SELECT id FROM gone_slot ORDER BY random() LIMIT 1) RETURNING *) \
+             INSERT INTO vitrina_fer_slot SELECT id, mo_id, resource_id, tag_type, tag_age, CASE WHEN EXISTS \
+             (SELECT FROM vitrina_fer_slot s WHERE s.resource_id = back.resource_id AND s.visit_time = back.visit_time) \
+             THEN {time} ELSE visit_time END, duration, status, create_ts FROM back; \
+             WITH back AS (DELETE FROM gone_book WHERE slot_id IN (SELECT id FROM vitrina_fer_slot) RETURNING *) \
+             INSERT INTO vitrina_fer_book SELECT * FROM back"
+        )
     }
 
     /// Two slots of one resource exchange their times.
@@ -123,4 +146,11 @@ impl Workload {
              WHERE x.resource_id = y.resource_id AND (x.id, y.id) IN (('{a}', '{b}'), ('{b}', '{a}'))"
         )
     }
+}
+
+/// Moves rows of a feed to where the program does not see them.
+fn take_away(feed: &str, which: &str) -> String {
+    format!(
+        "WITH old AS (DELETE FROM vitrina_fer_{feed} WHERE {which} RETURNING *) INSERT INTO gone_{feed} SELECT * FROM old"
+    )
 }

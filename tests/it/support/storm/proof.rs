@@ -89,7 +89,7 @@ impl Reading<'_> {
                     self.sent(exchange, feed, record);
                 }
             }
-            Request::Removal { feed, id } => self.removed((feed.clone(), id.clone())),
+            Request::Removal { feed, id } => self.removed((feed.clone(), id.clone()), exchange.gateway == Some(200)),
             Request::Token | Request::Read | Request::Unread => {}
         }
     }
@@ -108,16 +108,21 @@ impl Reading<'_> {
     fn sent(&mut self, exchange: &Exchange, feed: &str, record: &Carried) {
         let name = (feed.to_owned(), record.id.clone());
         let before = self.known.get(&name).copied();
-        if let Some(before) = before.filter(|before| before.version == Some(record.version)) {
-            self.not_again("accepted", before.sent, before.accepted, exchange, &name);
-            self.not_again("refused", before.sent, before.refused, exchange, &name);
-        }
+        let same = before.filter(|before| before.version == Some(record.version));
         let answered = exchange.answered.as_ref();
         let holds = answered.filter(|answered| answered.judged.accepted.contains(&record.id));
         let refuses = answered.filter(|answered| holds.is_none() && answered.judged.refused.contains_key(&record.id));
         let heard =
             |answered: Option<&Answered>| answered.filter(|answered| answered.heard).map(|answered| answered.at);
         let (accepted, refused) = (heard(holds), heard(refuses));
+        if let Some(same) = same {
+            self.never_after("accepted", same.accepted, "sent again unchanged", same.sent, exchange, &name);
+            if refused.is_some() {
+                self.never_after("refused by name", same.refused, "refused again", same.sent, exchange, &name);
+            }
+        }
+        // What was refused once stays so until another version is sent, or this one is accepted.
+        let refused = refused.or(same.and_then(|same| same.refused)).filter(|_| accepted.is_none());
         let stands = before.and_then(|before| before.stands).or(holds.map(|answered| answered.at));
         for (parent_feed, id) in &record.parents {
             self.children.entry(((*parent_feed).to_owned(), id.clone())).or_default().insert(name.clone());
@@ -125,22 +130,31 @@ impl Reading<'_> {
         self.known.insert(name, Known { version: Some(record.version), sent: exchange.at, accepted, refused, stands });
     }
 
-    /// A version of which the client has heard what the portal thinks is not sent again.
-    fn not_again(&mut self, what: &str, sent: Instant, heard: Option<Instant>, exchange: &Exchange, name: &RecordName) {
+    /// What may not follow on what the client has heard, unless a kill kept it from writing that down.
+    fn never_after(
+        &mut self,
+        what: &str,
+        heard: Option<Instant>,
+        then: &str,
+        sent: Instant,
+        exchange: &Exchange,
+        name: &RecordName,
+    ) {
         let Some(heard) = heard else { return };
         if !self.journal.killed_between(name, sent, exchange.at) {
             let (first, again) = (self.offset(heard), self.offset(exchange.at));
-            self.violations.push(format!("{} {} was {what} {first} and sent again unchanged {again}", name.0, name.1));
+            self.violations.push(format!("{} {} was {what} {first} and {then} {again}", name.0, name.1));
         }
     }
 
     /// A removal, done or not: the record and what may have gone with it may be sent anew.
-    fn removed(&mut self, name: RecordName) {
+    fn removed(&mut self, name: RecordName, done: bool) {
         let mut pending = vec![name];
         while let Some(name) = pending.pop() {
-            pending.extend(self.children.remove(&name).into_iter().flatten());
+            pending.extend(self.children.get(&name).into_iter().flatten().cloned());
             if let Some(known) = self.known.get_mut(&name) {
-                *known = Known { version: None, accepted: None, refused: None, stands: None, ..*known };
+                let stands = known.stands.filter(|_| !done);
+                *known = Known { version: None, accepted: None, refused: None, stands, ..*known };
             }
         }
     }
