@@ -8,6 +8,7 @@ mod pool;
 mod status;
 mod tasks;
 mod timetable;
+mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -92,6 +93,7 @@ impl Daemon {
             let shared = Arc::clone(&shared);
             workers.spawn("worker", async move { shared.work(worker == 0).await });
         }
+        workers.spawn("words", Arc::clone(&shared).hear(Arc::clone(&assembly.ledger)));
         let mut clock = Tasks::default();
         clock.spawn("clock", run_clock(Clock::start().await?, timetable, Arc::clone(&shared), stop_clock.clone()));
         if let Some(pause) = notify::watchdog_pause() {
