@@ -140,7 +140,8 @@ impl Site {
                 let row = source.get(id)?;
                 let field =
                     record.iter().find(|(field, value)| plain(value) != row.get(*field).map_or(String::new(), plain));
-                field.map(|(field, value)| format!("{id}: {field} is {value}, not {:?}", row.get(field)))
+                let status = record.get("status").map_or(String::new(), plain);
+                field.map(|(field, value)| format!("{id} ({status}): {field} is {value}, not {:?}", row.get(field)))
             });
             let all = missing.chain(foreign).chain(stale);
             differences.extend(all.take(5).map(|text| format!("{} {text}", subsystem.name())));
@@ -187,10 +188,13 @@ impl Site {
                 return from.elapsed();
             }
             if from.elapsed() > within {
+                let config = self.config.to_str().unwrap();
+                let rejects = run(vitrina(&["rejects", "list", "--config", config]));
                 let log = self.log();
                 let last: Vec<&str> = log.lines().rev().take(30).collect();
                 panic!(
-                    "not equal after {within:?}: {differences:#?}\nlast of the log, newest first:\n{}",
+                    "not equal after {within:?}: {differences:#?}\n{}\nlast of the log, newest first:\n{}",
+                    rejects.out,
                     last.join("\n")
                 );
             }
