@@ -1,7 +1,7 @@
 # What there is to type. `make demo` and `make test` need Rust, make and Debian's apt; each installs what it still lacks.
 
 CARGO ?= cargo
-.PHONY: demo test lint bench fuzz
+.PHONY: demo test lint bench fuzz soak
 
 demo:
 	tests/tools.sh demo
@@ -27,3 +27,9 @@ fuzz:
 bench:
 	tests/tools.sh bench
 	benches/run.sh
+
+# A long storm: `make soak SECONDS=600`. SEED=… repeats the dice of an earlier one.
+SECONDS ?= 600
+soak:
+	tests/tools.sh test
+	STORM_SECONDS=$(SECONDS) $(CARGO) test --locked --test it storm::weather -- --nocapture
