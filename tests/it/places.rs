@@ -52,6 +52,26 @@ async fn in_a_swap_the_available_one_steps_aside() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn in_a_swap_of_blocked_slots_one_steps_aside_and_booked_ones_wait_for_a_person() {
+    let mut world = strict(0);
+    for (id, status) in [(1, "BLOCKED"), (2, "BLOCKED"), (3, "RECORDED"), (4, "RECORDED")] {
+        world.put("slot", id, slot(id, status));
+    }
+    let line = world.start().await;
+    pass(&line).await;
+    let before: Vec<_> = (1..=4).map(|id| time(&world, id)).collect();
+    for (id, other, status) in [(1, 2, "BLOCKED"), (2, 1, "BLOCKED"), (3, 4, "RECORDED"), (4, 3, "RECORDED")] {
+        world.put("slot", id, slot_at(id, other, status));
+    }
+    cycle(&line, "slot").await;
+    let after: Vec<_> = (1..=4).map(|id| time(&world, id)).collect();
+    assert_eq!([&after[0], &after[1]], [&before[1], &before[0]]);
+    assert_eq!([&after[2], &after[3]], [&before[2], &before[3]], "bookings hang on both");
+    assert_eq!(world.portal.seen().removals.len(), 1);
+    assert_eq!(refusals_by_name(&world), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_schedule_that_moves_by_one_slot_goes_from_its_end() {
     let mut world = strict(30);
     let line = world.start().await;

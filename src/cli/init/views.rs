@@ -148,7 +148,7 @@ mod tests {
         expires: Expiry::Never,
         place: &[],
         status: None,
-        spare: None,
+        spare: &[],
     };
 
     #[tokio::test]
