@@ -108,7 +108,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     /// are sent again after it. Nobody where the schema knows no such status: a unit is not torn down for a name.
     fn who_steps_aside(&self, ring: &[KeyId]) -> Option<At> {
         let schema = self.feed.plan.schema;
-        schema.spare_status()?;
+        schema.spare_statuses().next()?;
         let (spare, members) = {
             let index = self.feed.index();
             let at_rest = |at: &At| !index.in_flight(*at);
