@@ -22,7 +22,7 @@ use url::Url;
 pub use reads::Read;
 pub use schema::SCHEMAS;
 
-use super::{Abilities, Batch, Delivery, Portal, Removal};
+use super::{Abilities, Ask, Batch, Delivery, Held, Portal, Reading, Removal};
 use crate::record::{Key, Schema};
 use crate::transport::{
     Bearer, ClientError, ClientSettings, Failure, HttpClient, Level, Packed, Pauses, Rate, Share, Witness,
@@ -58,6 +58,7 @@ pub struct FerSettings {
 /// The gateway.
 pub struct FerPortal {
     wire: Wire,
+    oid: String,
     gzip_level: Level,
 }
 
@@ -72,9 +73,10 @@ impl FerPortal {
         };
         let client = HttpClient::new(&client_settings, witness)?;
         let rate = Arc::new(Rate::new(settings.requests_per_second, settings.in_flight));
+        let oid = settings.username.clone();
         let login = auth::Login::new(client.clone(), Arc::clone(&rate), settings.username, settings.password);
         let wire = Wire::new(client, rate, login, settings.pauses);
-        Ok(FerPortal { wire, gzip_level: settings.gzip_level })
+        Ok(FerPortal { wire, oid, gzip_level: settings.gzip_level })
     }
 
     /// Fetches a token if there is none: proves address, TLS and credentials.
@@ -138,5 +140,14 @@ impl Portal for FerPortal {
             Ok(reply) => answer::judge_removal(key, &reply),
             Err(failure) => Delivery::Failed(failure),
         }
+    }
+    fn reading(&self, schema: &Schema) -> Reading {
+        reads::reading(schema)
+    }
+
+    async fn read_back(&self, schema: &'static Schema, ask: Ask<'_>) -> Result<Vec<Held>, Failure> {
+        let Some(read) = reads::asked(schema, ask, &self.oid) else { return Ok(Vec::new()) };
+        let records = self.read(&read).await?;
+        records.into_iter().map(|record| reads::held(schema, record)).collect()
     }
 }
