@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::audits::Audits;
 use super::{AnyLine, Shared};
 use crate::ledger::{AnyLedger, Ledger, LedgerError, Word, WordId, WordKind};
 
@@ -12,7 +13,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What comes of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hearing {
+pub(super) enum Hearing {
     /// What follows from it is durable.
     Done,
     /// It stays where it is and is looked at again.
@@ -20,21 +21,37 @@ enum Hearing {
 }
 
 impl Shared {
-    /// Hears words until the daemon stops.
+    /// Hears words until the daemon stops, and runs what takes long of what they ask for.
     pub(super) async fn hear(self: Arc<Self>, ledger: Arc<AnyLedger>) {
-        while tokio::time::timeout(PAUSE, self.stopping.cancelled()).await.is_err() {
-            if let Err(error) = self.hear_all(&ledger).await {
-                tracing::error!("operators' words cannot be heard: {error}; the process ends");
-                return self.fatal.cancel();
+        let mut audits = Audits::new(Arc::clone(&ledger));
+        if let Err(error) = self.listen(&ledger, &mut audits).await {
+            tracing::error!("operators' words cannot be heard: {error}; the process ends");
+            self.fatal.cancel();
+        }
+        audits.finish().await;
+    }
+
+    async fn listen(&self, ledger: &AnyLedger, audits: &mut Audits) -> Result<(), LedgerError> {
+        for line in &self.lines {
+            audits.go_on(line).await?;
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return Ok(()),
+                well = audits.one_ends() => if !well {
+                    self.fatal.cancel();
+                },
+                () = tokio::time::sleep(PAUSE) => self.hear_all(ledger, audits).await?,
             }
         }
     }
 
-    async fn hear_all(self: &Arc<Self>, ledger: &AnyLedger) -> Result<(), LedgerError> {
+    async fn hear_all(&self, ledger: &AnyLedger, audits: &mut Audits) -> Result<(), LedgerError> {
         let mut heard: Vec<WordId> = Vec::new();
         for (id, word) in ledger.words().await? {
             let hearing = match self.lines.iter().find(|line| line.name == word.portal) {
-                Some(line) => self.take_up(line, &word).await?,
+                Some(line) => take_up(line, &word, audits).await?,
                 None => {
                     tracing::warn!(portal = %word.portal, "a word about a portal that is not configured is dropped");
                     Hearing::Done
@@ -46,12 +63,11 @@ impl Shared {
         }
         if heard.is_empty() { Ok(()) } else { ledger.heard(&heard).await }
     }
+}
 
-    #[expect(clippy::unused_async, reason = "what follows from a word is written to the ledger")]
-    async fn take_up(self: &Arc<Self>, line: &Arc<AnyLine>, word: &Word) -> Result<Hearing, LedgerError> {
-        let _ = line;
-        match word.kind {
-            WordKind::Audit | WordKind::Retry | WordKind::AcceptFuse | WordKind::ResumeUnit => Ok(Hearing::Later),
-        }
+async fn take_up(line: &Arc<AnyLine>, word: &Word, audits: &mut Audits) -> Result<Hearing, LedgerError> {
+    match word.kind {
+        WordKind::Audit => audits.take_up(line, &word.argument).await,
+        WordKind::Retry | WordKind::AcceptFuse | WordKind::ResumeUnit => Ok(Hearing::Later),
     }
 }

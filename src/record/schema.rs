@@ -167,6 +167,14 @@ impl Schema {
         self.fields.iter().position(|field| field.name == name)
     }
 
+    /// The number of a word of the status field, as records carry it.
+    pub fn status_number(&self, word: &str) -> Option<u8> {
+        match self.fields.get(self.position(self.status?)?)?.kind {
+            Kind::Enum(words) => words.iter().position(|other| *other == word).and_then(|at| u8::try_from(at).ok()),
+            _ => None,
+        }
+    }
+
     /// The edges that can hold a child back, in the order in which the ledger keeps parent keys.
     pub fn holding_edges(&self) -> impl Iterator<Item = &'static Edge> {
         self.parents.iter().filter(|edge| edge.hold != Hold::OrderOnly)

@@ -1,6 +1,7 @@
 //! The engine: scan, diff, plan, deliver, settle. It knows no portal by name and no SQL; it sees a source, a portal and a ledger
 //! through their traits, and everything else through schemas.
 
+mod audit;
 mod clock;
 mod cycle;
 mod deliver;
@@ -15,6 +16,7 @@ mod settle;
 mod vanished;
 mod watermark;
 
+pub use audit::{AuditError, AuditOrder, AuditProgress, AuditState, Difference, FeedAudit, Kind, Stage, Tally};
 pub use clock::Clock;
 pub use cycle::{CycleError, Order};
 pub use line::{FeedLine, FeedPlan, Line, LineSettings};
