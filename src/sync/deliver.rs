@@ -22,7 +22,7 @@ pub(super) enum Outcome {
     /// The portal holds it.
     Accepted { remote_id: Option<String> },
     /// The portal refused it by name, or refused it when it was sent alone.
-    Rejected { code: String, text: String },
+    Rejected { code: String, text: String, holder: Option<Key> },
     /// Nobody judged it.
     Open { maybe_applied: bool },
 }
@@ -87,7 +87,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 pieces.halve_or_refuse(positions, &failure);
             }
             Trouble::UnitBlocked => self.split_by_unit(pieces, outgoing, positions, &failure),
-            Trouble::Transient { .. } | Trouble::Maintenance { .. } | Trouble::Parked => {
+            Trouble::Transient { .. }
+            | Trouble::TimedOut
+            | Trouble::Maintenance { .. }
+            | Trouble::FeedParked
+            | Trouble::Parked => {
                 {
                     let mut rng = self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     self.breaker().fail(&failure, self.clock.now(), &mut *rng);
@@ -110,14 +114,19 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             pieces.queue.extend(units.into_values());
             return;
         }
-        let until = self.clock.now().saturating_add(self.settings.unit_pause.as_secs().cast_signed());
         for (unit, positions) in units {
             if let Some(unit) = unit {
-                tracing::error!(portal = %self.name, %unit, "a unit is blocked and pauses; ask the portal's support to lift it: {}", failure.text);
-                self.units.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(unit.id(), until);
+                self.pause_unit(&unit, failure);
             }
             pieces.leave_open(positions, false);
         }
+    }
+
+    /// The portal has blocked a unit.
+    pub(super) fn pause_unit(&self, unit: &Key, failure: &Failure) {
+        let until = self.clock.now().saturating_add(self.settings.unit_pause.as_secs().cast_signed());
+        tracing::error!(portal = %self.name, %unit, "a unit is blocked and pauses; ask the portal's support to lift it: {}", failure.text);
+        self.units.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(unit.id(), until);
     }
 }
 
@@ -139,8 +148,8 @@ impl Pieces {
         for position in positions {
             match verdicts.next().unwrap_or(Verdict::Unknown) {
                 Verdict::Accepted { remote_id } => self.outcomes[position] = Some(Outcome::Accepted { remote_id }),
-                Verdict::Rejected { code, text, .. } => {
-                    self.outcomes[position] = Some(Outcome::Rejected { code, text })
+                Verdict::Rejected { code, text, holder } => {
+                    self.outcomes[position] = Some(Outcome::Rejected { code, text, holder })
                 }
                 Verdict::Unknown => {
                     self.outcomes[position] = Some(Outcome::Open { maybe_applied: true });
@@ -167,7 +176,8 @@ impl Pieces {
     fn halve_or_refuse(&mut self, positions: Vec<usize>, failure: &Failure) {
         if let [position] = positions[..] {
             let code = if failure.trouble == Trouble::TooLarge { "TOO_LARGE" } else { "REFUSED" };
-            self.outcomes[position] = Some(Outcome::Rejected { code: code.into(), text: failure.text.clone() });
+            self.outcomes[position] =
+                Some(Outcome::Rejected { code: code.into(), text: failure.text.clone(), holder: None });
             self.refused_alone += 1;
         } else {
             for position in &positions {

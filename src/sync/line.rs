@@ -1,6 +1,7 @@
 //! The line: one portal with its feeds, and everything a cycle needs to know of them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,10 +11,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
+use super::fuse::{FuseSettings, Tripped};
 use super::index::Index;
 use super::order;
 use super::report::Live;
-use crate::ledger::{Counts, Entry, FeedId, Ledger, LedgerError, Progress};
+use crate::ledger::{Counts, Entry, FeedId, Ledger, LedgerError, NoteKind, Progress};
 use crate::portal::Portal;
 use crate::record::{ENCODER_VERSION, EncodeSettings, Key, KeyId, Schema};
 use crate::source::Source;
@@ -57,10 +59,27 @@ pub struct LineSettings {
     pub unit_pause: Duration,
     /// How long a scan may wait for a place in flight before it is closed.
     pub scan_stall: Duration,
+    /// How much may be removed at once.
+    pub fuse: FuseSettings,
+    /// What is done with a record whose place the portal holds for one that nobody here knows.
+    pub on_conflict: OnConflict,
+    /// How long one cycle may spend on removals and on contests for places before other changes get their turn.
+    pub slice: Duration,
     /// True when nothing may be written to the ledger: only dry runs are possible.
     pub read_only: bool,
     /// Seed of the random part of retry times.
     pub seed: u64,
+}
+
+/// What is done with a record whose place the portal holds for one that neither the ledger nor the source knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnConflict {
+    /// It is reported as rejected.
+    Report,
+    /// The other one is removed, and ours is sent.
+    Replace,
+    /// The other one is taken for one of ours whose row is gone: it is removed under the fuse, and ours is sent then.
+    Adopt,
 }
 
 /// A feed's numbers and findings as the ledger has them.
@@ -85,6 +104,9 @@ pub struct FeedLine<S> {
     pub(super) full_begun: Mutex<Option<i64>>,
     pub(super) cycle: tokio::sync::Mutex<()>,
     pub(super) children: Vec<&'static str>,
+    pub(super) fuse: Mutex<Option<Tripped>>,
+    /// The number of the last run that did all it had to; 0 before the first one of this process.
+    has_run: AtomicU64,
 }
 
 impl<S: Source> FeedLine<S> {
@@ -114,6 +136,28 @@ impl<S: Source> FeedLine<S> {
     pub fn counts(&self) -> Counts {
         self.index().counts()
     }
+
+    /// The fuse, if it has tripped and no operator has let it go yet.
+    pub fn fuse(&self) -> Option<Tripped> {
+        let fuse = self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
+        fuse.as_ref().filter(|fuse| !fuse.accepted).cloned()
+    }
+
+    /// True while the fuse holds removals back.
+    pub fn fuse_holds(&self) -> bool {
+        let fuse = self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
+        fuse.as_ref().is_some_and(|fuse| !fuse.accepted)
+    }
+
+    /// A run has done all it had to. Gives the last one before it.
+    pub(super) fn ran(&self, run: u64) -> u64 {
+        self.has_run.fetch_max(run, Ordering::Relaxed)
+    }
+
+    /// True when a run that began after the one with this number has done all it had to.
+    pub(super) fn has_run_since(&self, run: u64) -> bool {
+        self.has_run.load(Ordering::Relaxed) > run
+    }
 }
 
 /// One portal with its feeds.
@@ -131,6 +175,7 @@ pub struct Line<S, P, L> {
     pub(super) breaker: Mutex<Breaker>,
     pub(super) units: Mutex<BTreeMap<KeyId, i64>>,
     pub(super) rng: Mutex<StdRng>,
+    runs: AtomicU64,
     shared: Arc<Semaphore>,
     reserved: Arc<Semaphore>,
 }
@@ -147,8 +192,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     ) -> Result<Self, LedgerError> {
         let schemas: Vec<_> = plans.iter().map(|plan| plan.schema).collect();
         let mut feeds = BTreeMap::new();
+        let notes = ledger.notes(name).await?;
         for plan in plans {
             let feed = open_feed(name, &*ledger, plan, &schemas, settings.read_only, clock.now()).await?;
+            let fuse =
+                notes.iter().find(|note| note.place.kind == NoteKind::Fuse && note.place.feed == feed.plan.schema.feed);
+            // A note that cannot be read is one of another version: the next scan rules anew.
+            *feed.fuse.lock().unwrap_or_else(PoisonError::into_inner) =
+                fuse.and_then(|note| serde_json::from_str(&note.body).ok());
             feeds.insert(feed.plan.schema.feed, feed);
         }
         let reserved = usize::from(settings.in_flight > 1);
@@ -162,6 +213,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             breaker: Mutex::new(Breaker::new(settings.retry)),
             units: Mutex::default(),
             rng: Mutex::new(StdRng::seed_from_u64(settings.seed)),
+            runs: AtomicU64::new(0),
             shared: Arc::new(Semaphore::new(settings.in_flight.max(1) - reserved)),
             reserved: Arc::new(Semaphore::new(reserved)),
             settings,
@@ -193,6 +245,16 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let now = self.clock.now();
         let units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
         units.iter().filter(|(_, until)| **until > now).map(|(unit, until)| (*unit, *until)).collect()
+    }
+
+    /// Numbers a run that begins now.
+    pub(super) fn begin_run(&self) -> u64 {
+        self.runs.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The number of the last run that has begun.
+    pub(super) fn last_run(&self) -> u64 {
+        self.runs.load(Ordering::Relaxed)
     }
 
     /// Waits for a place in flight. Only an urgent feed may take the reserved one.
@@ -255,6 +317,8 @@ async fn open_feed<S: Source, L: Ledger>(
         written: Mutex::default(),
         full_begun: Mutex::default(),
         cycle: tokio::sync::Mutex::new(()),
+        fuse: Mutex::default(),
+        has_run: AtomicU64::new(0),
         children: order::children_of(feed, schemas).iter().map(|schema| schema.feed).collect(),
         plan,
     };

@@ -84,16 +84,16 @@ impl Breaker {
             Trouble::Transient { retry_after: Some(delay) } => {
                 self.health = Health::Paused { until: after(delay), why }
             }
-            Trouble::Transient { retry_after: None } if self.failures >= FAILURES_TO_PAUSE => {
+            Trouble::Transient { retry_after: None } | Trouble::TimedOut if self.failures >= FAILURES_TO_PAUSE => {
                 let delay = self.timing.delay(self.failures - FAILURES_TO_PAUSE, rng);
                 self.health = Health::Paused { until: after(delay), why };
             }
-            Trouble::Transient { retry_after: None } => {}
+            Trouble::Transient { retry_after: None } | Trouble::TimedOut => {}
             Trouble::Maintenance { retry_after } => {
                 let delay = retry_after.unwrap_or_else(|| self.timing.delay(self.failures, rng));
                 self.health = Health::Paused { until: after(delay), why };
             }
-            Trouble::Parked => {
+            Trouble::FeedParked | Trouble::Parked => {
                 let delay = PARKED_FIRST.saturating_mul(1 << self.parked.min(8)).min(LONGEST);
                 self.parked += 1;
                 self.health = Health::Parked { until: after(delay), why };

@@ -15,7 +15,7 @@ use reqwest::{Certificate, Method, RequestBuilder, Response, redirect, retry};
 use tracing::debug;
 use url::Url;
 
-use super::failure::retry_after;
+use super::dates::{http_date, retry_after};
 use super::gzip::{InflateError, inflate};
 use super::{Failure, Mishap, Packed};
 
@@ -267,10 +267,6 @@ fn body_decides(status: u16) -> bool {
 
 fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn http_date(value: &str) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc2822(value).ok().map(|date| date.to_utc())
 }
 
 /// Translates an error of the HTTP library. Its own text is never shown: it prints addresses, and addresses may hold tokens.

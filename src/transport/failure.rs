@@ -1,14 +1,10 @@
 //! Failures: what a request that was not judged record by record came to, and the one table that says what follows from it.
 //!
-//! A [`Mishap`] is what happened, as the HTTP stack saw it; a [`Failure`] is what it means. The way from one to the other is
-//! pure and exhaustive; when to try again is another matter ([`super::RetryTiming`]).
+//! A [`Mishap`] is what happened, as the HTTP stack and the reader of answers saw it; a [`Failure`] is what it means. The way from one
+//! to the other is pure and exhaustive, and no failure is made in any other way; when to try again is another matter
+//! ([`super::RetryTiming`]).
 
 use std::time::Duration;
-
-use chrono::{DateTime, Utc};
-
-/// Shortest and longest wait that a portal's `Retry-After` is believed.
-const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60 * 60));
 
 /// A request without a verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +20,14 @@ pub struct Failure {
 /// What happened to a request, as far as it matters for what is done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// No connection, a time-out, a cut or unreadable answer, 408, 429, 5xx: the same batch again, later. A portal that names a delay is
-    /// believed.
+    /// No connection, a cut or unreadable answer, 429, 5xx: the same batch again, later. A portal that names a delay is believed.
     Transient {
         /// Not before this long.
         retry_after: Option<Duration>,
     },
+    /// No whole answer in time, or a 408 or 504 that says so for the portal: the same batch again, later, and a smaller one when it
+    /// keeps happening.
+    TimedOut,
     /// 413, or a refusal that names no record: smaller pieces, at once.
     TooLarge,
     /// 400 or 422 without a record's id: bisect to the culprit.
@@ -41,7 +39,9 @@ pub enum Trouble {
         /// Not before this long.
         retry_after: Option<Duration>,
     },
-    /// 401 after renewal, 403, 404, a redirect: a person must act.
+    /// 403, a web server's 404, a redirect: a person must act for this one feed; the portal's other feeds go on.
+    FeedParked,
+    /// 401 after renewal, refused credentials, a request that cannot be built: a person must act before anything goes to the portal.
     Parked,
 }
 
@@ -49,13 +49,27 @@ pub enum Trouble {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Mishap {
     /// An answer whose status says it all.
-    #[error("HTTP {code}{}", hint(*.code))]
+    #[error("HTTP {code}{}", said_of(*.code))]
     Status {
         /// The status code.
         code: u16,
         /// The wait that the portal asks for.
         retry_after: Option<Duration>,
     },
+    /// A refusal in the portal's own words, `isSuccess` false under HTTP 200 among them, that names none of the records sent.
+    #[error("HTTP {code} without the id of a refused record")]
+    Unnamed {
+        /// The status code, the envelope's where HTTP itself says success.
+        code: u16,
+    },
+    /// The portal refused the account in its own words.
+    #[error(
+        "the portal refuses the credentials; set the account and password that its owner gave you, or ask for new ones"
+    )]
+    Credentials,
+    /// 401 for a token that the portal has issued a moment ago: another one would fare no better.
+    #[error("HTTP 401: the portal does not accept the token it has just issued; ask its support about this account")]
+    TokenRefused,
     /// No connection: nothing was sent.
     #[error("cannot connect: {reason}")]
     Connect {
@@ -77,7 +91,7 @@ pub enum Mishap {
     /// The connection broke while the request was sent or its answer read.
     #[error("the connection broke before the answer was whole")]
     Cut,
-    /// An answer above the cap.
+    /// An answer above the cap, as it came or inflated.
     #[error("the answer is larger than {limit} bytes")]
     Oversized {
         /// The cap, in bytes.
@@ -90,7 +104,7 @@ pub enum Mishap {
         reason: String,
     },
     /// The request could not even be built: a value of the configuration does not fit into one.
-    #[error("the request cannot be built: {reason}")]
+    #[error("the request cannot be built: {reason}; check the portal's url and credentials with `vitrina check`")]
     Unsendable {
         /// Which part of it.
         reason: String,
@@ -102,15 +116,16 @@ impl Mishap {
     pub fn trouble(&self) -> Trouble {
         match self {
             Mishap::Status { code, retry_after } => trouble_of_status(*code, *retry_after),
+            Mishap::Unnamed { .. } => Trouble::Unattributed,
+            Mishap::AnswerTimeout => Trouble::TimedOut,
             // A certificate may be renewed at the portal at any hour, so TLS is tried again like any lost connection.
             Mishap::Connect { .. }
             | Mishap::ConnectTimeout
             | Mishap::Tls { .. }
-            | Mishap::AnswerTimeout
             | Mishap::Cut
             | Mishap::Oversized { .. }
             | Mishap::Unreadable { .. } => Trouble::Transient { retry_after: None },
-            Mishap::Unsendable { .. } => Trouble::Parked,
+            Mishap::Credentials | Mishap::TokenRefused | Mishap::Unsendable { .. } => Trouble::Parked,
         }
     }
 
@@ -118,24 +133,33 @@ impl Mishap {
     pub fn maybe_applied(&self) -> bool {
         match self {
             Mishap::Status { code, .. } => status_may_have_applied(*code),
-            Mishap::Connect { .. } | Mishap::ConnectTimeout | Mishap::Tls { .. } | Mishap::Unsendable { .. } => false,
+            // A 400 is a request that was not understood; every other refusal may speak of a part.
+            Mishap::Unnamed { code } => *code != 400,
+            Mishap::Connect { .. }
+            | Mishap::ConnectTimeout
+            | Mishap::Tls { .. }
+            | Mishap::Credentials
+            | Mishap::TokenRefused
+            | Mishap::Unsendable { .. } => false,
             Mishap::AnswerTimeout | Mishap::Cut | Mishap::Oversized { .. } | Mishap::Unreadable { .. } => true,
         }
     }
 }
 
 fn trouble_of_status(code: u16, retry_after: Option<Duration>) -> Trouble {
-    match code {
-        400 | 409 | 422 => Trouble::Unattributed,
-        405 => Trouble::UnitBlocked,
-        413 => Trouble::TooLarge,
-        408 | 425 | 429 => Trouble::Transient { retry_after },
-        503 => Trouble::Maintenance { retry_after },
-        500..=599 => Trouble::Transient { retry_after },
+    match (code, retry_after) {
         // A success that nobody could judge: it is asked again, not believed.
-        200..=299 => Trouble::Transient { retry_after: None },
-        // Redirects are not followed: a portal that moved is a matter for a person, and so is every other refusal.
-        _ => Trouble::Parked,
+        (200..=299, _) => Trouble::Transient { retry_after: None },
+        (400 | 409 | 422, _) => Trouble::Unattributed,
+        (405, _) => Trouble::UnitBlocked,
+        (413, _) => Trouble::TooLarge,
+        (503, _) => Trouble::Maintenance { retry_after },
+        (408 | 504, None) => Trouble::TimedOut,
+        (408 | 425 | 429 | 500..=599, _) => Trouble::Transient { retry_after },
+        // Who is refused as an account, by a proxy or for the way of speaking is refused at every address.
+        (401 | 402 | 407 | 421 | 426 | 431, _) => Trouble::Parked,
+        // Redirects are not followed. What one address refuses says nothing about the others.
+        _ => Trouble::FeedParked,
     }
 }
 
@@ -145,20 +169,45 @@ fn status_may_have_applied(code: u16) -> bool {
         200..=299 | 408 | 422 => true,
         503 => false,
         500..=599 => true,
-        _ => false,
+        300..=499 => false,
+        // No status of HTTP: nobody knows who spoke.
+        _ => true,
     }
 }
 
-/// What an operator can do about a status.
-fn hint(code: u16) -> &'static str {
+/// What a status means, and, where a person must act, what to do and whom to ask.
+fn said_of(code: u16) -> &'static str {
     match code {
-        300..=399 => ": the portal redirects; set the portal's url to its new address",
-        401 => ": the portal does not accept the credentials",
-        403 => ": the portal denies access to this account",
-        404 => ": no such address; check the portal's url",
-        405 => ": the portal has blocked updates of this unit; ask its support",
+        300..=399 => ": the portal has moved this address; ask its owner for the new one and set the portal's url",
+        401 => ": the portal does not accept the credentials; set the account and password that its owner gave you",
+        402 => ": the portal wants to be paid; ask its owner about this account",
+        403 => {
+            ": the portal denies this account the right to this; ask its owner to grant the account this kind of record"
+        }
+        404 | 410 => {
+            ": there is no such address; check the portal's url, then ask the portal's support which address takes these records"
+        }
+        405 => ": the portal has blocked updates of this unit; ask its support to lift the block",
+        406 => {
+            ": the portal does not speak this version of the protocol; ask its support which one it does, and update vitrina"
+        }
+        407 => ": a proxy on the way wants a login; ask your network's administrator for a direct way to the portal",
+        408 | 504 => ": the portal did not finish in time",
+        413 => ": the request is too large for the portal",
+        415 => {
+            ": the portal does not take compressed JSON here; ask its support, and the administrator of a proxy on the way"
+        }
+        421 => {
+            ": the server does not answer for this address; check the portal's url and the tunnel or proxy on the way"
+        }
+        426 => ": the portal wants another protocol; check that the portal's url begins with https:// where it must",
+        429 => ": the portal finds our requests too many",
+        431 => ": the portal finds the request's headers too large; ask its support about the length of the token",
+        451 => ": the portal may not take this by law; ask its owner",
         503 => ": the portal is under maintenance",
-        _ => "",
+        400..=499 => ": the portal refuses requests to this address; ask its support why, and name the status",
+        200..=299 | 500..=599 => "",
+        _ => ": this is no status of HTTP; check that the portal's url leads to the portal",
     }
 }
 
@@ -176,113 +225,38 @@ impl Failure {
         }
         self
     }
-}
 
-/// Reads a `Retry-After` header in either form, seconds or an HTTP date, against the portal's own clock. Clamped to one second
-/// and one hour; none when it is neither form.
-pub fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
-    let value = value.trim();
-    let asked = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        value.parse().map_or(Duration::MAX, Duration::from_secs)
-    } else {
-        let at = DateTime::parse_from_rfc2822(value).ok()?;
-        (at.to_utc() - now).to_std().unwrap_or(Duration::ZERO)
-    };
-    Some(asked.clamp(RETRY_AFTER.0, RETRY_AFTER.1))
+    /// The same failure of a request for a token. The caller's own request was never sent. Every refusal is for a person to mend,
+    /// and nothing goes to the portal before; what is only busy or down is asked again.
+    pub fn of_authentication(self) -> Self {
+        let trouble = match self.trouble {
+            Trouble::Transient { .. } | Trouble::Maintenance { .. } => self.trouble,
+            // How long a token takes says nothing about the size of batches.
+            Trouble::TimedOut => Trouble::Transient { retry_after: None },
+            Trouble::TooLarge
+            | Trouble::Unattributed
+            | Trouble::UnitBlocked
+            | Trouble::FeedParked
+            | Trouble::Parked => Trouble::Parked,
+        };
+        Failure { trouble, maybe_applied: false, text: format!("authentication failed: {}", self.text) }
+    }
+
+    /// What a caller gets who comes before a failed authentication is tried again: nothing was sent for it.
+    pub fn still_standing(&self, left: Duration) -> Self {
+        let trouble = match self.trouble {
+            Trouble::Transient { .. } | Trouble::TimedOut => Trouble::Transient { retry_after: Some(left) },
+            Trouble::Maintenance { .. } => Trouble::Maintenance { retry_after: Some(left) },
+            Trouble::TooLarge
+            | Trouble::Unattributed
+            | Trouble::UnitBlocked
+            | Trouble::FeedParked
+            | Trouble::Parked => self.trouble,
+        };
+        let text = format!("{}; authentication is not tried again for {} s", self.text, left.as_secs() + 1);
+        Failure { trouble, maybe_applied: false, text }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const AGAIN: Trouble = Trouble::Transient { retry_after: None };
-
-    #[test]
-    fn every_status_has_its_row() {
-        let table = [
-            (200, AGAIN, true),
-            (204, AGAIN, true),
-            (301, Trouble::Parked, false),
-            (307, Trouble::Parked, false),
-            (400, Trouble::Unattributed, false),
-            (401, Trouble::Parked, false),
-            (402, Trouble::Parked, false),
-            (403, Trouble::Parked, false),
-            (404, Trouble::Parked, false),
-            (405, Trouble::UnitBlocked, false),
-            (406, Trouble::Parked, false),
-            (408, AGAIN, true),
-            (409, Trouble::Unattributed, false),
-            (410, Trouble::Parked, false),
-            (413, Trouble::TooLarge, false),
-            (415, Trouble::Parked, false),
-            (422, Trouble::Unattributed, true),
-            (425, AGAIN, false),
-            (429, AGAIN, false),
-            (451, Trouble::Parked, false),
-            (500, AGAIN, true),
-            (501, AGAIN, true),
-            (502, AGAIN, true),
-            (503, Trouble::Maintenance { retry_after: None }, false),
-            (504, AGAIN, true),
-            (599, AGAIN, true),
-            (999, Trouble::Parked, false),
-        ];
-        for (code, trouble, maybe_applied) in table {
-            let failure = Failure::from(Mishap::Status { code, retry_after: None });
-            assert_eq!((failure.trouble, failure.maybe_applied), (trouble, maybe_applied), "{code}");
-            assert!(failure.text.starts_with(&format!("HTTP {code}")), "{}", failure.text);
-        }
-    }
-
-    #[test]
-    fn every_other_mishap_has_its_row() {
-        let reason = || "reason".to_owned();
-        let table = [
-            (Mishap::Connect { reason: reason() }, AGAIN, false),
-            (Mishap::ConnectTimeout, AGAIN, false),
-            (Mishap::Tls { reason: reason() }, AGAIN, false),
-            (Mishap::AnswerTimeout, AGAIN, true),
-            (Mishap::Cut, AGAIN, true),
-            (Mishap::Oversized { limit: 1 }, AGAIN, true),
-            (Mishap::Unreadable { reason: reason() }, AGAIN, true),
-            (Mishap::Unsendable { reason: reason() }, Trouble::Parked, false),
-        ];
-        for (mishap, trouble, maybe_applied) in table {
-            let failure = Failure::from(mishap.clone());
-            assert_eq!((failure.trouble, failure.maybe_applied), (trouble, maybe_applied), "{mishap:?}");
-        }
-    }
-
-    #[test]
-    fn the_wait_that_a_portal_asks_for_is_kept_where_it_means_something() {
-        let asked = Some(Duration::from_secs(7));
-        let kept = |code| Mishap::Status { code, retry_after: asked }.trouble();
-        assert_eq!(kept(503), Trouble::Maintenance { retry_after: asked });
-        assert_eq!(kept(429), Trouble::Transient { retry_after: asked });
-        assert_eq!(kept(500), Trouble::Transient { retry_after: asked });
-        assert_eq!(kept(405), Trouble::UnitBlocked);
-    }
-
-    #[test]
-    fn retry_after_is_read_in_both_forms_and_clamped() {
-        let now: DateTime<Utc> = "2026-03-02T10:00:00Z".parse().unwrap();
-        let seconds = |value| retry_after(value, now).map(|wait| wait.as_secs());
-        assert_eq!(seconds("120"), Some(120));
-        assert_eq!(seconds(" 0 "), Some(1));
-        assert_eq!(seconds("999999999999999999999999"), Some(3600));
-        assert_eq!(seconds("Mon, 02 Mar 2026 10:00:30 GMT"), Some(30));
-        assert_eq!(seconds("Mon, 02 Mar 2026 09:00:00 GMT"), Some(1));
-        assert_eq!(seconds("Tue, 03 Mar 2026 10:00:00 GMT"), Some(3600));
-        for nonsense in ["", "soon", "-5", "1.5"] {
-            assert_eq!(seconds(nonsense), None, "{nonsense}");
-        }
-    }
-
-    #[test]
-    fn what_the_portal_said_follows_what_happened() {
-        let failure = Failure::from(Mishap::Status { code: 500, retry_after: None });
-        assert_eq!(failure.clone().saying("").text, "HTTP 500");
-        assert_eq!(failure.saying("R-100 сбой").text, "HTTP 500: R-100 сбой");
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod client;
+mod dates;
 mod failure;
 mod gzip;
 mod rate;
@@ -11,7 +12,8 @@ mod token;
 
 pub use breaker::{Breaker, Health};
 pub use client::{ANSWER_LIMIT, Answer, Body, ClientError, ClientSettings, Exchange, HttpClient, Witness};
-pub use failure::{Failure, Mishap, Trouble, retry_after};
+pub use dates::{RETRY_AFTER, http_date, retry_after};
+pub use failure::{Failure, Mishap, Trouble};
 pub use gzip::{InflateError, Level, Packed, inflate};
 pub use rate::{Permit, Rate, Share};
 pub use redact::redact;

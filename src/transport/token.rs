@@ -20,7 +20,8 @@ const LONGEST_MARGIN: Duration = Duration::from_secs(10 * 60);
 
 /// Asks the portal for a token.
 pub trait Authenticate: Send + Sync + 'static {
-    /// One attempt. [`Trouble::Parked`] means that the portal refused, anything else that it could not be asked.
+    /// One attempt. What it fails with goes through [`Failure::of_authentication`]: a refusal of any kind parks, anything else means
+    /// that the portal could not be asked.
     fn authenticate(&self) -> impl Future<Output = Result<Token, Failure>> + Send;
 }
 
@@ -198,12 +199,7 @@ impl<A: Authenticate> TokenHolder<A> {
     /// The portal refused a token that it has just issued: asking for another would only go round.
     async fn refuse(&self, bearer: &Bearer) -> Failure {
         let mut state = self.state.lock().await;
-        let failure = Failure {
-            text:
-                "HTTP 401: the portal does not accept the token it has just issued; ask its support about this account"
-                    .into(),
-            ..Failure::from(Mishap::Status { code: 401, retry_after: None })
-        };
+        let failure = Failure::from(Mishap::TokenRefused);
         if state.live.as_ref().is_some_and(|live| live.bearer.serial == bearer.serial) {
             state.live = None;
             self.pause(&mut state, failure.clone());
@@ -215,11 +211,12 @@ impl<A: Authenticate> TokenHolder<A> {
         if let Some(pause) = &state.pause
             && let Some(left) = pause.until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
         {
-            return Err(paused(&pause.failure, left));
+            return Err(pause.failure.still_standing(left));
         }
         match self.portal.authenticate().await {
             Ok(token) => Ok(self.keep(state, token)),
             Err(failure) => {
+                let failure = failure.of_authentication();
                 self.pause(state, failure.clone());
                 Err(failure)
             }
@@ -243,25 +240,17 @@ impl<A: Authenticate> TokenHolder<A> {
             Trouble::Transient { retry_after } | Trouble::Maintenance { retry_after } => {
                 (self.pauses.unanswered, retry_after)
             }
-            Trouble::TooLarge | Trouble::Unattributed | Trouble::UnitBlocked | Trouble::Parked => {
-                (self.pauses.refused, None)
-            }
+            Trouble::TimedOut => (self.pauses.unanswered, None),
+            Trouble::TooLarge
+            | Trouble::Unattributed
+            | Trouble::UnitBlocked
+            | Trouble::FeedParked
+            | Trouble::Parked => (self.pauses.refused, None),
         };
         let length = timing.ceiling(state.failures).max(asked.unwrap_or_default());
         state.failures = state.failures.saturating_add(1);
         state.pause = Some(Pause { until: Instant::now() + length, failure });
     }
-}
-
-/// What a caller gets who comes during a pause: the failure that began it, and how long it still lasts. Nothing was sent for them.
-fn paused(failure: &Failure, left: Duration) -> Failure {
-    let trouble = match failure.trouble {
-        Trouble::Transient { .. } => Trouble::Transient { retry_after: Some(left) },
-        Trouble::Maintenance { .. } => Trouble::Maintenance { retry_after: Some(left) },
-        other => other,
-    };
-    let text = format!("{}; authentication is not tried again for {} s", failure.text, left.as_secs() + 1);
-    Failure { trouble, maybe_applied: false, text }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
-use vitrina::portal::fer::Read;
+use vitrina::portal::fer::{FerSettings, Read};
 use vitrina::portal::{AnyPortal, Delivery, Portal, Removal, Verdict};
 use vitrina::record::Key;
 use vitrina::transport::{Failure, Trouble};
@@ -140,6 +140,44 @@ async fn refused_credentials_are_tried_once_and_nothing_is_sent() {
 }
 
 #[tokio::test]
+async fn an_authentication_that_times_out_sent_nothing_and_says_nothing_about_batches() {
+    let gateway = Gateway::start(|_, _| Reply::success().after(Duration::from_secs(60))).await;
+    let settings = FerSettings { timeout: Duration::from_millis(300), ..settings(&gateway.url) };
+    let failure = failed(portal(settings).deliver(schema("mo"), &single(schema("mo"))).await);
+    assert_eq!((failure.trouble, failure.maybe_applied), (Trouble::Transient { retry_after: None }, false));
+    assert_eq!(gateway.counts().1, 0);
+}
+
+#[tokio::test]
+async fn every_answer_that_is_no_verdict_comes_to_its_row_of_the_table() {
+    let table = [
+        (200, "<html>", Trouble::Transient { retry_after: None }, true),
+        (200, r#"{"isSuccess":false}"#, Trouble::Unattributed, true),
+        (200, r#"{"isSuccess":false,"statusCode":403}"#, Trouble::FeedParked, false),
+        (302, "", Trouble::FeedParked, false),
+        (400, "", Trouble::Unattributed, false),
+        (403, "", Trouble::FeedParked, false),
+        (404, "", Trouble::FeedParked, false),
+        (404, r#"{"isSuccess":false}"#, Trouble::Unattributed, true),
+        (405, "", Trouble::UnitBlocked, false),
+        (406, "", Trouble::FeedParked, false),
+        (408, "", Trouble::TimedOut, true),
+        (413, "", Trouble::TooLarge, false),
+        (422, "", Trouble::Unattributed, true),
+        (429, "", Trouble::Transient { retry_after: None }, false),
+        (500, "", Trouble::Transient { retry_after: None }, true),
+        (503, "", Trouble::Maintenance { retry_after: None }, false),
+        (504, "", Trouble::TimedOut, true),
+    ];
+    for (status, body, trouble, maybe_applied) in table {
+        let gateway = Gateway::with_auth(move |_| Reply::new(status, body)).await;
+        let failure = failed(portal(settings(&gateway.url)).deliver(schema("mo"), &single(schema("mo"))).await);
+        assert_eq!((failure.trouble, failure.maybe_applied), (trouble, maybe_applied), "{status} {body}");
+        assert_eq!(gateway.counts().1, 1, "{status} is not repeated by itself");
+    }
+}
+
+#[tokio::test]
 async fn no_second_holds_more_requests_than_the_rate_whatever_they_are() {
     let gateway = Gateway::with_auth(|_| Reply::success()).await;
     let mut settings = settings(&gateway.url);
@@ -212,7 +250,7 @@ async fn a_404_is_a_removal_only_in_the_gateways_words() {
     .await;
     let portal = portal(settings(&gateway.url));
     accepted(portal.remove(schema("mo"), &Key::parse(ID)).await);
-    assert_eq!(failed(portal.remove(schema("slot"), &Key::parse(ID)).await).trouble, Trouble::Parked);
+    assert_eq!(failed(portal.remove(schema("slot"), &Key::parse(ID)).await).trouble, Trouble::FeedParked);
 }
 
 #[tokio::test]
@@ -254,7 +292,7 @@ async fn a_record_that_is_not_there_reads_as_none_and_a_wrong_address_parks() {
     let portal = portal(settings(&gateway.url));
     let key = Key::parse(ID);
     assert_eq!(portal.read(&Read::Record(schema("mo"), &key)).await.unwrap(), Vec::new());
-    assert_eq!(portal.read(&Read::Record(schema("slot"), &key)).await.unwrap_err().trouble, Trouble::Parked);
+    assert_eq!(portal.read(&Read::Record(schema("slot"), &key)).await.unwrap_err().trouble, Trouble::FeedParked);
 }
 
 #[tokio::test]

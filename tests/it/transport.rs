@@ -9,9 +9,12 @@ use vitrina::transport::{
 };
 
 use crate::support::gateway::{Gateway, Reply};
-use crate::support::tls::{over_tcp, over_tls, roots};
+use crate::support::tls::{deaf, hanging_up_after, over_tcp, over_tls, roots, stalling};
 
 const AGAIN: Trouble = Trouble::Transient { retry_after: None };
+
+/// Long enough for a loopback, short enough for a test that waits for its end.
+const SHORT: Duration = Duration::from_millis(300);
 
 fn client(url: &str, timeout: Duration, witness: Option<Witness>) -> HttpClient {
     let url = url.parse().unwrap();
@@ -77,22 +80,124 @@ async fn a_broken_body_under_a_telling_status_leaves_the_status() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_ends_at_the_timeout() {
-    let gateway = Gateway::start(|_, _| Reply::success().after(Duration::from_secs(60))).await;
-    let client = client(&gateway.url, Duration::from_millis(200), None);
-    let result = client.send(client.request(Method::GET, &["x"]), Body::AsBuilt).await;
-    assert_unknown_outcome(result, "timeout");
+async fn an_answer_that_stalls_at_any_stage_timed_out_after_sending() {
+    for stalled in [
+        "",
+        "HTTP/1.1 200 OK\r\nContent-Le",
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"isSucc",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{\"isSucc\r\n",
+        "HTTP/1.1 200 OK\r\n\r\n{\"isSuccess\":true}",
+    ] {
+        let client = client(&stalling(stalled.into()).await, SHORT, None);
+        let failure = client.send(client.request(Method::GET, &["x"]), Body::AsBuilt).await.unwrap_err();
+        assert_eq!((failure.trouble, failure.maybe_applied), (Trouble::TimedOut, true), "{stalled}: {}", failure.text);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_reads_timed_out_after_sending() {
+    let client = client(&deaf().await, SHORT, None);
+    let larger_than_any_buffer = vec![b' '; 64 << 20];
+    let result = client.send(client.request(Method::POST, &["x"]), Body::Json(&larger_than_any_buffer)).await;
+    let failure = result.unwrap_err();
+    assert_eq!((failure.trouble, failure.maybe_applied), (Trouble::TimedOut, true), "{}", failure.text);
+}
+
+#[tokio::test]
+async fn a_connection_that_never_comes_timed_out_before_sending() {
+    let url = deaf().await.replace("http:", "https:").parse().unwrap();
+    let (timeout, roots) = (Duration::from_secs(20), roots());
+    let settings = ClientSettings { url: &url, connect_timeout: SHORT, timeout, ca_file: Some(&roots) };
+    let client = HttpClient::new(&settings, None).unwrap();
+    let failure = client.send(client.request(Method::GET, &["x"]), Body::AsBuilt).await.unwrap_err();
+    assert_eq!((failure.trouble, failure.maybe_applied), (AGAIN, false), "{}", failure.text);
+    assert!(failure.text.contains("connect time-out"), "{}", failure.text);
 }
 
 #[tokio::test]
 async fn cut_answers_leave_the_outcome_unknown() {
     for cut in [
         "",
+        "HTTP/1.1 20",
         "HTTP/1.1 200 OK\r\nContent-Le",
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"isSucc",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n{\"isSucc",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{\"isSucc\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno number\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+        "HTTP/9.9 200 OK\r\n\r\n{}",
         "garbage\r\n\r\n",
     ] {
         assert_unknown_outcome(get(&over_tcp(cut.into()).await).await, "broke");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_cut_leaves_the_outcome_unknown() {
+    let body = vec![b' '; 8 << 20];
+    for bytes in [0, 10, 1000, 1 << 20] {
+        let client = client(&hanging_up_after(bytes).await, Duration::from_secs(20), None);
+        assert_unknown_outcome(client.send(client.request(Method::POST, &["x"]), Body::Json(&body)).await, "broke");
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_cut_sent_nothing() {
+    for bytes in [0, 10] {
+        let url = hanging_up_after(bytes).await.replace("http:", "https:").parse().unwrap();
+        let (timeout, roots) = (Duration::from_secs(20), roots());
+        let settings = ClientSettings { url: &url, connect_timeout: timeout, timeout, ca_file: Some(&roots) };
+        let client = HttpClient::new(&settings, None).unwrap();
+        let failure = client.send(client.request(Method::GET, &["x"]), Body::AsBuilt).await.unwrap_err();
+        assert_eq!((failure.trouble, failure.maybe_applied), (AGAIN, false), "{}", failure.text);
+    }
+}
+
+#[tokio::test]
+async fn headers_without_end_are_not_read() {
+    let mut headers = b"HTTP/1.1 200 OK\r\n".to_vec();
+    (0..200_000).for_each(|number| headers.extend_from_slice(format!("x-{number}: y\r\n").as_bytes()));
+    assert_unknown_outcome(get(&over_tcp(headers).await).await, "broke");
+}
+
+#[tokio::test]
+async fn a_cut_gzip_body_is_unreadable_and_one_inside_another_was_not_asked_for() {
+    let packed = Packed::of(b"{\"isSuccess\":true}", Level::default()).bytes;
+    let cut = packed[..packed.len() - 4].to_vec();
+    assert_unknown_outcome(
+        answered(move || Reply::new(200, cut.clone()).with("content-encoding", "gzip")).await,
+        "damaged",
+    );
+    assert_unknown_outcome(
+        answered(move || Reply::new(200, packed.clone()).with("content-encoding", "gzip, gzip")).await,
+        "encoding",
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_under_a_telling_status_leaves_the_status() {
+    for status in ["503 Maintenance", "405 Blocked", "302 Found", "500 Oops", "413 Large"] {
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 100\r\n\r\n{{\"isSucc");
+        let answer = get(&over_tcp(answer.into()).await).await.unwrap();
+        assert_eq!((answer.status.to_string(), answer.body.len()), (status[..3].to_owned(), 0));
+    }
+    for status in ["400 Bad", "404 None", "422 Part"] {
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 100\r\n\r\n{{\"isSucc");
+        assert_unknown_outcome(get(&over_tcp(answer.into()).await).await, "broke");
+    }
+}
+
+#[tokio::test]
+async fn a_wait_is_read_in_both_forms_against_the_portals_own_clock() {
+    for value in ["30", "Mon, 02 Mar 2026 10:00:30 GMT", "Monday, 02-Mar-26 10:00:30 GMT"] {
+        let answer = format!(
+            "HTTP/1.1 429 Slow\r\nDate: Mon, 02 Mar 2026 10:00:00 GMT\r\nRetry-After: {value}\r\nContent-Length: 0\r\n\r\n"
+        );
+        let answer = get(&over_tcp(answer.into()).await).await.unwrap();
+        assert_eq!((answer.status, answer.retry_after), (429, Some(Duration::from_secs(30))), "{value}");
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::portal::{Batch, Delivery, Verdict};
 use crate::record::{Key, guid};
-use crate::transport::{Answer, Failure, Mishap, Trouble, redact};
+use crate::transport::{Answer, Failure, Mishap, redact};
 
 /// Longest code that is kept; those of the document have five characters.
 const CODE_LEN: usize = 32;
@@ -112,9 +112,15 @@ impl Reply {
 
 /// What became of each record of an upsert.
 pub(super) fn judge(batch: &Batch, reply: &Reply) -> Delivery {
-    let judged = matches!(reply.status, 200..=299 | 400 | 409 | 422);
+    let judged = |envelope: &Envelope| match reply.status {
+        200..=299 | 400 | 409 | 422 => true,
+        // «Результат по заданному идентификатору SQL-запроса не найден»: the address is right, the outcome of its work is lost or
+        // something that a record names is not there. In the gateway's own words this is about the request, never about the address.
+        404 => envelope.success.is_some(),
+        _ => false,
+    };
     match &reply.envelope {
-        Some(envelope) if judged => envelope.judge(batch, reply),
+        Some(envelope) if judged(envelope) => envelope.judge(batch, reply),
         None if (200..300).contains(&reply.status) => Delivery::Failed(reply.unreadable()),
         Some(_) | None => Delivery::Failed(reply.failure()),
     }
@@ -200,8 +206,7 @@ impl Envelope {
 
     /// A refusal that names none of the records that were sent.
     fn unattributed(&self, reply: &Reply) -> Failure {
-        let text = format!("HTTP {} without the id of a refused record", reply.status);
-        Failure { trouble: Trouble::Unattributed, maybe_applied: reply.status != 400, text }.saying(&self.said())
+        Failure::from(Mishap::Unnamed { code: reply.status }).saying(&self.said())
     }
 }
 

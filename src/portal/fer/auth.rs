@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::answer::{Reply, member};
-use crate::transport::{Answer, Authenticate, Body, Failure, HttpClient, Mishap, Rate, Token, Trouble};
+use crate::transport::{Answer, Authenticate, Body, Failure, HttpClient, Mishap, Rate, Token};
 
 /// Life of a token that does not say how long it lives.
 const SHORT_LIFE: Duration = Duration::from_secs(5 * 60);
@@ -49,27 +49,17 @@ fn token(answer: Answer) -> Result<Token, Failure> {
     let now = answer.date.unwrap_or_else(Utc::now);
     let reply = Reply::of(answer);
     if !(200..300).contains(&reply.status()) {
-        return Err(refused(reply.failure()));
+        return Err(reply.failure());
     }
     let Some(envelope) = reply.envelope() else { return Err(reply.unreadable()) };
     if !envelope.succeeded() {
-        let refusal = Failure { trouble: Trouble::Parked, maybe_applied: false, text: "authentication refused".into() };
-        return Err(refusal.saying(&envelope.said()));
+        return Err(Failure::from(Mishap::Credentials).saying(&envelope.said()));
     }
     let result = reply.member("result").unwrap_or(&Value::Null);
     let value = member(result, "value").and_then(Value::as_str).unwrap_or_default();
     let valid_to = member(result, "validTo").and_then(Value::as_str);
     Token::new(value.into(), lifetime(valid_to, value, now))
         .ok_or_else(|| Mishap::Unreadable { reason: "it holds no usable token".into() }.into())
-}
-
-/// Every refusal of credentials is for a person to mend; what is only busy or down is asked again.
-fn refused(failure: Failure) -> Failure {
-    let trouble = match failure.trouble {
-        Trouble::Transient { .. } | Trouble::Maintenance { .. } => failure.trouble,
-        Trouble::TooLarge | Trouble::Unattributed | Trouble::UnitBlocked | Trouble::Parked => Trouble::Parked,
-    };
-    Failure { trouble, maybe_applied: false, text: format!("authentication failed: {}", failure.text) }
 }
 
 /// How long a token lives from `now` on the gateway's clock: by `ValidTo` if that names its zone, by the token's own `exp`, by a
@@ -104,6 +94,7 @@ fn jwt_expiry(token: &str) -> Option<DateTime<Utc>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::Trouble;
 
     /// The token of the document's sample; its `exp` is 2019-10-08T19:12:19Z.
     const SAMPLE: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJNTyBJbnRlZ3JhdGlvbiIsImp0aSI6ImQ2MTc5ZmRiLTFjN2EtNGZjYS05ZDc1LTAwNzRjZjA0Y2IzOCIsIk1vSWQiOiIxMzA5NCIsImV4cCI6MTU3MDU2MTkzOSwiaXNzIjoiVGVsZW1lZEFwaSIsImF1ZCI6IlRlbGVtZWRBcGkifQ.TQD86ZL4oUvJWEGF1SJWFirN9bvIgT-91qQXEafByKE";
@@ -160,7 +151,7 @@ mod tests {
             (200, r#"{"Result":null,"IsSuccess":false,"ErrorMessage":"нет","StatusCode":401}"#),
         ];
         for (status, body) in parked {
-            let failure = token(answer(status, body)).unwrap_err();
+            let failure = token(answer(status, body)).unwrap_err().of_authentication();
             assert_eq!(failure.trouble, Trouble::Parked, "{status} {body}");
             assert!(!failure.text.contains("hunter2"), "{}", failure.text);
         }
@@ -173,7 +164,7 @@ mod tests {
             (200, r#"{"result":{"value":""},"isSuccess":true}"#),
         ];
         for (status, body) in again {
-            let failure = token(answer(status, body)).unwrap_err();
+            let failure = token(answer(status, body)).unwrap_err().of_authentication();
             assert_eq!(failure.trouble, Trouble::Transient { retry_after: None }, "{status} {body}");
         }
         assert_eq!(token(answer(503, "")).unwrap_err().trouble, Trouble::Maintenance { retry_after: None });

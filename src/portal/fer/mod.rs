@@ -67,7 +67,8 @@ impl FerPortal {
     pub fn new(settings: FerSettings, witness: Option<Witness>) -> Result<Self, ClientError> {
         let client_settings = ClientSettings {
             url: &settings.url,
-            connect_timeout: CONNECT_TIMEOUT.min(settings.timeout),
+            // Well under the time-out, so that a connection that never came is told from an answer that never came.
+            connect_timeout: CONNECT_TIMEOUT.min(settings.timeout / 2),
             timeout: settings.timeout,
             ca_file: settings.ca_file.as_deref(),
         };

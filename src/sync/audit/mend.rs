@@ -1,7 +1,9 @@
 //! Mending: the ledger is made to say what the portal holds; then ordinary full cycles, with all their protections, do the rest.
 
+use std::collections::BTreeSet;
+
 use super::mart::Version;
-use super::{AuditError, Auditor, Kind, SAVE_EVERY, Stage};
+use super::{AuditError, Auditor, FeedAudit, Kind, SAVE_EVERY, Stage};
 use crate::ledger::{Entry, Ledger, Settlement, State};
 use crate::portal::Portal;
 use crate::record::{Expiry, Fingerprint, Key, KeyId, Record, Unit};
@@ -10,6 +12,9 @@ use crate::sync::cycle::Order;
 use crate::sync::index::Index;
 use crate::sync::line::FeedLine;
 use crate::sync::report::Stop;
+
+/// Most rounds of cycles: what is left then, ordinary cycles go on with.
+const MOST_ROUNDS: usize = 100;
 
 /// What the portal holds of a record and what the source wants it to hold, where the ledger says otherwise.
 pub(super) struct Finding {
@@ -127,27 +132,23 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
         ask(&self.line.feeds.get(edge.feed)?.index(), key.as_ref()?.id())
     }
 
-    /// Runs a full cycle of each feed that differs, parents first, and sees what came of it.
+    /// Runs a full cycle of each feed that differs, parents first, then those that these ask for, and sees what came of it.
     pub(super) async fn mend(&mut self) -> Result<(), AuditError> {
         let line = self.line;
-        for at in 0..self.progress.feeds.len() {
-            self.at = at;
-            let Some(feed) = line.feeds.get(self.feed().feed.as_str()) else { continue };
-            if self.feed().stage != Stage::Compared || self.feed().left() == 0 {
-                continue;
-            }
-            self.wait_for_portal().await?;
-            let order = Order { full: true, ..Order::default() };
-            let mut cycle = Box::pin(line.cycle(feed.plan.schema.feed, order));
-            let report = loop {
-                // Whoever follows the audit sees that it lives.
-                match tokio::time::timeout(SAVE_EVERY, &mut cycle).await {
-                    Ok(report) => break report?,
-                    Err(_) => self.save().await?,
+        let differs = |feed: &&FeedAudit| feed.stage == Stage::Compared && feed.left() > 0;
+        let feeds = self.progress.feeds.iter().filter(differs).map(|feed| feed.feed.clone());
+        let mut todo: BTreeSet<String> = feeds.collect();
+        for round in 0..MOST_ROUNDS {
+            let mut next = BTreeSet::new();
+            for feed in line.feeds().into_iter().map(|feed| feed.plan.schema.feed) {
+                if todo.contains(feed) {
+                    let released = self.cycle(feed, round == 0).await?;
+                    next.extend(released.into_iter().map(str::to_owned));
                 }
-            };
-            if report.stop == Some(Stop::Stopping) {
-                return Err(AuditError::Stopped);
+            }
+            todo = next;
+            if todo.is_empty() {
+                break;
             }
         }
         for at in 0..self.progress.feeds.len() {
@@ -157,6 +158,22 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
             }
         }
         self.save().await
+    }
+
+    /// Runs a cycle; gives the feeds that have work after it. Where the daemon runs others meanwhile, long removals go slice by slice.
+    async fn cycle(&mut self, feed: &'static str, full: bool) -> Result<BTreeSet<&'static str>, AuditError> {
+        self.wait_for_portal().await?;
+        let line = self.line;
+        let order = Order { full, whole: !self.progress.order.by_daemon, ..Order::default() };
+        let mut cycle = Box::pin(line.cycle(feed, order));
+        let report = loop {
+            // Whoever follows the audit sees that it lives.
+            match tokio::time::timeout(SAVE_EVERY, &mut cycle).await {
+                Ok(report) => break report?,
+                Err(_) => self.save().await?,
+            }
+        };
+        if report.stop == Some(Stop::Stopping) { Err(AuditError::Stopped) } else { Ok(report.released) }
     }
 
     fn see_what_is_mended(&mut self, feed: &FeedLine<S>) {

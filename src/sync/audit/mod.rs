@@ -194,8 +194,14 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
 
     /// How long to wait after a failure; none when waiting does not help.
     fn pause_after(&self, failure: &Failure, attempt: u16) -> Option<Duration> {
-        let (Trouble::Transient { retry_after } | Trouble::Maintenance { retry_after }) = failure.trouble else {
-            return None;
+        let retry_after = match failure.trouble {
+            Trouble::Transient { retry_after } | Trouble::Maintenance { retry_after } => retry_after,
+            Trouble::TimedOut => None,
+            Trouble::TooLarge
+            | Trouble::Unattributed
+            | Trouble::UnitBlocked
+            | Trouble::FeedParked
+            | Trouble::Parked => return None,
         };
         let mut rng = self.line.rng.lock().unwrap_or_else(PoisonError::into_inner);
         let delay = self.line.settings.retry.delay(attempt, &mut *rng);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{Days, NaiveDate, TimeDelta};
+use chrono::NaiveDate;
+use chrono_tz::Tz;
 
 use super::mart::{Mart, Version};
 use super::mend::Finding;
@@ -15,12 +16,12 @@ use crate::record::{Fingerprint, Hold, Key, Schema, VisitTimeZone, Zone};
 use crate::source::Source;
 use crate::sync::line::FeedLine;
 
-/// Days ahead that are read where the source has nothing later.
-const DAYS: i64 = 60;
-/// Most days ahead that are read; what is later is looked at by its key.
-const MOST_DAYS: i64 = 400;
+/// Seconds of a day.
+const DAY: i64 = 86_400;
 /// Days of one request.
-const WINDOW: u64 = 60;
+const WINDOW: i64 = 60;
+/// Most spans of days that are read of one parent; what is later is looked at by its key.
+const MOST_WINDOWS: usize = 24;
 /// Rows that are read again by key at a time.
 const PAGE: usize = 500;
 
@@ -289,30 +290,26 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
         Ok(held)
     }
 
-    /// The spans of days to ask for: from today to the source's last visit, or some weeks ahead.
+    /// The spans of days to ask for: the weeks from today on, and those later ones in which the source has visits.
     fn windows(&self, feed: &FeedLine<S>, rows: &Rows, dated: bool) -> Vec<Option<(NaiveDate, NaiveDate)>> {
         if !dated {
             return vec![None];
         }
         let settings = &feed.plan.encode;
-        let mut zone = Zone::new(settings.zone);
-        let now = self.line.clock.now();
-        let (today, today_utc) = (day(zone.local(now)), day(now));
-        let latest = rows.iter().filter_map(Row::expires).max().map(|expires| day(zone.local(expires)));
-        let last = latest.map_or(today + TimeDelta::days(DAYS), |latest| latest.max(today + TimeDelta::days(DAYS)));
-        let last = last.min(today + TimeDelta::days(MOST_DAYS));
-        // Where visits are written on another clock, their days begin earlier or later.
-        let (mut from, last) = match settings.visit_time_zone {
-            VisitTimeZone::Source | VisitTimeZone::Offset => (today, last),
-            VisitTimeZone::Utc => (today.min(today_utc), last + TimeDelta::days(1)),
+        // Days are those of the clock on which visits are written.
+        let mut clock = match settings.visit_time_zone {
+            VisitTimeZone::Source | VisitTimeZone::Offset => Zone::new(settings.zone),
+            VisitTimeZone::Utc => Zone::new(Tz::UTC),
         };
-        let mut windows = Vec::new();
-        while from <= last {
-            let to = last.min(from + Days::new(WINDOW - 1));
-            windows.push(Some((from, to)));
-            from = to + Days::new(1);
-        }
-        windows
+        let mut day = |moment: i64| clock.local(moment).div_euclid(DAY);
+        let today = day(self.line.clock.now());
+        let ahead = rows.iter().filter_map(Row::expires).map(|visit| day(visit) - today).filter(|days| *days >= 0);
+        let windows: BTreeSet<i64> = ahead.map(|days| days / WINDOW).chain([0]).collect();
+        let span = |window: i64| {
+            let first = today + window * WINDOW;
+            Some(Some((date(first)?, date(first + WINDOW - 1)?)))
+        };
+        windows.into_iter().take(MOST_WINDOWS).filter_map(span).collect()
     }
 
     /// Under which records of a feed another feed is listed; none when no feed is, or none that is still to be audited.
@@ -357,6 +354,7 @@ pub(super) fn is_refused<S: Source>(feed: &FeedLine<S>, key: &Key, version: Fing
     })
 }
 
-fn day(seconds: i64) -> NaiveDate {
-    chrono::DateTime::from_timestamp(seconds, 0).unwrap_or_default().date_naive()
+/// The date of a day since 1970-01-01.
+fn date(day: i64) -> Option<NaiveDate> {
+    chrono::DateTime::from_timestamp(day.checked_mul(DAY)?, 0).map(|midnight| midnight.date_naive())
 }

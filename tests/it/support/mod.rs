@@ -11,3 +11,4 @@ mod postgres;
 mod server;
 pub mod tls;
 pub mod traces;
+pub mod world;

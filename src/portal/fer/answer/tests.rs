@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::record::Fingerprint;
+use crate::transport::Trouble;
 
 const A: &str = "aaaaaaa1-5eff-49b8-9d07-ff2486162b3f";
 const B: &str = "bbbbbbb2-5eff-49b8-9d07-ff2486162b3f";
@@ -107,6 +108,24 @@ fn a_refusal_that_names_none_of_ours_is_unattributed() {
 }
 
 #[test]
+fn a_404_concerns_the_batch_only_in_the_gateways_words() {
+    let named = format!(r#"{{"isSuccess":false,"errors":[{{"id":"{A}"}}],"sendedGuids":["{B}"],"statusCode":404}}"#);
+    assert_eq!(upsert(404, &named), Ok("RA".to_owned()));
+    let table = [
+        (404, r#"{"isSuccess":false,"error":{"errorCode":"R-404"},"statusCode":404}"#, Trouble::Unattributed),
+        (200, r#"{"isSuccess":false,"statusCode":404}"#, Trouble::Unattributed),
+        (404, r#"{"isSuccess":true,"sendedGuids":null}"#, Trouble::Unattributed),
+        (404, "", Trouble::FeedParked),
+        (404, "<html>404</html>", Trouble::FeedParked),
+        (404, r#"{"title":"Not Found","status":404,"errors":[]}"#, Trouble::FeedParked),
+        (404, r#"{"statusCode":404,"message":"Cannot POST","error":"Not Found"}"#, Trouble::FeedParked),
+    ];
+    for (status, body, trouble) in table {
+        assert_eq!(upsert(status, body), Err(trouble), "{status} {body}");
+    }
+}
+
+#[test]
 fn a_success_that_is_not_in_the_gateways_words_is_not_believed() {
     for body in ["", "<html>200</html>", "{}", "[]", "null", "\"ok\"", "{\"isSucc", r#"{"title":"OK","status":200}"#] {
         assert_eq!(upsert(200, body), Err(AGAIN), "{body}");
@@ -118,13 +137,15 @@ fn a_success_that_is_not_in_the_gateways_words_is_not_believed() {
 fn statuses_that_speak_for_the_whole_are_not_read_record_by_record() {
     let named = format!(r#"{{"isSuccess":false,"errors":[{{"id":"{A}"}}],"sendedGuids":["{B}"]}}"#);
     let table = [
-        (403, Trouble::Parked),
-        (404, Trouble::Parked),
+        (403, Trouble::FeedParked),
+        (406, Trouble::FeedParked),
+        (408, Trouble::TimedOut),
         (405, Trouble::UnitBlocked),
         (413, Trouble::TooLarge),
         (500, AGAIN),
         (503, Trouble::Maintenance { retry_after: None }),
-        (302, Trouble::Parked),
+        (504, Trouble::TimedOut),
+        (302, Trouble::FeedParked),
     ];
     for (status, trouble) in table {
         assert_eq!(upsert(status, &named), Err(trouble), "{status}");
@@ -160,10 +181,10 @@ fn a_removal_is_done_when_the_gateway_itself_says_so() {
         (204, "", Ok("A")),
         (404, r#"{"isSuccess":false,"error":{"errorCode":"R-404"},"statusCode":404}"#, Ok("A")),
         (200, r#"{"isSuccess":false,"statusCode":404}"#, Ok("A")),
-        (404, "", Err(Trouble::Parked)),
-        (404, "<html>404</html>", Err(Trouble::Parked)),
-        (404, r#"{"title":"Not Found","status":404}"#, Err(Trouble::Parked)),
-        (404, r#"{"statusCode":404,"message":"Cannot DELETE","error":"Not Found"}"#, Err(Trouble::Parked)),
+        (404, "", Err(Trouble::FeedParked)),
+        (404, "<html>404</html>", Err(Trouble::FeedParked)),
+        (404, r#"{"title":"Not Found","status":404}"#, Err(Trouble::FeedParked)),
+        (404, r#"{"statusCode":404,"message":"Cannot DELETE","error":"Not Found"}"#, Err(Trouble::FeedParked)),
         (422, refused, Ok("R")),
         (400, refused, Ok("R")),
         (200, refused, Ok("R")),

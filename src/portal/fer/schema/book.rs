@@ -49,5 +49,6 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::WithParent("slot_id"),
     place: &[],
     status: None,
+    spare: None,
     cascades: &[],
 };

@@ -28,5 +28,6 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::Never,
     place: &["name"],
     status: None,
+    spare: None,
     cascades: &["resource", "slot", "book", "service"],
 };

@@ -19,5 +19,6 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::Never,
     place: &[],
     status: None,
+    spare: None,
     cascades: &[],
 };

@@ -55,5 +55,6 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::At("end_date"),
     place: &[],
     status: None,
+    spare: None,
     cascades: &[],
 };

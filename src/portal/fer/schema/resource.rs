@@ -37,5 +37,6 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::Never,
     place: &[],
     status: None,
+    spare: None,
     cascades: &["slot", "book", "service"],
 };

@@ -20,5 +20,6 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::Never,
     place: &[],
     status: None,
+    spare: None,
     cascades: &[],
 };

@@ -38,5 +38,6 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::At("visit_time"),
     place: &["resource_id", "visit_time"],
     status: Some("status"),
+    spare: Some("AVAILABLE"),
     cascades: &["book"],
 };

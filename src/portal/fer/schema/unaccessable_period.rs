@@ -21,5 +21,6 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::At("end_date"),
     place: &[],
     status: None,
+    spare: None,
     cascades: &[],
 };
