@@ -242,9 +242,4 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
             () = sleep(pause) => Ok(()),
         }
     }
-
-    /// Feeds that hold records of this one back, by edge.
-    fn parent_feeds(&self, schema: &'static Schema) -> impl Iterator<Item = Option<&FeedLine<S>>> {
-        schema.holding_edges().map(|edge| self.line.feeds.get(edge.feed))
-    }
 }
