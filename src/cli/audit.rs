@@ -17,7 +17,7 @@ use super::{CliError, ConfigFile, Outcome, Selection, print};
 use crate::config::Config;
 use crate::daemon::{Access, Assembly, AssemblyError};
 use crate::ledger::{AnyLedger, Ledger, LedgerError, Word, WordKind};
-use crate::sync::{AuditError, AuditOrder, AuditProgress, AuditState};
+use crate::sync::audit::{AuditError, AuditOrder, AuditProgress, AuditState};
 use crate::telemetry::{self, LogFormat, Metrics};
 
 /// How often the progress is looked at.

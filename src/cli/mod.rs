@@ -6,10 +6,14 @@ pub mod completions;
 mod config_file;
 pub mod demo;
 mod exit;
+pub mod fuse;
 pub mod init;
+mod language;
 pub mod migrate;
 pub mod mock;
+mod moment;
 mod output;
+pub mod rejects;
 pub mod run;
 mod runtime;
 mod selection;
@@ -22,6 +26,8 @@ use clap::{Parser, Subcommand};
 
 pub use config_file::ConfigFile;
 pub use exit::{CliError, Outcome};
+pub use language::LanguageChoice;
+pub use moment::moment;
 pub use output::print;
 pub use runtime::block_on;
 pub use selection::Selection;
@@ -58,6 +64,10 @@ pub enum Verb {
     Status(status::Args),
     /// Compare a portal's own contents with the source, and repair what differs
     Audit(audit::Args),
+    /// Show what was refused or is held, why, and who must act; have it tried again
+    Rejects(rejects::Args),
+    /// Show tripped fuses and what they hold back; let one go
+    Fuse(fuse::Args),
     /// Bring the ledger's tables up to date
     Migrate(migrate::Args),
     /// Print shell completions
@@ -81,6 +91,8 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Sync(args) => block_on(sync::run(&args)),
         Verb::Status(args) => block_on(status::run(&args)),
         Verb::Audit(args) => block_on(audit::run(&args)),
+        Verb::Rejects(args) => block_on(rejects::run(&args)),
+        Verb::Fuse(args) => block_on(fuse::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),
         Verb::Init(args) if args.views => init::views(&args, "fer", crate::portal::fer::SCHEMAS),
         Verb::Init(args) => init::configuration(&args),

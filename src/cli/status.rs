@@ -9,8 +9,9 @@ use chrono::Utc;
 
 use super::{CliError, Outcome, print};
 use crate::config::Config;
-use crate::daemon::{FeedStatus, PortalStatus, Status};
-use crate::ledger::{AnyLedger, Ledger};
+use crate::daemon::{FeedStatus, FuseStatus, PortalStatus, Status};
+use crate::ledger::{AnyLedger, Ledger, NoteKind};
+use crate::sync::Tripped;
 
 /// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -43,6 +44,20 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     Ok(Outcome::Done)
 }
 
+/// True when a daemon with this configuration runs and answers.
+pub(super) async fn daemon_answers(config: &Config) -> bool {
+    of_daemon(config.serve.listen).await.is_some()
+}
+
+/// Who hears an operator's word, as a line.
+pub(super) fn takes_it_up(daemon: bool) -> &'static str {
+    if daemon {
+        "The running daemon takes it up at once.\n"
+    } else {
+        "No daemon answers: the next vitrina run or vitrina sync takes it up.\n"
+    }
+}
+
 async fn of_daemon(mut listen: SocketAddr) -> Option<Status> {
     match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -58,11 +73,15 @@ async fn of_ledger(config: &Config) -> Result<Status, CliError> {
     let ledger = AnyLedger::open_read_only(config.ledger.url.expose()).await.map_err(anyhow::Error::from)?;
     let now = Utc::now().timestamp();
     let feeds = ledger.feeds().await.map_err(anyhow::Error::from)?;
-    let shown = feeds.iter().map(|feed| FeedStatus::new(&feed.portal, &feed.feed, &feed.counts, &feed.progress, now));
-    Ok(Status {
-        feeds: shown.collect(),
-        portals: config.portals.keys().map(|name| PortalStatus::stopped(name)).collect(),
-    })
+    let mut shown = Vec::new();
+    for feed in &feeds {
+        let notes = ledger.notes(&feed.portal).await.map_err(anyhow::Error::from)?;
+        let fuse = notes.iter().find(|note| note.place.kind == NoteKind::Fuse && note.place.feed == feed.feed);
+        let fuse = fuse.and_then(|note| serde_json::from_str::<Tripped>(&note.body).ok()).filter(|fuse| !fuse.accepted);
+        let status = FeedStatus::new(&feed.portal, &feed.feed, &feed.counts, &feed.progress, now);
+        shown.push(status.fused(fuse.as_ref().map(FuseStatus::of)));
+    }
+    Ok(Status { feeds: shown, portals: config.portals.keys().map(|name| PortalStatus::stopped(name)).collect() })
 }
 
 fn readable(status: &Status) -> String {
@@ -95,6 +114,17 @@ fn readable(status: &Status) -> String {
             "{name:width$} {:>9} {:>9} {:>8} {:>6} {:>8} {:>7} {lag:>6}  {last}",
             feed.state, feed.accepted, feed.pending, feed.held, feed.rejected, feed.unknown
         );
+    }
+    for feed in &status.feeds {
+        if let Some(fuse) = &feed.fuse {
+            let _ = writeln!(
+                text,
+                "{portal}.{name}: the fuse has tripped: {}; see `vitrina fuse list`, let it go by `vitrina fuse accept {portal}.{name}`",
+                fuse.reason,
+                portal = feed.portal,
+                name = feed.feed
+            );
+        }
     }
     text
 }

@@ -8,9 +8,13 @@ use chrono::Utc;
 use tokio::task::JoinSet;
 
 use super::AnyLine;
-use super::words::Hearing;
-use crate::ledger::{AnyLedger, LedgerError};
-use crate::sync::{AuditError, AuditOrder, AuditProgress, CycleError};
+use super::words::{Hearing, unreadable};
+use crate::ledger::{AnyLedger, LedgerError, Word, WordId};
+use crate::sync::CycleError;
+use crate::sync::audit::{AuditError, AuditOrder, AuditProgress};
+
+/// A word that nobody took up for so long, in seconds, is no longer waited for by whoever said it.
+const STALE: i64 = 600;
 
 /// How an audit ended.
 type Ended = (String, Result<AuditProgress, AuditError>);
@@ -20,11 +24,13 @@ pub(super) struct Audits {
     ledger: Arc<AnyLedger>,
     running: JoinSet<Ended>,
     portals: BTreeSet<String>,
+    /// Words that wait for another audit to end.
+    waiting: BTreeSet<WordId>,
 }
 
 impl Audits {
     pub(super) fn new(ledger: Arc<AnyLedger>) -> Self {
-        Audits { ledger, running: JoinSet::new(), portals: BTreeSet::new() }
+        Audits { ledger, running: JoinSet::new(), portals: BTreeSet::new(), waiting: BTreeSet::new() }
     }
 
     /// Goes on with the audit that the last stop interrupted, if one was under way.
@@ -37,13 +43,22 @@ impl Audits {
     }
 
     /// Takes up an operator's word. While another audit of the portal runs, it waits.
-    pub(super) async fn take_up(&mut self, line: &Arc<AnyLine>, argument: &str) -> Result<Hearing, LedgerError> {
-        if self.portals.contains(&line.name) {
+    pub(super) async fn take_up(
+        &mut self,
+        line: &Arc<AnyLine>,
+        id: WordId,
+        word: &Word,
+    ) -> Result<Hearing, LedgerError> {
+        let fresh = self.waiting.contains(&id) || Utc::now().timestamp().saturating_sub(word.said) < STALE;
+        if fresh && self.portals.contains(&line.name) {
+            self.waiting.insert(id);
             return Ok(Hearing::Later);
         }
-        match serde_json::from_str::<AuditOrder>(argument) {
-            Ok(order) => self.begin(line, AuditOrder { by_daemon: true, ..order }).await?,
-            Err(error) => tracing::warn!(portal = %line.name, "a word asking for an audit cannot be read: {error}"),
+        self.waiting.remove(&id);
+        match serde_json::from_str::<AuditOrder>(&word.argument) {
+            Ok(order) if fresh => self.begin(line, AuditOrder { by_daemon: true, ..order }).await?,
+            Ok(_) => tracing::warn!(portal = %line.name, "an audit that was asked for long ago is not begun"),
+            Err(_) => unreadable(word),
         }
         Ok(Hearing::Done)
     }

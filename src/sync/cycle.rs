@@ -1,6 +1,7 @@
 //! A cycle: one run of a feed. Rows stream out of the source into the plan, full requests go out while the scan goes on, and the end
 //! of a complete scan says what is gone.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -102,6 +103,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             contested: Vec::new(),
             gone: Vec::new(),
             wants: Wants::new(),
+            said: BTreeMap::new(),
             replaced: 0,
         };
         run.run().await
@@ -133,6 +135,8 @@ pub(super) struct Run<'a, S: Source, P: Portal, L: Ledger> {
     pub(super) gone: Vec<KeyId>,
     /// Which places the rows of the last read of contested records want.
     pub(super) wants: Wants,
+    /// What the portal said of contested records.
+    pub(super) said: BTreeMap<Key, (String, String)>,
     /// Strangers that were removed to make room.
     pub(super) replaced: u64,
 }

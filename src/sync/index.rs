@@ -433,6 +433,11 @@ impl Index {
         self.places.wait(place, at);
     }
 
+    /// A record waits for no place any more.
+    pub fn wait_no_longer(&mut self, at: At) {
+        self.places.wait_no_longer(at);
+    }
+
     /// True while a record waits for a place that another holds.
     pub fn waits_for_place(&self, at: At) -> bool {
         self.places.waits(at)

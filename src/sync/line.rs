@@ -149,6 +149,14 @@ impl<S: Source> FeedLine<S> {
         fuse.as_ref().is_some_and(|fuse| !fuse.accepted)
     }
 
+    /// Makes the next read a full one.
+    pub(super) fn ask_for_full_scan(&self) -> Progress {
+        *self.full_begun.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.last_full_scan = None;
+        *progress
+    }
+
     /// A run has done all it had to. Gives the last one before it.
     pub(super) fn ran(&self, run: u64) -> u64 {
         self.has_run.fetch_max(run, Ordering::Relaxed)

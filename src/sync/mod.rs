@@ -1,7 +1,8 @@
 //! The engine: scan, diff, plan, deliver, settle. It knows no portal by name and no SQL; it sees a source, a portal and a ledger
 //! through their traits, and everything else through schemas.
 
-mod audit;
+mod accept;
+pub mod audit;
 mod cascade;
 mod clock;
 mod contest;
@@ -16,17 +17,22 @@ mod order;
 mod outgoing;
 mod places;
 mod plan;
+mod remedy;
 mod removal;
 mod report;
+mod retry;
 mod rounds;
 mod settle;
 mod vanished;
 mod watermark;
+mod words;
 
-pub use audit::{AuditError, AuditOrder, AuditProgress, AuditState, Difference, FeedAudit, Kind, Stage, Tally};
+pub use accept::AcceptFuse;
 pub use clock::Clock;
 pub use cycle::{CycleError, Order};
 pub use fuse::{FuseSettings, Loss, Tripped};
 pub use line::{FeedLine, FeedPlan, Line, LineSettings, OnConflict};
 pub use order::parents_first;
+pub use remedy::{TEXTS, remedy};
 pub use report::{CycleReport, Live, Stop};
+pub use retry::RetryWord;

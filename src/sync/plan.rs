@@ -451,7 +451,7 @@ fn lock_parents<'a, S: Source>(feed: &FeedLine<S>, parents: &[&'a FeedLine<S>]) 
     locked
 }
 
-fn waiting_text(feed: &str, key: &Key, rejected: bool, needs_status: bool) -> String {
+pub(super) fn waiting_text(feed: &str, key: &Key, rejected: bool, needs_status: bool) -> String {
     let why = if rejected {
         "which is rejected"
     } else if needs_status {

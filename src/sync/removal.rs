@@ -303,7 +303,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 }
                 Away::Open { maybe_applied: false }
             }
-            Trouble::Transient { .. } | Trouble::Maintenance { .. } | Trouble::Parked => {
+            Trouble::Transient { .. }
+            | Trouble::TimedOut
+            | Trouble::Maintenance { .. }
+            | Trouble::FeedParked
+            | Trouble::Parked => {
                 {
                     let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
                     self.breaker().fail(&failure, self.clock.now(), &mut *rng);

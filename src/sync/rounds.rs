@@ -56,7 +56,10 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     fn open_contests(&mut self) -> Vec<Contest> {
         let gone: BTreeSet<KeyId> = self.gone.iter().copied().collect();
         let mut open: BTreeMap<Key, Contest> = BTreeMap::new();
-        for contest in std::mem::take(&mut self.contested) {
+        for mut contest in std::mem::take(&mut self.contested) {
+            if let Some(said) = contest.said.take() {
+                self.said.insert(contest.key.clone(), said);
+            }
             if !gone.contains(&contest.holder.id()) {
                 open.insert(contest.key.clone(), contest);
             }
@@ -162,12 +165,18 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     /// The portal's refusal stands.
     async fn refuse(&mut self, contest: &Contest) -> Result<(), CycleError> {
         let now = self.line.clock.now();
-        let (code, text) = contest.said.clone().unwrap_or_else(|| {
+        let (code, text) = self.said.get(&contest.key).cloned().unwrap_or_else(|| {
             (super::plan::PLACE.to_owned(), contest::waiting_text(self.feed.plan.schema.feed, &contest.holder))
         });
         let slow = now.saturating_add(self.line.settings.slow_retry.as_secs().cast_signed());
         let refused = refusal(Some(contest.key.clone()), State::Rejected, &code, Vec::new(), text, now);
-        self.restate(contest, refused, |entry| entry.next_attempt = Some(slow)).await
+        self.restate(contest, refused, |entry| entry.next_attempt = Some(slow)).await?;
+        // The stranger is forgotten here, not at the portal: its place does not become free by that.
+        let mut index = self.feed.index();
+        if let Some(at) = index.find(contest.key.id()) {
+            index.wait_no_longer(at);
+        }
+        Ok(())
     }
 
     async fn restate(

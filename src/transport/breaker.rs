@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use rand::Rng;
 
-use super::{Failure, RetryTiming, Trouble};
+use super::{Failure, RetryTiming, Trouble, is_due, parking};
 
 /// Failed requests in a row after which the whole portal pauses.
 const FAILURES_TO_PAUSE: u16 = 3;
-/// How long a portal rests at first when a person must act; doubles up to an hour.
-const PARKED_FIRST: Duration = Duration::from_secs(300);
-/// The longest rest.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// The longest wait that a portal can ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
 /// How a portal does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +49,9 @@ impl Breaker {
 
     /// How the portal does at `now`. A pause that is over reads as open.
     pub fn health(&self, now: i64) -> Health {
+        let longest = self.timing.longest().max(LONGEST_ASKED).max(parking::LONGEST);
         match &self.health {
-            Health::Paused { until, .. } | Health::Parked { until, .. } if *until <= now => Health::Open,
+            Health::Paused { until, .. } | Health::Parked { until, .. } if is_due(*until, now, longest) => Health::Open,
             health => health.clone(),
         }
     }
@@ -93,12 +92,12 @@ impl Breaker {
                 let delay = retry_after.unwrap_or_else(|| self.timing.delay(self.failures, rng));
                 self.health = Health::Paused { until: after(delay), why };
             }
-            Trouble::FeedParked | Trouble::Parked => {
-                let delay = PARKED_FIRST.saturating_mul(1 << self.parked.min(8)).min(LONGEST);
-                self.parked += 1;
-                self.health = Health::Parked { until: after(delay), why };
+            Trouble::Parked => {
+                self.health = Health::Parked { until: after(parking::length(self.parked)), why };
+                self.parked = self.parked.saturating_add(1);
             }
-            Trouble::TooLarge | Trouble::Unattributed | Trouble::UnitBlocked => {}
+            // One address, one unit or one request: the portal itself does well.
+            Trouble::FeedParked | Trouble::TooLarge | Trouble::Unattributed | Trouble::UnitBlocked => {}
         }
     }
 }
@@ -140,6 +139,14 @@ mod tests {
         let health = fail(&mut breaker, Trouble::Maintenance { retry_after: Some(Duration::from_secs(90)) }, 1);
         assert!(matches!(health, Health::Paused { until: 1090, .. }));
         assert!(breaker.lets_pass(1090));
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_ends_a_pause() {
+        let mut breaker = Breaker::new(RetryTiming::default());
+        fail(&mut breaker, Trouble::Maintenance { retry_after: Some(Duration::from_secs(3600)) }, 1);
+        assert!(!breaker.lets_pass(1001));
+        assert!(breaker.lets_pass(999), "nobody can have asked for more than an hour");
     }
 
     #[test]

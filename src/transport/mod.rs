@@ -5,6 +5,7 @@ mod client;
 mod dates;
 mod failure;
 mod gzip;
+mod parking;
 mod rate;
 mod redact;
 mod retry;
@@ -15,7 +16,8 @@ pub use client::{ANSWER_LIMIT, Answer, Body, ClientError, ClientSettings, Exchan
 pub use dates::{RETRY_AFTER, http_date, retry_after};
 pub use failure::{Failure, Mishap, Trouble};
 pub use gzip::{InflateError, Level, Packed, inflate};
+pub use parking::Parking;
 pub use rate::{Permit, Rate, Share};
 pub use redact::redact;
-pub use retry::{RetryTiming, RetryTimingError};
+pub use retry::{RetryTiming, RetryTimingError, is_due};
 pub use token::{Authenticate, Bearer, Pauses, Token, TokenHolder};

@@ -42,6 +42,12 @@ impl Default for RetryTiming {
     }
 }
 
+/// True when the moment `at` has come by `now`, both in seconds since 1970-01-01T00:00:00Z. `longest` is the longest wait that anybody could
+/// have set: a moment further ahead was set before the clock stepped back, and nobody waits for it.
+pub fn is_due(at: i64, now: i64, longest: Duration) -> bool {
+    at <= now || at > now.saturating_add(i64::try_from(longest.as_secs()).unwrap_or(i64::MAX))
+}
+
 impl RetryTiming {
     /// A timing whose first ceiling is `initial` and whose largest is `max`.
     pub const fn new(initial: Duration, max: Duration) -> Result<Self, RetryTimingError> {
@@ -55,6 +61,11 @@ impl RetryTiming {
             return Err(RetryTimingError::MaxTooLong);
         }
         Ok(RetryTiming { initial, max })
+    }
+
+    /// The longest that any attempt waits.
+    pub fn longest(&self) -> Duration {
+        self.max
     }
 
     /// The longest that attempt number `attempt` (the first retry is 0) may wait.
@@ -105,6 +116,15 @@ mod tests {
         assert!(drawn.iter().all(|delay| *delay <= Duration::from_secs(4)));
         assert!(drawn.iter().any(|delay| *delay < Duration::from_millis(400)));
         assert!(drawn.iter().any(|delay| *delay > Duration::from_millis(3600)));
+    }
+
+    #[test]
+    fn a_moment_that_no_wait_can_have_set_has_come() {
+        let day = Duration::from_secs(86_400);
+        for (at, due) in [(999, true), (1000, true), (1001, false), (87_400, false), (87_401, true), (i64::MAX, true)] {
+            assert_eq!(is_due(at, 1000, day), due, "{at}");
+        }
+        assert!(!is_due(i64::MAX, i64::MAX - 5, Duration::MAX));
     }
 
     #[test]

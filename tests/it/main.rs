@@ -4,13 +4,17 @@
 mod audit;
 mod binary;
 mod cli_check;
+mod cli_fuse;
 mod cli_init;
+mod cli_rejects;
 mod dashboard;
 mod engine;
 mod fer;
 mod gateway;
 mod hospital;
 mod ledgers;
+mod places;
+mod removal;
 mod replay;
 mod sources;
 mod support;

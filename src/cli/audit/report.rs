@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
 use crate::cli::CliError;
-use crate::sync::{AuditProgress, Difference, FeedAudit, Kind, Stage};
+use crate::sync::audit::{AuditProgress, Difference, FeedAudit, Kind, Stage};
 
 /// Keys that are shown of each kind of difference in a feed.
 const SHOWN: usize = 20;

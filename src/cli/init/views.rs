@@ -148,6 +148,7 @@ mod tests {
         expires: Expiry::Never,
         place: &[],
         status: None,
+        spare: None,
     };
 
     #[tokio::test]

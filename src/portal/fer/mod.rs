@@ -5,6 +5,7 @@
 mod answer;
 mod auth;
 mod reads;
+mod remedy;
 mod schema;
 mod wire;
 
@@ -22,7 +23,7 @@ use url::Url;
 pub use reads::Read;
 pub use schema::SCHEMAS;
 
-use super::{Abilities, Ask, Batch, Delivery, Held, Portal, Reading, Removal};
+use super::{Abilities, Ask, Batch, Delivery, Held, Kind, Portal, Reading, Removal};
 use crate::record::{Key, Schema};
 use crate::transport::{
     Bearer, ClientError, ClientSettings, Failure, HttpClient, Level, Packed, Pauses, Rate, Share, Witness,
@@ -54,6 +55,9 @@ pub struct FerSettings {
     /// How long nobody asks again after a failed authentication.
     pub pauses: Pauses,
 }
+
+/// What is known of every gateway of this kind.
+pub(super) static KIND: Kind = Kind { name: "fer", schemas: SCHEMAS, remedies: remedy::CASES };
 
 /// The gateway.
 pub struct FerPortal {

@@ -6,7 +6,8 @@ use serde_json::{Value as Json, json};
 use vitrina::ledger::{Ledger, MemoryLedger};
 use vitrina::record::Key;
 use vitrina::source::memory::Value;
-use vitrina::sync::{AuditError, AuditOrder, AuditProgress, AuditState, Difference, FeedAudit, Kind, Order};
+use vitrina::sync::Order;
+use vitrina::sync::audit::{AuditError, AuditOrder, AuditProgress, AuditState, Difference, FeedAudit, Kind};
 use vitrina::transport::{Health, Trouble};
 
 use crate::support::world::{MO, NOW, RESOURCE, TestLine, World, book, columns, mo, pass, room, slot};

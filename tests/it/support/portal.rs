@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use tokio_util::sync::CancellationToken;
 use vitrina::portal::fer::SCHEMAS;
-use vitrina::portal::{Abilities, Batch, Delivery, Portal, Removal, Verdict};
+use vitrina::portal::{Abilities, Ask, Batch, Delivery, Held, Portal, Reading, Removal, Verdict};
 use vitrina::record::{Key, Schema};
 use vitrina::transport::{Failure, Trouble};
 
@@ -26,10 +27,27 @@ pub struct Seen {
     pub mart: BTreeMap<(String, Key), serde_json::Value>,
     /// Feeds and keys of each request, in order.
     pub requests: Vec<(String, Vec<Key>)>,
+    /// Feeds and keys of the removals asked for, in order.
+    pub removals: Vec<(String, Key)>,
+    /// True when a place may be held by one record only.
+    pub one_a_place: bool,
+    /// Records that were refused by name, repetitions included.
+    pub refusals: u64,
+    /// How long a removal takes.
+    pub slow_removals: Option<std::time::Duration>,
+    removal_acts: VecDeque<Act>,
     acts: VecDeque<Act>,
     refused: BTreeSet<Key>,
     unattributed: BTreeSet<Key>,
     blocked_units: BTreeSet<String>,
+    /// Each read: the feed, and the key it was by; none for all of the account.
+    pub reads: Vec<(String, Option<Key>)>,
+    /// What the next reads fail with.
+    pub read_failures: VecDeque<Trouble>,
+    /// Records that no list shows, though they can be read by their keys: the mart commits late.
+    pub late: BTreeSet<Key>,
+    /// Cancelled at a read of this feed by this key.
+    pub stop_at_read: Option<(String, Key, CancellationToken)>,
 }
 
 /// The portal. Clones share what they hold.
@@ -44,6 +62,11 @@ impl ScriptedPortal {
     /// The next request that has no act yet gets this one.
     pub fn next(&self, act: Act) {
         self.seen().acts.push_back(act);
+    }
+
+    /// The next removal that has no act yet gets this one.
+    pub fn next_removal(&self, act: Act) {
+        self.seen().removal_acts.push_back(act);
     }
 
     /// Refuses a record by name from now on, or no longer.
@@ -88,6 +111,58 @@ impl ScriptedPortal {
 }
 
 impl Seen {
+    fn read(&self, schema: &Schema, ask: Ask<'_>) -> Vec<Held> {
+        let edge = schema.parents.last().map_or("", |edge| if schema.feed == "book" { "slot_id" } else { edge.field });
+        let wanted = |key: &Key, body: &serde_json::Value| match ask {
+            Ask::Record(wanted) => key == wanted,
+            Ask::Whole => !self.late.contains(key),
+            Ask::ChildrenOf { parent, days } => {
+                let visit = body["visit_time"].as_str().unwrap_or_default();
+                let in_days = days.is_none_or(|(from, to)| {
+                    let day = visit.get(..10).unwrap_or_default();
+                    (from.to_string().as_str()..=to.to_string().as_str()).contains(&day)
+                });
+                !self.late.contains(key) && in_days && body[edge] == parent.to_string()
+            }
+        };
+        self.mart
+            .iter()
+            .filter(|((feed, key), body)| feed == schema.feed && wanted(key, body))
+            .map(|((_, key), body)| Held { key: key.clone(), record: body.as_object().unwrap().clone() })
+            .collect()
+    }
+
+    /// Who holds the place that a record claims.
+    fn holder(&self, feed: &str, key: &Key, body: &serde_json::Value) -> Option<Key> {
+        let place = |body: &serde_json::Value| match feed {
+            "slot" => Some((body["resource_id"].clone(), body["visit_time"].clone())),
+            "mo" => Some((body["name"].clone(), serde_json::Value::Null)),
+            _ => None,
+        };
+        let claimed = place(body).filter(|_| self.one_a_place)?;
+        let holds = |((other, holder), held): (&(String, Key), &serde_json::Value)| {
+            (other == feed && holder != key && place(held).as_ref() == Some(&claimed)).then(|| holder.clone())
+        };
+        self.mart.iter().find_map(holds)
+    }
+
+    /// Removes a record and what the portal removes with it.
+    fn remove(&mut self, schema: &Schema, key: &Key) {
+        self.mart.remove(&(schema.feed.to_owned(), key.clone()));
+        let field = format!("{}_id", schema.feed);
+        let id = key.to_string();
+        let goes = |feed: &str, body: &serde_json::Value| {
+            schema.cascades.contains(&feed) && body[&field].as_str() == Some(id.as_str())
+        };
+        let with_it: Vec<_> =
+            self.mart.iter().filter(|((feed, _), body)| goes(feed, body)).map(|(at, _)| at.clone()).collect();
+        for (feed, child) in with_it {
+            if let Some(schema) = SCHEMAS.iter().find(|schema| schema.feed == feed) {
+                self.remove(schema, &child);
+            }
+        }
+    }
+
     fn answer(&mut self, feed: &str, batch: &Batch) -> Delivery {
         let keys: Vec<Key> = batch.records().iter().map(|record| record.key.clone()).collect();
         self.requests.push((feed.to_owned(), keys.clone()));
@@ -107,14 +182,16 @@ impl Seen {
         }
         let mut verdicts = Vec::new();
         for (at, (key, body)) in keys.into_iter().zip(bodies).enumerate() {
-            let refused = self.refused.contains(&key);
+            let holder = self.holder(feed, &key, &body);
+            let refused = self.refused.contains(&key) || holder.is_some();
+            self.refusals += u64::from(refused);
             if !refused {
                 self.mart.insert((feed.to_owned(), key), body);
             }
             verdicts.push(match (&act, refused) {
                 (Some(Act::AnswerOnly(count)), _) if at >= *count => Verdict::Unknown,
                 (_, false) => Verdict::Accepted { remote_id: None },
-                (_, true) => Verdict::Rejected { code: "R-330".into(), text: "refused".into(), holder: None },
+                (_, true) => Verdict::Rejected { code: "R-330".into(), text: "refused".into(), holder },
             });
         }
         if let Some(Act::ApplyAndLose) = act {
@@ -137,12 +214,57 @@ impl Portal for ScriptedPortal {
         Abilities { idempotent: true, update: true, removal: Removal::Supported }
     }
 
+    fn reading(&self, schema: &Schema) -> Reading {
+        match schema.feed {
+            "mo" => Reading::Whole,
+            "resource" => Reading::OfParent { feed: "mo", dated: false },
+            "slot" => Reading::OfParent { feed: "resource", dated: true },
+            "book" => Reading::OfParent { feed: "slot", dated: false },
+            _ => Reading::ByKey,
+        }
+    }
+
+    async fn read_back(&self, schema: &'static Schema, ask: Ask<'_>) -> Result<Vec<Held>, Failure> {
+        let mut seen = self.seen();
+        let by = match ask {
+            Ask::Whole => None,
+            Ask::Record(key) | Ask::ChildrenOf { parent: key, .. } => Some(key.clone()),
+        };
+        if let Some((feed, key, stop)) = &seen.stop_at_read
+            && (feed.as_str(), Some(key)) == (schema.feed, by.as_ref())
+        {
+            stop.cancel();
+        }
+        seen.reads.push((schema.feed.to_owned(), by));
+        if let Some(trouble) = seen.read_failures.pop_front() {
+            return Err(Failure { trouble, maybe_applied: false, text: "as the test told it".into() });
+        }
+        Ok(seen.read(schema, ask))
+    }
+
     async fn deliver(&self, schema: &'static Schema, batch: &Batch) -> Delivery {
         self.seen().answer(schema.feed, batch)
     }
 
     async fn remove(&self, schema: &'static Schema, key: &Key) -> Delivery {
-        self.seen().mart.remove(&(schema.feed.to_owned(), key.clone()));
-        Delivery::Judged(vec![Verdict::Accepted { remote_id: None }])
+        let slow = self.seen().slow_removals;
+        if let Some(slow) = slow {
+            tokio::time::sleep(slow).await;
+        }
+        let mut seen = self.seen();
+        seen.removals.push((schema.feed.to_owned(), key.clone()));
+        let act = seen.removal_acts.pop_front();
+        if let Some(Act::Fail(trouble)) = act {
+            return failed(trouble, false);
+        }
+        if seen.refused.contains(key) {
+            let (code, text) = ("R-310".into(), "refused".into());
+            return Delivery::Judged(vec![Verdict::Rejected { code, text, holder: None }]);
+        }
+        seen.remove(schema, key);
+        match act {
+            Some(Act::ApplyAndLose) => failed(Trouble::Transient { retry_after: None }, true),
+            _ => Delivery::Judged(vec![Verdict::Accepted { remote_id: None }]),
+        }
     }
 }

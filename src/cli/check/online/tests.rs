@@ -22,6 +22,7 @@ static SLOT: Schema = Schema {
     expires: Expiry::Never,
     place: &[],
     status: None,
+    spare: None,
 };
 
 static SCHEMAS: &[&Schema] = &[&SLOT];
