@@ -2,6 +2,7 @@
 //! through their traits, and everything else through schemas.
 
 mod accept;
+pub mod audit;
 mod batch_size;
 mod cascade;
 mod clock;
