@@ -86,7 +86,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     let key = Some(entry.key.clone());
                     let contest =
                         holder.and_then(|holder| contest::of_refusal(feed, index, &entry, holder, (&code, &text), now));
-                    self.reject(index, at, &mut entry, if maybe_applied { entry.mark } else { before }, now);
+                    let doubt = if maybe_applied { entry.mark } else { before };
+                    self.reject(index, at, &mut entry, doubt, now);
                     if let Some(contest) = contest {
                         let text = contest::waiting_text(feed, &contest.holder);
                         settlement.refused.push(refusal(key, State::Held, PLACE, Vec::new(), text, now));
