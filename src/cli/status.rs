@@ -9,8 +9,9 @@ use chrono::Utc;
 
 use super::{CliError, Outcome, print};
 use crate::config::Config;
-use crate::daemon::{FeedStatus, PortalStatus, Status};
-use crate::ledger::{AnyLedger, Ledger};
+use crate::daemon::{FeedStatus, FuseStatus, PortalStatus, Status};
+use crate::ledger::{AnyLedger, Ledger, NoteKind};
+use crate::sync::{PausedUnit, Tripped};
 
 /// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -72,11 +73,20 @@ async fn of_ledger(config: &Config) -> Result<Status, CliError> {
     let ledger = AnyLedger::open_read_only(config.ledger.url.expose()).await.map_err(anyhow::Error::from)?;
     let now = Utc::now().timestamp();
     let feeds = ledger.feeds().await.map_err(anyhow::Error::from)?;
-    let shown = feeds.iter().map(|feed| FeedStatus::new(&feed.portal, &feed.feed, &feed.counts, &feed.progress, now));
-    Ok(Status {
-        feeds: shown.collect(),
-        portals: config.portals.keys().map(|name| PortalStatus::stopped(name)).collect(),
-    })
+    let mut shown = Vec::new();
+    for feed in &feeds {
+        let notes = ledger.notes(&feed.portal).await.map_err(anyhow::Error::from)?;
+        let fuse = notes.iter().find(|note| note.place.kind == NoteKind::Fuse && note.place.feed == feed.feed);
+        let fuse = fuse.and_then(|note| serde_json::from_str::<Tripped>(&note.body).ok()).filter(|fuse| !fuse.accepted);
+        let status = FeedStatus::new(&feed.portal, &feed.feed, &feed.counts, &feed.progress, now);
+        shown.push(status.fused(fuse.as_ref().map(FuseStatus::of)));
+    }
+    let mut portals = Vec::new();
+    for name in config.portals.keys() {
+        let notes = ledger.notes(name).await.map_err(anyhow::Error::from)?;
+        portals.push(PortalStatus::stopped(name, &PausedUnit::in_notes(&notes)));
+    }
+    Ok(Status { feeds: shown, portals })
 }
 
 fn readable(status: &Status) -> String {
@@ -93,6 +103,15 @@ fn readable(status: &Status) -> String {
             let _ = write!(text, ", {} unit(s) paused", portal.units_paused);
         }
         text.push('\n');
+        for unit in &portal.units {
+            let until = unit.until.as_deref().unwrap_or("further notice");
+            let _ = writeln!(text, "  unit {} paused until {until}: {}", unit.unit, unit.why);
+        }
+    }
+    for feed in &status.feeds {
+        if let (Some(until), Some(why)) = (&feed.until, &feed.why) {
+            let _ = writeln!(text, "feed {}.{}: parked until {until} ({why})", feed.portal, feed.feed);
+        }
     }
     let width = status.feeds.iter().map(|feed| feed.portal.len() + feed.feed.len() + 1).max().unwrap_or(4).max(4);
     let _ = writeln!(
@@ -109,6 +128,17 @@ fn readable(status: &Status) -> String {
             "{name:width$} {:>9} {:>9} {:>8} {:>6} {:>8} {:>7} {lag:>6}  {last}",
             feed.state, feed.accepted, feed.pending, feed.held, feed.rejected, feed.unknown
         );
+    }
+    for feed in &status.feeds {
+        if let Some(fuse) = &feed.fuse {
+            let _ = writeln!(
+                text,
+                "{portal}.{name}: the fuse has tripped: {}; see `vitrina fuse list`, let it go by `vitrina fuse accept {portal}.{name}`",
+                fuse.reason,
+                portal = feed.portal,
+                name = feed.feed
+            );
+        }
     }
     text
 }

@@ -5,6 +5,7 @@ mod assembly;
 mod clock;
 mod notify;
 mod pool;
+mod resume;
 mod status;
 mod tasks;
 mod timetable;
@@ -20,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source};
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
-pub use status::{FeedStatus, PortalStatus, Status};
+pub use status::{FeedStatus, FuseStatus, PortalStatus, Status, UnitStatus};
+pub use words::hear_words;
 
 use crate::ledger::{AnyLedger, Ledger};
 use crate::serve::{Listener, Shown};
@@ -241,7 +243,7 @@ impl Shared {
     /// Pokes what cycles asked for.
     fn poke_wanted(&self) {
         for line in &self.lines {
-            for poked in self.aftermath.pokes(&line.name, Utc::now().timestamp()) {
+            for poked in self.aftermath.pokes(&line.name, Utc::now().timestamp(), |feed| line.lets_pass(feed)) {
                 self.poke(line, poked);
             }
         }
@@ -257,11 +259,17 @@ impl Shared {
         let now = Utc::now().timestamp();
         let feeds = self.feeds.iter().filter_map(|feed| {
             let line = feed.line.feed(feed.name)?;
-            Some(FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now))
+            let fuse = line.fuse().as_ref().map(FuseStatus::of);
+            let status = FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now).fused(fuse);
+            let parked = line.parking().rest(now).map(|(until, why)| (until, why.to_owned()));
+            Some(match parked {
+                Some((until, why)) => status.parked(until, why),
+                None => status,
+            })
         });
         let portals = self.lines.iter().map(|line| {
             let health = line.breaker().health(now);
-            PortalStatus::new(&line.name, &health, line.paused_units().len())
+            PortalStatus::new(&line.name, &health, &line.paused_units())
         });
         Status { feeds: feeds.collect(), portals: portals.collect() }
     }
@@ -273,6 +281,9 @@ impl Shown for Shared {
         for feed in &self.feeds {
             if let Some(line) = feed.line.feed(feed.name) {
                 self.metrics.show_feed(&feed.line.name, feed.name, &line.counts(), line.progress().last_success, now);
+                self.metrics.show_fuse(&feed.line.name, feed.name, line.fuse_holds());
+                let parked = line.parking().rest(now).is_some();
+                self.metrics.show_parked(&feed.line.name, feed.name, parked);
             }
         }
         for line in &self.lines {

@@ -76,12 +76,10 @@ pub(super) fn rings(contests: &[Contest]) -> Vec<Vec<KeyId>> {
     rings
 }
 
-/// The member of a ring that is taken away for a moment: one whose status says that nothing hangs on it, so that what the portal
-/// removes with it is nothing.
-pub(super) fn spare(ring: &[KeyId], index: &Index, schema: &Schema) -> Option<At> {
+/// The member of a ring whose status says that nothing hangs on it, so that what the portal removes with it is nothing.
+pub(super) fn spare(members: &[At], index: &Index, schema: &Schema) -> Option<At> {
     let spare = schema.spare_status()?;
-    let is_spare = |at: &At| index.entry(*at).status == Some(spare) && !index.in_flight(*at);
-    ring.iter().filter_map(|id| index.find(*id)).find(is_spare)
+    members.iter().copied().find(|at| index.entry(*at).status == Some(spare))
 }
 
 /// The portal refused a record because another holds its place. None when that is no contest: the record claims no place, names
@@ -156,7 +154,8 @@ mod tests {
 
     #[test]
     fn the_rows_of_both_decide() {
-        let table: [(&[(u128, Option<u64>)], _); 6] = [
+        type Rows = &'static [(u128, Option<u64>)];
+        let table: [(Rows, _); 6] = [
             (&[(1, Some(7))], Some(Decision::HolderGone)),
             (&[(1, Some(7)), (2, Some(7))], Some(Decision::Fault)),
             (&[(1, Some(7)), (2, Some(8))], Some(Decision::Wait)),

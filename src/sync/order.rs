@@ -43,6 +43,7 @@ mod tests {
             status: None,
             spare: None,
             cascades: &[],
+            urgent: false,
         }
     }
 

@@ -11,11 +11,13 @@ use vitrina::ledger::{
     Refusal, Replay, Settlement, Word, WordId,
 };
 use vitrina::portal::fer::SCHEMAS;
-use vitrina::portal::{Abilities, Batch, Delivery, Portal, Removal, Verdict};
+use vitrina::portal::{Abilities, Batch, Cure, Delivery, Portal, Removal, Verdict};
 use vitrina::record::{Cell, EncodeSettings, Key, RowChunk, Schema, VisitTimeZone};
 use vitrina::source::memory::{Fault, MemoryRows, MemorySource, Value};
 use vitrina::source::{Column, Query, Read, RowStream, Source, SourceError, Stamp};
-use vitrina::sync::{AcceptFuse, CycleError, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, Order};
+use vitrina::sync::{
+    AcceptFuse, CycleError, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, Order,
+};
 use vitrina::transport::{Failure, Mishap, RetryTiming};
 
 use crate::hospital::{Body, FEEDS, Feed, Id, Row, Version};
@@ -67,6 +69,7 @@ pub async fn open(process: &Process, disk: MemoryLedger) -> Result<Arc<SimLine>,
         slow_retry: Duration::from_secs(SLOW_RETRY),
         unit_pause: Duration::from_secs(UNIT_PAUSE),
         scan_stall: Duration::from_secs(20),
+        unit_error_budget: ErrorBudget { rejects: 1000, window: Duration::from_secs(3600) },
         fuse: FuseSettings { share: 0.2, min: 50 },
         on_conflict: [OnConflict::Report, OnConflict::Replace, OnConflict::Adopt][plan.on_conflict],
         slice: Duration::from_secs(5),
@@ -210,17 +213,9 @@ fn columns(feed: Feed) -> &'static [&'static str] {
         Feed::Service => &["id", "resource_id", "code", "create_ts"],
         Feed::Profile => &["id", "resource_id", "profile_code", "create_ts"],
         Feed::Period => &["period_id", "resource_id", "reason", "beg_date", "end_date", "create_ts"],
-        Feed::Slot => &[
-            "id",
-            "mo_id",
-            "resource_id",
-            "tag_type",
-            "tag_age",
-            "visit_time",
-            "duration",
-            "status",
-            "create_ts",
-        ],
+        Feed::Slot => {
+            &["id", "mo_id", "resource_id", "tag_type", "tag_age", "visit_time", "duration", "status", "create_ts"]
+        }
         Feed::Referral => &[
             "id",
             "patient_id",
@@ -372,7 +367,8 @@ impl Source for SimSource {
             let mut chance = stage.chance();
             let quiet = stage.is_quiet();
             let rows = chance.below(table.len() as u64 + 1) as usize;
-            let fault = chance.any(&[Fault::Unreachable, Fault::Refused, Fault::TimeoutAfter(rows), Fault::LostAfter(rows)]);
+            let fault =
+                chance.any(&[Fault::Unreachable, Fault::Refused, Fault::TimeoutAfter(rows), Fault::LostAfter(rows)]);
             let fault = (!quiet && chance.percent(stage.plan.source_faults)).then_some(fault);
             (fault, (!quiet && chance.below(1000) < stage.plan.lies).then(|| chance.below(3)))
         };
@@ -505,6 +501,7 @@ fn verdict(said: Said) -> Verdict {
             code: if holder.is_some() { "R-330".to_owned() } else { "R-310".to_owned() },
             text: "refused".to_owned(),
             holder: holder.map(Key::Guid),
+            cure: Cure::Time,
         },
         Said::Nothing => Verdict::Unknown,
     }

@@ -149,7 +149,8 @@ impl Gateway {
                 Some(Fault::LeaveOut) => left_out && self.chance.percent(50),
                 _ => false,
             };
-            let refused = (fault == Some(Fault::RefuseSome) && self.chance.percent(40)) || self.disliked.contains(&(feed, *id));
+            let refused =
+                (fault == Some(Fault::RefuseSome) && self.chance.percent(40)) || self.disliked.contains(&(feed, *id));
             let word = match (skipped, refused) {
                 (true, _) => Said::Nothing,
                 (false, true) => Said::Refused { holder: None },
@@ -227,7 +228,8 @@ impl Gateway {
     fn store(&mut self, feed: Feed, id: Id, body: &Body, second: i64, trace: &mut Trace) -> Said {
         if let Some(place) = wire::place(feed, body).filter(|_| self.manners.places) {
             let holds = |(other, held): (&(Feed, Id), &Body)| {
-                (other.0 == feed && other.1 != id && wire::place(feed, held).as_ref() == Some(&place)).then_some(other.1)
+                (other.0 == feed && other.1 != id && wire::place(feed, held).as_ref() == Some(&place))
+                    .then_some(other.1)
             };
             if let Some(holder) = self.mart.iter().find_map(holds) {
                 return Said::Refused { holder: Some(holder) };

@@ -25,16 +25,8 @@ pub enum Feed {
     Book,
 }
 
-pub const FEEDS: [Feed; 8] = [
-    Feed::Mo,
-    Feed::Resource,
-    Feed::Service,
-    Feed::Profile,
-    Feed::Period,
-    Feed::Slot,
-    Feed::Referral,
-    Feed::Book,
-];
+pub const FEEDS: [Feed; 8] =
+    [Feed::Mo, Feed::Resource, Feed::Service, Feed::Profile, Feed::Period, Feed::Slot, Feed::Referral, Feed::Book];
 
 impl Feed {
     pub fn name(self) -> &'static str {
@@ -145,9 +137,14 @@ impl Hospital {
         for _ in 0..self.chance.between(1, 4) {
             self.add(Feed::Resource);
         }
-        for (feed, most) in
-            [(Feed::Service, 4), (Feed::Profile, 3), (Feed::Period, 3), (Feed::Slot, 24), (Feed::Referral, 4), (Feed::Book, 8)]
-        {
+        for (feed, most) in [
+            (Feed::Service, 4),
+            (Feed::Profile, 3),
+            (Feed::Period, 3),
+            (Feed::Slot, 24),
+            (Feed::Referral, 4),
+            (Feed::Book, 8),
+        ] {
             for _ in 0..much(&mut self.chance, most) {
                 self.add(feed);
             }
@@ -257,7 +254,8 @@ impl Hospital {
     /// A time at which the resource has no visit yet. Some are over soon.
     fn free_time(&mut self, resource: Id) -> i64 {
         loop {
-            let minutes = if self.chance.percent(15) { self.chance.between(1, 5) } else { self.chance.between(600, 9000) };
+            let minutes =
+                if self.chance.percent(15) { self.chance.between(1, 5) } else { self.chance.between(600, 9000) };
             let time = self.now + minutes as i64 * 60;
             let taken = |version: &&Version| version.row.resource == resource && version.row.time == time;
             if self.versions.iter().filter(|version| version.feed == Feed::Slot).find(taken).is_none() {
@@ -301,7 +299,8 @@ impl Hospital {
             Feed::Referral => {
                 row.unit = self.any_id(Feed::Mo)?;
                 row.resource = self.any_id(Feed::Resource)?;
-                row.time = if self.chance.percent(50) { 0 } else { self.now + self.chance.between(1, 9000) as i64 * 60 };
+                row.time =
+                    if self.chance.percent(50) { 0 } else { self.now + self.chance.between(1, 9000) as i64 * 60 };
                 row.status = "AVAILABLE";
             }
             Feed::Book => {
@@ -377,7 +376,8 @@ impl Hospital {
     fn there_and_back(&mut self) {
         let Some(at) = self.any_row(Feed::Slot) else { return };
         let row = self.row(Feed::Slot, at);
-        let earlier = self.versions.iter().rev().filter(|version| version.feed == Feed::Slot && version.row.id == row.id);
+        let earlier =
+            self.versions.iter().rev().filter(|version| version.feed == Feed::Slot && version.row.id == row.id);
         // With places at stake only what leaves the place alone may come back.
         let back = earlier.map(|version| &version.row).find(|other| {
             **other != row && (self.temper.places || (other.resource, other.time) == (row.resource, row.time))
@@ -404,7 +404,8 @@ impl Hospital {
                 }
             }
         }
-        let old = self.tables[Feed::Resource as usize].iter().position(|version| self.versions[*version].row.id == gone);
+        let old =
+            self.tables[Feed::Resource as usize].iter().position(|version| self.versions[*version].row.id == gone);
         if let Some(old) = old {
             self.tables[Feed::Resource as usize].remove(old);
         }

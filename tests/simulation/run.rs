@@ -131,7 +131,9 @@ async fn last_round(line: &Arc<SimLine>, stage: &Stage) -> Result<(), String> {
     while let Some(feed) = due.pop_first() {
         match engine::cycle(line, stage, feed, true, true).await {
             Ended::Done { complete: true, released } => due.extend(released),
-            Ended::Done { complete: false, .. } => return Err(format!("the last cycle of {} is cut short", feed.name())),
+            Ended::Done { complete: false, .. } => {
+                return Err(format!("the last cycle of {} is cut short", feed.name()));
+            }
             Ended::SourceFailed | Ended::LedgerFailed => return Err("something fails in quiet times".to_owned()),
             Ended::Broken(text) => return Err(text),
         }

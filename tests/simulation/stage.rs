@@ -60,7 +60,8 @@ impl Plan {
     fn drawn(chance: &mut Chance) -> Self {
         let calm = chance.percent(15);
         let some = |chance: &mut Chance, most: u64| if calm || chance.percent(30) { 0 } else { chance.below(most + 1) };
-        let by_change = if chance.percent(60) { FEEDS.into_iter().filter(|_| chance.percent(50)).collect() } else { Vec::new() };
+        let by_change =
+            if chance.percent(60) { FEEDS.into_iter().filter(|_| chance.percent(50)).collect() } else { Vec::new() };
         let in_flight = chance.between(1, 4) as usize;
         let deaths = (0..some(chance, 4)).map(|_| {
             let magnitude = chance.between(1, 9);

@@ -72,7 +72,10 @@ pub enum Answer {
     Judged(Vec<Said>),
     /// A refusal or acceptance in part, without ids: 400 or 422.
     NoIds(u16),
-    Status { code: u16, retry_after: Option<u64> },
+    Status {
+        code: u16,
+        retry_after: Option<u64>,
+    },
     /// No connection.
     Unconnected,
     /// No answer in time.
@@ -95,7 +98,9 @@ impl Answer {
     pub fn leaves_doubt(&self) -> bool {
         match self {
             Answer::Judged(_) | Answer::Unconnected => false,
-            Answer::NoIds(code) | Answer::Status { code, .. } => matches!(code, 200 | 408 | 422 | 500..=502 | 504..=599),
+            Answer::NoIds(code) | Answer::Status { code, .. } => {
+                matches!(code, 200 | 408 | 422 | 500..=502 | 504..=599)
+            }
             Answer::Timeout | Answer::Cut | Answer::Garbage => true,
         }
     }
@@ -154,7 +159,9 @@ impl Trace {
         let mut lines = Vec::new();
         for (at, event) in self.events.iter().enumerate() {
             match &event.what {
-                What::Sent { request, feed: of, records } if *of == feed && records.iter().any(|(one, _)| *one == id) => {
+                What::Sent { request, feed: of, records }
+                    if *of == feed && records.iter().any(|(one, _)| *one == id) =>
+                {
                     requests.insert(*request);
                     lines.push(format!("{at:>6} {event}\n"));
                 }
@@ -165,7 +172,9 @@ impl Trace {
                 What::Marked { mark, feed: of, ids } if *of == feed && ids.contains(&id) => drop(marks.insert(*mark)),
                 What::Shown { read, rows } => {
                     let rows = rows.iter().filter(|row| versions[**row].feed == feed && versions[**row].row.id == id);
-                    let shown = rows.map(|row| format!("{at:>6} {} read {read} shows {row}: {:?}\n", event.second, versions[*row].body));
+                    let shown = rows.map(|row| {
+                        format!("{at:>6} {} read {read} shows {row}: {:?}\n", event.second, versions[*row].body)
+                    });
                     lines.extend(shown);
                 }
                 what if what.is_about(feed, id, &requests, &marks) => lines.push(format!("{at:>6} {event}\n")),
@@ -210,7 +219,9 @@ impl fmt::Display for Event {
                 let records: Vec<Id> = records.iter().map(|(id, _)| *id).collect();
                 write!(f, "request {request} {}: {}", feed.name(), ids(&records))
             }
-            What::Asked { request, feed, id } => write!(f, "request {request} to remove {} {}", feed.name(), short(*id)),
+            What::Asked { request, feed, id } => {
+                write!(f, "request {request} to remove {} {}", feed.name(), short(*id))
+            }
             What::Stored { feed, id, body } => write!(f, "stored {} {} {body}", feed.name(), short(*id)),
             What::Removed { feed, id, with } => {
                 let with = with.map(|(feed, id)| format!(" with {} {}", feed.name(), short(id))).unwrap_or_default();

@@ -19,7 +19,8 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
     }
     if let Some(What::Remembered(memories)) = evidence.events.last().map(|event| &event.what) {
         let rows = Rows::of(evidence);
-        let doubted = memories.iter().filter(|memory| memory.doubt.is_some() && rows.flow((memory.feed, memory.id), &mart));
+        let doubted =
+            memories.iter().filter(|memory| memory.doubt.is_some() && rows.flow((memory.feed, memory.id), &mart));
         broken.extend(doubted.map(|memory| Violation {
             invariant: 2,
             at: None,
@@ -30,7 +31,8 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
 }
 
 fn compare(mart: &Mart, memories: &[Memory], second: i64, complain: &mut dyn FnMut((Feed, Id), String)) {
-    let known: BTreeMap<(Feed, Id), &Memory> = memories.iter().map(|memory| ((memory.feed, memory.id), memory)).collect();
+    let known: BTreeMap<(Feed, Id), &Memory> =
+        memories.iter().map(|memory| ((memory.feed, memory.id), memory)).collect();
     for (record, memory) in &known {
         let held = mart.get(record).map(|body| hash(body));
         if memory.doubt.is_none() && memory.accepted != held {

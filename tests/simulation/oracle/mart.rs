@@ -8,7 +8,8 @@ use crate::{PLACES, REMOVAL, wire};
 pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
     let rows = Rows::of(evidence);
     let mart = &evidence.mart;
-    let mut complain = |record, text: String| broken.push(Violation { invariant: 1, at: None, about: Some(record), text });
+    let mut complain =
+        |record, text: String| broken.push(Violation { invariant: 1, at: None, about: Some(record), text });
     for (record, copies) in &rows.0 {
         if let Some(text) = row_is_missed(*record, copies, mart, &rows) {
             complain(*record, text);
@@ -19,7 +20,11 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
         if REMOVAL && !rows.0.contains_key(record) && !past {
             complain(*record, "its row is gone, and the mart still holds it".to_owned());
         }
-        if REMOVAL && parents(record.0, body).iter().any(|parent| !parent.if_ours && !mart.contains_key(&(parent.feed, parent.id))) {
+        if REMOVAL
+            && parents(record.0, body)
+                .iter()
+                .any(|parent| !parent.if_ours && !mart.contains_key(&(parent.feed, parent.id)))
+        {
             complain(*record, "the mart holds it without its parent".to_owned());
         }
     }

@@ -131,9 +131,7 @@ struct Parent {
 
 /// The parents that the document names (RECORDED slots for visits that stand, took place or were missed).
 fn parents(feed: Feed, body: &str) -> Vec<Parent> {
-    let parent = |feed, field| {
-        wire::id_in(body, field).map(|id| Parent { feed, id, recorded: false, if_ours: false })
-    };
+    let parent = |feed, field| wire::id_in(body, field).map(|id| Parent { feed, id, recorded: false, if_ours: false });
     let named = match feed {
         Feed::Mo | Feed::Referral => vec![],
         Feed::Resource => vec![parent(Feed::Mo, "mo_id")],

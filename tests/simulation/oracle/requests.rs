@@ -202,7 +202,8 @@ impl Watch<'_> {
             .collect();
         for record in gone {
             let body = self.mart.get(&record);
-            let past = body.and_then(|body| expiry(record.0, body, &self.mart)).is_some_and(|over| over < second + SOON);
+            let past =
+                body.and_then(|body| expiry(record.0, body, &self.mart)).is_some_and(|over| over < second + SOON);
             let known = self.known.entry(record).or_default();
             known.refused = None;
             known.shown.clear();

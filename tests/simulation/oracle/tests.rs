@@ -35,8 +35,13 @@ fn row(feed: Feed, id: Id, detail: u64) -> Row {
 
 impl Story {
     fn new() -> Self {
-        let evidence =
-            Evidence { second: BEGINNING + 1000, in_flight: 2, steady_database: true, honest_source: true, ..Evidence::default() };
+        let evidence = Evidence {
+            second: BEGINNING + 1000,
+            in_flight: 2,
+            steady_database: true,
+            honest_source: true,
+            ..Evidence::default()
+        };
         Story { evidence, second: BEGINNING, requests: 0, reads: 0 }
     }
 

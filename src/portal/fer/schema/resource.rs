@@ -39,4 +39,5 @@ pub(super) static SCHEMA: Schema = Schema {
     status: None,
     spare: None,
     cascades: &["slot", "book", "service"],
+    urgent: false,
 };

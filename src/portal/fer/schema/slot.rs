@@ -40,4 +40,6 @@ pub(super) static SCHEMA: Schema = Schema {
     status: Some("status"),
     spare: Some("AVAILABLE"),
     cascades: &["book"],
+    // Section «Требования к наполнению данными»: at the mart within half a minute.
+    urgent: true,
 };
