@@ -1,5 +1,6 @@
 //! The command line: one file per verb.
 
+pub mod audit;
 pub mod check;
 pub mod completions;
 mod config_file;
@@ -61,6 +62,8 @@ pub enum Verb {
     Sync(sync::Args),
     /// Show feeds, lag, counts and the states of the portals
     Status(status::Args),
+    /// Compare a portal's own contents with the source, and repair what differs
+    Audit(audit::Args),
     /// Show what was refused or is held, why, and who must act; have it tried again
     Rejects(rejects::Args),
     /// Show tripped fuses and what they hold back; let one go
@@ -87,6 +90,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Run(args) => block_on(run::run(&args)),
         Verb::Sync(args) => block_on(sync::run(&args)),
         Verb::Status(args) => block_on(status::run(&args)),
+        Verb::Audit(args) => block_on(audit::run(&args)),
         Verb::Rejects(args) => block_on(rejects::run(&args)),
         Verb::Fuse(args) => block_on(fuse::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),
@@ -112,7 +116,7 @@ mod tests {
 
     #[test]
     fn every_verb_with_a_configuration_looks_for_it_in_one_place() {
-        for verb in ["run", "check", "sync", "status", "migrate"] {
+        for verb in ["run", "check", "sync", "status", "audit", "migrate"] {
             let command = Cli::command();
             let verb = command.find_subcommand(verb).expect("a verb");
             let config = verb.get_arguments().find(|arg| arg.get_id() == "config").expect("--config");

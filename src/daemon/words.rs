@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::audits::Audits;
 use super::{AnyLine, Shared};
 use crate::ledger::{AnyLedger, Ledger, LedgerError, Word, WordId, WordKind};
 use crate::sync::{AcceptFuse, RetryWord};
@@ -13,7 +14,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What comes of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hearing {
+pub(super) enum Hearing {
     /// What follows from it is durable.
     Done,
     /// It is not for this process to hear.
@@ -25,6 +26,15 @@ pub async fn hear_words(
     lines: &[Arc<AnyLine>],
     ledger: &AnyLedger,
 ) -> Result<Vec<(Arc<AnyLine>, String)>, LedgerError> {
+    hear_all(lines, ledger, None).await
+}
+
+/// As [`hear_words`]. Without `audits` this process runs none: they are left to one that does.
+async fn hear_all(
+    lines: &[Arc<AnyLine>],
+    ledger: &AnyLedger,
+    mut audits: Option<&mut Audits>,
+) -> Result<Vec<(Arc<AnyLine>, String)>, LedgerError> {
     let mut heard: Vec<WordId> = Vec::new();
     let mut pokes = Vec::new();
     for (id, word) in ledger.words().await? {
@@ -33,7 +43,11 @@ pub async fn hear_words(
             heard.push(id);
             continue;
         };
-        if take_up(line, &word).await? == Hearing::Done {
+        let hearing = match (word.kind, &mut audits) {
+            (WordKind::Audit, Some(audits)) => audits.take_up(line, id, &word).await?,
+            _ => take_up(line, &word).await?,
+        };
+        if hearing == Hearing::Done {
             heard.push(id);
             pokes.push((Arc::clone(line), word.feed));
         }
@@ -70,19 +84,35 @@ async fn take_up(line: &AnyLine, word: &Word) -> Result<Hearing, LedgerError> {
     Ok(Hearing::Done)
 }
 
-fn unreadable(word: &Word) {
+pub(super) fn unreadable(word: &Word) {
     tracing::warn!(portal = %word.portal, feed = %word.feed, "a word that this version does not understand is dropped");
 }
 
 impl Shared {
-    /// Hears words until the daemon stops.
+    /// Hears words until the daemon stops, and runs what takes long of what they ask for.
     pub(super) async fn hear(self: Arc<Self>, ledger: Arc<AnyLedger>) {
-        while tokio::time::timeout(PAUSE, self.stopping.cancelled()).await.is_err() {
-            match hear_words(&self.lines, &ledger).await {
-                Ok(pokes) => pokes.iter().for_each(|(line, feed)| self.poke(line, feed)),
-                Err(error) => {
-                    tracing::error!("operators' words cannot be heard: {error}; the process ends");
-                    return self.fatal.cancel();
+        let mut audits = Audits::new(Arc::clone(&ledger));
+        if let Err(error) = self.listen(&ledger, &mut audits).await {
+            tracing::error!("operators' words cannot be heard: {error}; the process ends");
+            self.fatal.cancel();
+        }
+        audits.finish().await;
+    }
+
+    async fn listen(&self, ledger: &AnyLedger, audits: &mut Audits) -> Result<(), LedgerError> {
+        for line in &self.lines {
+            audits.go_on(line).await?;
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return Ok(()),
+                well = audits.one_ends() => if !well {
+                    self.fatal.cancel();
+                },
+                () = tokio::time::sleep(PAUSE) => {
+                    let pokes = hear_all(&self.lines, ledger, Some(&mut *audits)).await?;
+                    pokes.iter().for_each(|(line, feed)| self.poke(line, feed));
                 }
             }
         }

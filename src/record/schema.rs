@@ -29,6 +29,8 @@ pub struct Schema {
     /// Feeds whose records the portal itself removes together with a parent of this feed. All that the document names, at any
     /// depth; children that are not named must be removed first.
     pub cascades: &'static [&'static str],
+    /// True for the feed whose changes the document wants at the portal within seconds: it never waits for the others.
+    pub urgent: bool,
 }
 
 /// One row of a document's table.

@@ -76,10 +76,8 @@ pub(super) fn rings(contests: &[Contest]) -> Vec<Vec<KeyId>> {
     rings
 }
 
-/// The member of a ring that is taken away for a moment: one whose status says that nothing hangs on it, so that what the portal
-/// removes with it is nothing.
-pub(super) fn spare(ring: &[KeyId], index: &Index, schema: &Schema) -> Option<At> {
-    let members: Vec<At> = ring.iter().filter_map(|id| index.find(*id)).filter(|at| !index.in_flight(*at)).collect();
+/// The member of a ring whose status says that nothing hangs on it, so that what the portal removes with it is nothing.
+pub(super) fn spare(members: &[At], index: &Index, schema: &Schema) -> Option<At> {
     let is_in = |status: u8| members.iter().copied().find(|at| index.entry(*at).status == Some(status));
     schema.spare_statuses().find_map(is_in)
 }

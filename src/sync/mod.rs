@@ -2,6 +2,8 @@
 //! through their traits, and everything else through schemas.
 
 mod accept;
+pub mod audit;
+mod batch_size;
 mod cascade;
 mod clock;
 mod contest;
@@ -14,14 +16,18 @@ mod interned;
 mod line;
 mod order;
 mod outgoing;
+mod pieces;
 mod places;
 mod plan;
+mod probation;
 mod remedy;
 mod removal;
 mod report;
 mod retry;
 mod rounds;
 mod settle;
+mod standstill;
+mod units;
 mod vanished;
 mod watermark;
 mod words;
@@ -35,3 +41,4 @@ pub use order::parents_first;
 pub use remedy::{TEXTS, remedy};
 pub use report::{CycleReport, Live, Stop};
 pub use retry::RetryWord;
+pub use units::{ErrorBudget, PausedUnit, UnitTrouble};

@@ -43,6 +43,7 @@ mod tests {
             status: None,
             spare: &[],
             cascades: &[],
+            urgent: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, real databases, real HTTP on loopback.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
+mod audit;
 mod binary;
 mod cli_check;
 mod cli_fuse;
@@ -10,6 +11,7 @@ mod dashboard;
 mod engine;
 mod fer;
 mod gateway;
+mod guard;
 mod hospital;
 mod ledgers;
 mod places;

@@ -143,6 +143,7 @@ mod tests {
         key: "id",
         discriminator: Some("type"),
         cascades: &[],
+        urgent: false,
         parents: &[],
         unit: Unit::None,
         expires: Expiry::Never,

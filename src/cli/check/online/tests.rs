@@ -18,6 +18,7 @@ static SLOT: Schema = Schema {
     discriminator: Some("type"),
     parents: &[],
     cascades: &[],
+    urgent: false,
     unit: Unit::None,
     expires: Expiry::Never,
     place: &[],

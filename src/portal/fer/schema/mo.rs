@@ -30,4 +30,5 @@ pub(super) static SCHEMA: Schema = Schema {
     status: None,
     spare: &[],
     cascades: &["resource", "slot", "book", "service"],
+    urgent: false,
 };

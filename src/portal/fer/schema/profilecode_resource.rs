@@ -21,4 +21,5 @@ pub(super) static SCHEMA: Schema = Schema {
     status: None,
     spare: &[],
     cascades: &[],
+    urgent: false,
 };

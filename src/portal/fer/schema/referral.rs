@@ -57,4 +57,5 @@ pub(super) static SCHEMA: Schema = Schema {
     status: None,
     spare: &[],
     cascades: &[],
+    urgent: false,
 };

@@ -39,4 +39,5 @@ pub(super) static SCHEMA: Schema = Schema {
     status: None,
     spare: &[],
     cascades: &["slot", "book", "service"],
+    urgent: false,
 };

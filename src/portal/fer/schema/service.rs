@@ -22,4 +22,5 @@ pub(super) static SCHEMA: Schema = Schema {
     status: None,
     spare: &[],
     cascades: &[],
+    urgent: false,
 };

@@ -41,4 +41,6 @@ pub(super) static SCHEMA: Schema = Schema {
     // A booking may hang on the others, one of ours or one that only the gateway knows of.
     spare: &["AVAILABLE", "BLOCKED", "CANCELED"],
     cascades: &["book"],
+    // Section «Требования к наполнению данными»: at the mart within half a minute.
+    urgent: true,
 };

@@ -23,4 +23,5 @@ pub(super) static SCHEMA: Schema = Schema {
     status: None,
     spare: &[],
     cascades: &[],
+    urgent: false,
 };
