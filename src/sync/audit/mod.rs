@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 pub use progress::{AuditOrder, AuditProgress, AuditState, Difference, FeedAudit, Kind, Stage, Tally};
 
 use super::cycle::CycleError;
-use super::line::{FeedLine, Line};
+use super::line::Line;
 use crate::ledger::{Ledger, LedgerError};
 use crate::portal::{Ask, Held, Portal, Reading};
 use crate::record::{BindError, Key, Schema};
