@@ -11,7 +11,7 @@ use super::{CliError, Outcome, print};
 use crate::config::Config;
 use crate::daemon::{FeedStatus, FuseStatus, PortalStatus, Status};
 use crate::ledger::{AnyLedger, Ledger, NoteKind};
-use crate::sync::Tripped;
+use crate::sync::{PausedUnit, Tripped};
 
 /// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -81,7 +81,12 @@ async fn of_ledger(config: &Config) -> Result<Status, CliError> {
         let status = FeedStatus::new(&feed.portal, &feed.feed, &feed.counts, &feed.progress, now);
         shown.push(status.fused(fuse.as_ref().map(FuseStatus::of)));
     }
-    Ok(Status { feeds: shown, portals: config.portals.keys().map(|name| PortalStatus::stopped(name)).collect() })
+    let mut portals = Vec::new();
+    for name in config.portals.keys() {
+        let notes = ledger.notes(name).await.map_err(anyhow::Error::from)?;
+        portals.push(PortalStatus::stopped(name, &PausedUnit::in_notes(&notes)));
+    }
+    Ok(Status { feeds: shown, portals })
 }
 
 fn readable(status: &Status) -> String {
@@ -98,6 +103,15 @@ fn readable(status: &Status) -> String {
             let _ = write!(text, ", {} unit(s) paused", portal.units_paused);
         }
         text.push('\n');
+        for unit in &portal.units {
+            let until = unit.until.as_deref().unwrap_or("further notice");
+            let _ = writeln!(text, "  unit {} paused until {until}: {}", unit.unit, unit.why);
+        }
+    }
+    for feed in &status.feeds {
+        if let (Some(until), Some(why)) = (&feed.until, &feed.why) {
+            let _ = writeln!(text, "feed {}.{}: parked until {until} ({why})", feed.portal, feed.feed);
+        }
     }
     let width = status.feeds.iter().map(|feed| feed.portal.len() + feed.feed.len() + 1).max().unwrap_or(4).max(4);
     let _ = writeln!(

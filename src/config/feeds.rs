@@ -49,7 +49,7 @@ struct Section {
 const FULL_EVERY: Duration = Duration::from_secs(3600);
 /// Default of `overlap`.
 const OVERLAP: Duration = Duration::from_secs(300);
-/// The feed that the document wants at the portal within thirty seconds.
+/// The feed that the document wants at the portal within thirty seconds: the one whose schema says that it is urgent.
 pub(super) const SLOT: &str = "slot";
 
 /// Largest batch that can be configured.
@@ -129,6 +129,13 @@ mod tests {
         };
         let feed = FeedConfig::without_section("mo", "mis");
         assert_eq!((feed.full_every, feed.overlap), (default("full_every"), default("overlap")));
+    }
+
+    #[test]
+    fn what_runs_often_by_default_is_what_the_schemas_call_urgent() {
+        for schema in crate::portal::fer::SCHEMAS {
+            assert_eq!(schema.feed == SLOT, schema.urgent, "{}", schema.feed);
+        }
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! After a cycle: what is logged and counted of it, and which feeds it makes look at the database.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::Utc;
 
 use super::AnyLine;
+use super::resume::Resuming;
 use crate::ledger::Counts;
 use crate::sync::{CycleError, CycleReport, Stop};
 use crate::telemetry::{Metrics, Outcome};
+use crate::transport::is_due;
 
 /// First pause between two pokes of a feed whose records are missing as parents, in seconds.
 const FIRST_PAUSE: i64 = 15;
@@ -23,6 +25,8 @@ pub(super) struct Aftermath {
     wanted: Mutex<Pokes>,
     /// Feeds whose last cycle did not do all it had to.
     again: Mutex<Pokes>,
+    /// Feeds that wait for their portal.
+    resuming: Mutex<Resuming>,
 }
 
 /// What a cycle leads to.
@@ -62,12 +66,8 @@ impl Aftermath {
                 if let Some(counts) = line.feed(feed).map(|feed| feed.counts()) {
                     metrics.show_drain(portal, feed, drain_estimate(&counts, &report, took));
                 }
-                let healthy = report.complete() && report.failures == 0;
-                if healthy {
-                    self.well(portal, feed);
-                } else if report.stop != Some(Stop::Stopping) {
-                    self.again(portal, feed);
-                }
+                let urgent = line.feed(feed).is_some_and(|feed| feed.plan.urgent);
+                self.follow_up(portal, feed, urgent, &report);
                 let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
                 for poked in &report.missing {
                     wanted.entry((portal.to_owned(), *poked)).or_default().asked = true;
@@ -92,11 +92,37 @@ impl Aftermath {
             }
             Err(error) => {
                 self.again(portal, feed);
+                self.resuming().came_through(portal, feed);
                 metrics.count_cycle_failure(portal, feed);
                 tracing::warn!(portal, feed, "cycle not done: {error}");
                 After::Released(BTreeSet::new())
             }
         }
+    }
+
+    /// When the feed looks at its database again, if before its time.
+    fn follow_up(&self, portal: &str, feed: &'static str, urgent: bool, report: &CycleReport) {
+        match report.stop {
+            // The pause itself says when: the pauses of the feed's own failures do not grow by it.
+            Some(Stop::PortalPaused | Stop::PortalFailed | Stop::FeedParked) => {
+                self.well(portal, feed);
+                self.resuming().wait(portal, feed, urgent);
+            }
+            Some(Stop::Stalled) => self.again(portal, feed),
+            Some(Stop::Stopping) => {}
+            None => {
+                self.resuming().came_through(portal, feed);
+                if report.failures == 0 {
+                    self.well(portal, feed);
+                } else {
+                    self.again(portal, feed);
+                }
+            }
+        }
+    }
+
+    fn resuming(&self) -> MutexGuard<'_, Resuming> {
+        self.resuming.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The feed did not do all it had to: it is poked again before its time.
@@ -113,9 +139,10 @@ impl Aftermath {
         self.again.lock().unwrap_or_else(PoisonError::into_inner).remove(&(portal.to_owned(), feed));
     }
 
-    /// The feeds of a portal that are to be poked now. One that is asked for again and again is poked ever more rarely.
-    pub(super) fn pokes(&self, portal: &str, now: i64) -> Vec<&'static str> {
-        let mut pokes = Vec::new();
+    /// The feeds of a portal that are to be poked now. One that is asked for again and again is poked ever more rarely; one that waits for
+    /// its portal is poked as soon as that `lets_pass`.
+    pub(super) fn pokes(&self, portal: &str, now: i64, lets_pass: impl Fn(&'static str) -> bool) -> Vec<&'static str> {
+        let mut pokes = self.resuming().pokes(portal, lets_pass);
         for list in [&self.wanted, &self.again] {
             due(&mut list.lock().unwrap_or_else(PoisonError::into_inner), portal, now, &mut pokes);
         }
@@ -125,7 +152,7 @@ impl Aftermath {
 
 fn due(list: &mut Pokes, portal: &str, now: i64, pokes: &mut Vec<&'static str>) {
     for ((_, feed), wanted) in list.iter_mut().filter(|((name, _), _)| name == portal) {
-        if !wanted.asked || wanted.not_before > now {
+        if !wanted.asked || !is_due(wanted.not_before, now, Duration::from_secs(LONGEST_PAUSE.unsigned_abs())) {
             continue;
         }
         let quiet = now - wanted.not_before > 2 * LONGEST_PAUSE;
@@ -157,6 +184,11 @@ fn log(portal: &str, feed: &str, report: &CycleReport, took: Duration) {
         Some(Stop::PortalFailed) => {
             let why = report.failure.as_deref().unwrap_or_default();
             tracing::warn!(portal, feed, rows, sent, accepted, ms, "cycle cut short: {why}");
+        }
+        Some(Stop::FeedParked) if rows == 0 => tracing::debug!(portal, feed, "cycle skipped: the feed is parked"),
+        Some(Stop::FeedParked) => {
+            let why = report.failure.as_deref().unwrap_or_default();
+            tracing::warn!(portal, feed, rows, sent, accepted, ms, "cycle cut short, the feed is parked: {why}");
         }
         Some(Stop::Stalled) => {
             tracing::warn!(portal, feed, rows, sent, accepted, ms, "cycle cut short: the portal is too slow")
@@ -203,7 +235,7 @@ mod tests {
         let mut poked = Vec::new();
         for second in 0..200 {
             ask(&aftermath);
-            if !aftermath.pokes("fer", 1000 + second).is_empty() {
+            if !aftermath.pokes("fer", 1000 + second, |_| true).is_empty() {
                 poked.push(second);
             }
         }
@@ -214,8 +246,42 @@ mod tests {
     fn nobody_is_poked_who_was_not_asked_for() {
         let aftermath = Aftermath::default();
         ask(&aftermath);
-        assert!(aftermath.pokes("other", 1000).is_empty());
-        assert_eq!(aftermath.pokes("fer", 1000), ["mo"]);
-        assert!(aftermath.pokes("fer", 9000).is_empty());
+        assert!(aftermath.pokes("other", 1000, |_| true).is_empty());
+        assert_eq!(aftermath.pokes("fer", 1000, |_| true), ["mo"]);
+        assert!(aftermath.pokes("fer", 9000, |_| true).is_empty());
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_does_not_put_pokes_off() {
+        let aftermath = Aftermath::default();
+        ask(&aftermath);
+        assert_eq!(aftermath.pokes("fer", 1_000_000, |_| true), ["mo"]);
+        ask(&aftermath);
+        assert_eq!(aftermath.pokes("fer", 900_000, |_| true), ["mo"]);
+    }
+
+    #[test]
+    fn a_feed_that_a_pause_cut_short_is_poked_the_moment_the_pause_is_over() {
+        let aftermath = Aftermath::default();
+        let stopped = |stop| CycleReport { stop: Some(stop), failures: 1, ..CycleReport::default() };
+        for _ in 0..10 {
+            aftermath.follow_up("fer", "mo", false, &stopped(Stop::PortalFailed));
+            aftermath.follow_up("fer", "mo", false, &stopped(Stop::PortalPaused));
+            assert!(aftermath.pokes("fer", 1000, |_| false).is_empty());
+            assert_eq!(aftermath.pokes("fer", 1000, |_| true), ["mo"], "however often it happens");
+        }
+    }
+
+    #[test]
+    fn slots_lead_after_a_pause_and_the_others_follow() {
+        let aftermath = Aftermath::default();
+        let paused = CycleReport { stop: Some(Stop::PortalPaused), ..CycleReport::default() };
+        for (feed, urgent) in [("mo", false), ("slot", true)] {
+            aftermath.follow_up("fer", feed, urgent, &paused);
+        }
+        assert_eq!(aftermath.pokes("fer", 1000, |_| true), ["slot"]);
+        assert!(aftermath.pokes("fer", 1000, |_| true).is_empty());
+        aftermath.follow_up("fer", "slot", true, &CycleReport::default());
+        assert_eq!(aftermath.pokes("fer", 1000, |_| true), ["mo"]);
     }
 }

@@ -12,7 +12,7 @@ use crate::portal::fer::{FerPortal, FerSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, VisitTimeZone};
 use crate::source::{AnySource, Source, SourceError, SourceSettings};
-use crate::sync::{Clock, FeedPlan, FuseSettings, Line, LineSettings, OnConflict};
+use crate::sync::{Clock, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict};
 use crate::telemetry::{Metrics, PortalMeter, RetryReason};
 use crate::transport::{ClientError, Level, Pauses, RetryTiming, RetryTimingError, Witness};
 
@@ -23,10 +23,8 @@ pub type AnyLine = Line<AnySource, AnyPortal, AnyLedger>;
 const SCAN_STALL: Duration = Duration::from_secs(60);
 /// How long one cycle may spend on removals and contests before other changes get their turn.
 const SLICE: Duration = Duration::from_secs(5);
-/// How long a unit stays paused after the portal blocked it.
+/// How long a unit stays paused when the portal has blocked it for the first time.
 const UNIT_PAUSE: Duration = Duration::from_secs(3600);
-/// The feed that never waits for others.
-const URGENT: &str = "slot";
 
 /// Whether the ledger is opened for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +130,6 @@ pub fn open_portal(name: &str, portal: &PortalConfig, metrics: &Metrics) -> Resu
                 password: portal.password.clone(),
                 timeout: portal.timeout,
                 requests_per_second: portal.requests_per_second,
-                in_flight: portal.in_flight,
                 gzip_level: Level::new(portal.gzip_level).unwrap_or_default(),
                 ca_file: portal.ca_file.clone(),
                 pauses: Pauses::DEFAULT,
@@ -217,6 +214,10 @@ async fn open_line(
         retry: retry.map_err(|source| AssemblyError::Retry { portal: name.to_owned(), source })?,
         slow_retry: portal.slow_retry,
         unit_pause: UNIT_PAUSE,
+        unit_error_budget: ErrorBudget {
+            rejects: portal.unit_error_budget.rejects,
+            window: portal.unit_error_budget.window,
+        },
         scan_stall: SCAN_STALL,
         fuse: FuseSettings { share: portal.fuse.share, min: portal.fuse.min },
         on_conflict: match portal.on_conflict {
@@ -259,6 +260,6 @@ fn plan(
         encode: EncodeSettings { zone: feed.zone, visit_time_zone, defaults },
         batch: feed.batch as usize,
         max_batch_bytes: portal.max_batch_bytes,
-        urgent: feed.feed == URGENT,
+        urgent: schema.urgent,
     })
 }

@@ -6,6 +6,7 @@ mod audits;
 mod clock;
 mod notify;
 mod pool;
+mod resume;
 mod status;
 mod tasks;
 mod timetable;
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source};
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
-pub use status::{FeedStatus, FuseStatus, PortalStatus, Status};
+pub use status::{FeedStatus, FuseStatus, PortalStatus, Status, UnitStatus};
 pub use words::hear_words;
 
 use crate::ledger::{AnyLedger, Ledger};
@@ -243,7 +244,7 @@ impl Shared {
     /// Pokes what cycles asked for.
     fn poke_wanted(&self) {
         for line in &self.lines {
-            for poked in self.aftermath.pokes(&line.name, Utc::now().timestamp()) {
+            for poked in self.aftermath.pokes(&line.name, Utc::now().timestamp(), |feed| line.lets_pass(feed)) {
                 self.poke(line, poked);
             }
         }
@@ -260,11 +261,16 @@ impl Shared {
         let feeds = self.feeds.iter().filter_map(|feed| {
             let line = feed.line.feed(feed.name)?;
             let fuse = line.fuse().as_ref().map(FuseStatus::of);
-            Some(FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now).fused(fuse))
+            let status = FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now).fused(fuse);
+            let parked = line.parking().rest(now).map(|(until, why)| (until, why.to_owned()));
+            Some(match parked {
+                Some((until, why)) => status.parked(until, why),
+                None => status,
+            })
         });
         let portals = self.lines.iter().map(|line| {
             let health = line.breaker().health(now);
-            PortalStatus::new(&line.name, &health, line.paused_units().len())
+            PortalStatus::new(&line.name, &health, &line.paused_units())
         });
         Status { feeds: feeds.collect(), portals: portals.collect() }
     }
@@ -277,6 +283,8 @@ impl Shown for Shared {
             if let Some(line) = feed.line.feed(feed.name) {
                 self.metrics.show_feed(&feed.line.name, feed.name, &line.counts(), line.progress().last_success, now);
                 self.metrics.show_fuse(&feed.line.name, feed.name, line.fuse_holds());
+                let parked = line.parking().rest(now).is_some();
+                self.metrics.show_parked(&feed.line.name, feed.name, parked);
             }
         }
         for line in &self.lines {

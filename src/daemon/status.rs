@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Counts, Progress};
-use crate::sync::Tripped;
+use crate::sync::{PausedUnit, Tripped};
 use crate::transport::Health;
 
 /// Everything there is to see.
@@ -23,9 +23,15 @@ pub struct FeedStatus {
     pub portal: String,
     /// The feed's name.
     pub feed: String,
-    /// `ok`, `behind` (records wait to be sent), `attention` (records are rejected, held or unknown, or the fuse
-    /// has tripped), `new` (never run to its end).
+    /// `parked` (the portal refuses the feed's address), `ok`, `behind` (records wait to be sent), `attention` (records are rejected, held or
+    /// unknown, or the fuse has tripped), `new` (never run to its end).
     pub state: String,
+    /// Why it is parked, for people.
+    #[serde(default)]
+    pub why: Option<String>,
+    /// Until when it is parked, RFC 3339.
+    #[serde(default)]
+    pub until: Option<String>,
     /// Age of the oldest change not yet acknowledged, in seconds.
     pub lag_seconds: u64,
     /// End of the last cycle that did all it had to, RFC 3339.
@@ -66,8 +72,28 @@ pub struct PortalStatus {
     pub until: Option<String>,
     /// Why, for people.
     pub why: Option<String>,
-    /// Units that the portal has blocked.
+    /// How many units are paused.
     pub units_paused: usize,
+    /// Which.
+    #[serde(default)]
+    pub units: Vec<UnitStatus>,
+}
+
+/// A unit whose records wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitStatus {
+    /// Its key.
+    pub unit: String,
+    /// Until when, RFC 3339. In the past: one of its records is about to be tried alone.
+    pub until: Option<String>,
+    /// Why, for people.
+    pub why: String,
+}
+
+impl From<&PausedUnit> for UnitStatus {
+    fn from(paused: &PausedUnit) -> Self {
+        UnitStatus { unit: paused.unit.to_string(), until: rfc3339(paused.until), why: paused.why.to_string() }
+    }
 }
 
 impl FeedStatus {
@@ -86,6 +112,8 @@ impl FeedStatus {
             portal: portal.to_owned(),
             feed: feed.to_owned(),
             state: state.to_owned(),
+            why: None,
+            until: None,
             lag_seconds: counts.oldest_pending.map_or(0, |since| now.saturating_sub(since).max(0).unsigned_abs()),
             last_success: progress.last_success.and_then(rfc3339),
             accepted: counts.accepted,
@@ -105,6 +133,11 @@ impl FeedStatus {
         self.fuse = fuse;
         self
     }
+
+    /// The same feed, parked.
+    pub fn parked(self, until: i64, why: String) -> Self {
+        FeedStatus { state: "parked".to_owned(), why: Some(why), until: rfc3339(until), ..self }
+    }
 }
 
 impl FuseStatus {
@@ -116,7 +149,7 @@ impl FuseStatus {
 
 impl PortalStatus {
     /// A portal that does like this.
-    pub fn new(portal: &str, health: &Health, units_paused: usize) -> Self {
+    pub fn new(portal: &str, health: &Health, units: &[PausedUnit]) -> Self {
         let (state, until, why) = match health {
             Health::Open => ("open", None, None),
             Health::Paused { until, why } => ("paused", Some(*until), Some(why.clone())),
@@ -127,13 +160,14 @@ impl PortalStatus {
             state: state.to_owned(),
             until: until.and_then(rfc3339),
             why,
-            units_paused,
+            units_paused: units.len(),
+            units: units.iter().map(UnitStatus::from).collect(),
         }
     }
 
-    /// A portal that no daemon serves at the moment.
-    pub fn stopped(portal: &str) -> Self {
-        PortalStatus { portal: portal.to_owned(), state: "stopped".to_owned(), until: None, why: None, units_paused: 0 }
+    /// A portal that no daemon serves at the moment, with the units that the ledger remembers as paused.
+    pub fn stopped(portal: &str, units: &[PausedUnit]) -> Self {
+        PortalStatus { state: "stopped".to_owned(), ..PortalStatus::new(portal, &Health::Open, units) }
     }
 }
 
@@ -144,10 +178,35 @@ fn rfc3339(seconds: i64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Key;
+    use crate::sync::UnitTrouble;
 
     fn state(counts: Counts, last_success: Option<i64>) -> String {
         let progress = Progress { last_success, ..Progress::default() };
         FeedStatus::new("fer", "slot", &counts, &progress, 100).state
+    }
+
+    #[test]
+    fn a_parked_feed_says_why() {
+        let feed = FeedStatus::new("fer", "slot", &Counts::default(), &Progress::default(), 0).parked(60, "x".into());
+        assert_eq!((feed.state.as_str(), feed.why.as_deref()), ("parked", Some("x")));
+        assert_eq!(feed.until.as_deref(), Some("1970-01-01T00:01:00Z"));
+    }
+
+    #[test]
+    fn paused_units_are_listed_beside_their_number() {
+        let why = UnitTrouble::Budget { refused: 101, window: 3600 };
+        let unit = PausedUnit { unit: Key::parse("u"), until: 60, why, times: 1 };
+        let portal = PortalStatus::stopped("fer", &[unit]);
+        assert_eq!((portal.units_paused, portal.state.as_str()), (1, "stopped"));
+        assert_eq!(
+            serde_json::to_value(&portal.units).unwrap(),
+            serde_json::json!([{
+                "unit": "u",
+                "until": "1970-01-01T00:01:00Z",
+                "why": "the portal refused 101 of its records within 1h",
+            }])
+        );
     }
 
     #[test]

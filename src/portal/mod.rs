@@ -128,6 +128,15 @@ pub enum Delivery {
     Failed(Failure),
 }
 
+/// What can change a portal's mind about a version that it refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cure {
+    /// Its row alone: the version itself is at fault, and sending it again would get the same refusal.
+    Row,
+    /// Other records, or somebody at the portal: the same version may be accepted later.
+    Time,
+}
+
 /// What a portal said about one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -142,6 +151,8 @@ pub enum Verdict {
         code: String,
         /// The portal's text, redacted: digits and quoted values masked, GUIDs kept.
         text: String,
+        /// What can change the portal's mind.
+        cure: Cure,
         /// The record that holds what this one claims (a resource's time, a unit's name), where the text names it.
         holder: Option<Key>,
     },

@@ -74,7 +74,8 @@ impl BatchSize {
         let before = self.now;
         lesson.judged.iter().for_each(|size| self.judge(*size, now));
         if let Some(size) = lesson.too_large {
-            self.refused = Some(Refused { size: self.refused_size(now).map_or(size, |known| known.min(size)), at: now });
+            self.refused =
+                Some(Refused { size: self.refused_size(now).map_or(size, |known| known.min(size)), at: now });
             self.halve(size);
         }
         if let Some(size) = lesson.timed_out {
@@ -146,12 +147,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let Some(before) = changed else { return Ok(()) };
         let feed = feed.plan.schema.feed;
         tracing::info!(portal = %self.name, feed, before, now = size, "the portal bears requests of another size");
-        let place = NotePlace {
-            portal: self.name.clone(),
-            feed: feed.to_owned(),
-            kind: NoteKind::Batch,
-            name: String::new(),
-        };
+        let place =
+            NotePlace { portal: self.name.clone(), feed: feed.to_owned(), kind: NoteKind::Batch, name: String::new() };
         match note.and_then(|note| serde_json::to_string(&note).ok()) {
             Some(body) => self.ledger.set_note(&Note { place, body }).await,
             None => self.ledger.drop_note(&place).await,

@@ -10,18 +10,20 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
 
 use super::contest::{Contest, Wants};
-use super::index::{Detail, Standing};
+use super::index::{At, Detail, Standing};
 use super::line::{self, FeedLine, Line, Written};
 use super::outgoing::Outgoing;
 use super::plan::Plan;
 use super::removal::Removed;
 use super::report::{CycleReport, Live, Stop};
 use super::settle::Settled;
+use super::units::{Claims, Gate};
 use super::watermark::Watermark;
 use crate::ledger::{Counts, Ledger, LedgerError, Refusal, Settlement, State};
 use crate::portal::Portal;
 use crate::record::{BindError, Encoder, Key, KeyId, RowChunk};
 use crate::source::{Query, Read, RowStream, Source, SourceError};
+use crate::transport::is_due;
 
 /// Notes are written down when this many have gathered.
 const NOTES: usize = 1000;
@@ -85,9 +87,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     pub async fn cycle(self: &Arc<Self>, feed: &str, order: Order) -> Result<CycleReport, CycleError> {
         let feed = self.feeds.get(feed).ok_or_else(|| CycleError::NoSuchFeed(feed.to_owned()))?;
         let _one_at_a_time = feed.cycle.lock().await;
-        if !order.dry_run && !self.breaker().lets_pass(self.clock.now()) {
-            return Ok(CycleReport { stop: Some(Stop::PortalPaused), ..CycleReport::default() });
+        if let Some(stop) = self.standstill(feed).filter(|_| !order.dry_run) {
+            let stop = if stop == Stop::PortalFailed { Stop::PortalPaused } else { stop };
+            return Ok(CycleReport { stop: Some(stop), ..CycleReport::default() });
         }
+        let _claims = Claims::of(&self.units, feed.plan.schema.feed);
         for counter in [&feed.live.rows, &feed.live.sent, &feed.live.accepted] {
             counter.store(0, Ordering::Relaxed);
         }
@@ -185,7 +189,8 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let plan = &self.feed.plan;
         let progress = self.feed.progress();
         let now = self.line.clock.now();
-        let full_due = progress.last_full_scan.is_none_or(|last| last + plan.full_every.as_secs().cast_signed() <= now);
+        let is_over = |last: i64| is_due(last + plan.full_every.as_secs().cast_signed(), now, plan.full_every);
+        let full_due = progress.last_full_scan.is_none_or(is_over);
         let Some(column) = &plan.changed_at else {
             return Ok((vec![Wanted::All], Watermark::none()));
         };
@@ -220,15 +225,18 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     fn due_keys(&self, now: i64) -> Vec<Key> {
         let parents = self.line.parents_of(self.feed);
         let index = self.feed.index();
+        let longest_wait = self.line.settings.longest_wait();
+        let has_come = |next: i64| is_due(next, now, longest_wait);
+        let rests = |at: At| index.unit_of(at).is_some_and(|unit| self.line.units.rests(unit, now));
         let is_due = |state: State, detail: &Detail| match state {
-            State::Rejected => detail.due || detail.next_attempt.is_some_and(|next| next <= now),
-            State::Pending => detail.due || detail.next_attempt.is_none_or(|next| next <= now),
+            State::Rejected => detail.due || detail.next_attempt.is_some_and(has_come),
+            State::Pending => detail.due || detail.next_attempt.is_none_or(has_come),
             State::Held => detail.due,
             State::Accepted | State::Unknown | State::Past | State::Gone => false,
         };
         let mut keys: Vec<Key> = index
             .detailed()
-            .filter(|(_, state, detail)| is_due(*state, detail))
+            .filter(|(at, state, detail)| is_due(*state, detail) && !rests(*at))
             .map(|(at, ..)| index.key(at))
             .take(MOST_KEYS)
             .collect();
@@ -266,7 +274,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let columns: Vec<&str> = rows.columns().iter().map(|column| column.name.as_str()).collect();
         let encoder = Encoder::bind(schema, &columns, &plan.encode)?;
         watermark.bind(schema.feed, &columns)?;
-        let mut planned = Plan::new(encoder, plan.batch, plan.max_batch_bytes, self.line.clock.now());
+        let (line, longest_wait) = (self.line, self.line.settings.longest_wait());
+        let gate = Gate::new(&line.units, schema.feed, line.clock, self.order.dry_run, longest_wait);
+        let mut planned = Plan::new(encoder, self.feed.batch_now(), plan.max_batch_bytes, gate, line.clock.now());
         planned.tells_all = self.order.dry_run;
         planned.wants = matches!(wanted, Wanted::Contested(_)).then(Wants::new);
         self.feed.index().begin_read();
@@ -326,7 +336,6 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 break;
             }
             watermark.take(&chunk);
-            planned.pause_units(self.line.paused_units().into_iter().map(|(unit, _)| unit).collect());
             planned.take_chunk(self.feed, &parents, &chunk);
             Live::add(&self.feed.live.rows, chunk.len() as u64);
             self.flush(planned, false).await?;
@@ -414,8 +423,8 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         };
         tokio::pin!(place);
         while self.report.stop.is_none() {
-            if !line.breaker().lets_pass(line.clock.now()) {
-                self.report.stop = Some(Stop::PortalFailed);
+            if let Some(stop) = line.standstill(self.feed) {
+                self.report.stop = Some(stop);
                 break;
             }
             tokio::select! {
@@ -451,14 +460,13 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         self.contested.extend(settled.contested);
         if settled.put_back > 0 {
             self.put_back += settled.put_back;
-            self.report.stop.get_or_insert(Stop::PortalFailed);
+            let stop = self.line.standstill(self.feed).unwrap_or(Stop::PortalFailed);
+            self.report.stop.get_or_insert(stop);
         }
         if let Some(failure) = settled.failure {
             self.report.failures += 1;
             self.report.failure = Some(failure.text);
-            if !self.line.breaker().lets_pass(self.line.clock.now()) {
-                self.report.stop.get_or_insert(Stop::PortalFailed);
-            }
+            self.report.stop = self.report.stop.take().or_else(|| self.line.standstill(self.feed));
         }
     }
 
@@ -492,7 +500,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         };
         settlement.counts = Some(counts);
         self.write_if_new(settlement, counts).await?;
-        if !complete || self.order.dry_run {
+        if self.order.dry_run {
+            return Ok(());
+        }
+        self.line.let_quiet_units_go().await?;
+        if !complete {
             return Ok(());
         }
         let progress = {

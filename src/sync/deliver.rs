@@ -1,44 +1,37 @@
 //! Delivering: one request's records are marked, sent, and judged, in smaller pieces where the portal wants it so.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use super::line::{FeedLine, Line};
 use super::outgoing::Outgoing;
+use super::pieces::Pieces;
 use super::settle::Settled;
 use crate::ledger::{Ledger, LedgerError};
-use crate::portal::{Delivery, Portal, Verdict};
+use crate::portal::{Cure, Delivery, Portal};
 use crate::record::Key;
 use crate::source::Source;
 use crate::transport::{Failure, Trouble};
 
-/// Most requests that one planned request may be cut into before the rest waits for a later cycle.
-const MOST_PIECES: usize = 200;
-/// Most records of one planned request that are found guilty one by one; with more, something else is wrong, and a portal blocks who goes on.
-const MOST_REFUSED_ALONE: usize = 20;
+/// Code of a record that is too large even alone.
+pub(super) const TOO_LARGE: &str = "TOO_LARGE";
+/// Code of a record that the portal refused alone, without naming it.
+pub(super) const REFUSED: &str = "REFUSED";
 
 /// What became of one record of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// The portal holds it.
     Accepted { remote_id: Option<String> },
-    /// The portal refused it by name, or refused it when it was sent alone.
-    Rejected { code: String, text: String, holder: Option<Key> },
+    /// The portal refused it by name, or refused it when it was sent alone. An earlier piece may have brought it there all the same.
+    Rejected { code: String, text: String, holder: Option<Key>, cure: Cure, maybe_applied: bool },
     /// Nobody judged it.
     Open { maybe_applied: bool },
-}
-
-/// The pieces of one planned request and what became of its records.
-struct Pieces {
-    outcomes: Vec<Option<Outcome>>,
-    queue: VecDeque<Vec<usize>>,
-    failure: Option<Failure>,
-    refused_alone: usize,
 }
 
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// Sends one planned request and settles every record of it.
     pub(super) async fn deliver(&self, feed: &FeedLine<S>, outgoing: Outgoing) -> Result<Settled, LedgerError> {
-        if !self.breaker().lets_pass(self.clock.now()) {
+        if self.standstill(feed).is_some() {
             outgoing.put_back(&mut feed.index());
             return Ok(Settled { put_back: outgoing.len() as u64, ..Settled::default() });
         }
@@ -49,16 +42,34 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 return Err(error);
             }
         };
-        let paused: Vec<_> = self.paused_units().into_iter().map(|(unit, _)| unit).collect();
-        let waits = |unit: &Option<Key>| unit.as_ref().is_some_and(|unit| paused.contains(&unit.id()));
-        let mut pieces = Pieces::of(outgoing.entries.iter().map(|entry| !waits(&entry.unit)));
-        let mut sent = 0;
-        while let Some(positions) = pieces.queue.pop_front() {
-            let stop = sent == MOST_PIECES || pieces.refused_alone >= MOST_REFUSED_ALONE;
-            if stop || self.stopping.is_cancelled() || !self.breaker().lets_pass(self.clock.now()) {
+        let mut pieces = Pieces::of(outgoing.len(), feed.batch_now());
+        self.send_pieces(feed, &outgoing, &mut pieces).await?;
+        self.learn_size(feed, &pieces.lesson()).await?;
+        let failure = pieces.failure.take();
+        let proven = outgoing.stands_for().filter(|_| pieces.proves_a_unit());
+        let mut settled = self.settle(feed, mark, outgoing, pieces.outcomes()).await?;
+        settled.failure = failure;
+        if let Some(unit) = proven {
+            settled.released.extend(self.end_pause(&unit).await?);
+        }
+        Ok(settled)
+    }
+
+    async fn send_pieces(
+        &self,
+        feed: &FeedLine<S>,
+        outgoing: &Outgoing,
+        pieces: &mut Pieces,
+    ) -> Result<(), LedgerError> {
+        while let Some(mut positions) = pieces.next() {
+            if self.stopping.is_cancelled() || self.standstill(feed).is_some() {
                 break;
             }
-            sent += 1;
+            // A pause that began meanwhile keeps the rest of its unit back.
+            positions.retain(|position| !self.is_held_back(outgoing, *position));
+            if positions.is_empty() {
+                continue;
+            }
             let delivery = if positions.len() == outgoing.batch.len() {
                 self.portal.deliver(feed.plan.schema, &outgoing.batch).await
             } else {
@@ -66,130 +77,85 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             };
             match delivery {
                 Delivery::Judged(verdicts) => {
-                    self.breaker().succeed(self.clock.now());
-                    pieces.judge(positions, verdicts);
+                    self.answered(feed);
+                    let refused = pieces.judge(positions, verdicts);
+                    self.count_refusals(outgoing, &refused).await?;
                 }
-                Delivery::Failed(failure) => self.take_failure(&mut pieces, &outgoing, positions, failure),
+                Delivery::Failed(failure) => {
+                    self.take_failure(feed, pieces, outgoing, positions, failure).await?;
+                }
             }
         }
-        let failure = pieces.failure.take();
-        let unsent = Outcome::Open { maybe_applied: false };
-        let outcomes = pieces.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| unsent.clone())).collect();
-        let mut settled = self.settle(feed, mark, outgoing, outcomes).await?;
-        settled.failure = failure;
-        Ok(settled)
+        Ok(())
     }
 
-    fn take_failure(&self, pieces: &mut Pieces, outgoing: &Outgoing, positions: Vec<usize>, failure: Failure) {
+    /// True when the record's unit is paused, unless this very record stands for it.
+    fn is_held_back(&self, outgoing: &Outgoing, position: usize) -> bool {
+        let unit = outgoing.entries.get(position).and_then(|entry| entry.unit.as_ref());
+        !outgoing.alone && unit.is_some_and(|unit| self.units.holds_back(unit.id()))
+    }
+
+    async fn count_refusals(&self, outgoing: &Outgoing, refused: &[usize]) -> Result<(), LedgerError> {
+        for unit in refused.iter().filter_map(|position| outgoing.entries.get(*position)?.unit.as_ref()) {
+            self.count_refusal(unit).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_failure(
+        &self,
+        feed: &FeedLine<S>,
+        pieces: &mut Pieces,
+        outgoing: &Outgoing,
+        positions: Vec<usize>,
+        failure: Failure,
+    ) -> Result<(), LedgerError> {
         match failure.trouble {
-            Trouble::TooLarge | Trouble::Unattributed => {
-                self.breaker().succeed(self.clock.now());
-                pieces.halve_or_refuse(positions, &failure);
+            Trouble::TooLarge => {
+                self.answered(feed);
+                pieces.too_large(positions, &failure);
             }
-            Trouble::UnitBlocked => self.split_by_unit(pieces, outgoing, positions, &failure),
+            Trouble::Unattributed => {
+                self.answered(feed);
+                let refused = pieces.bisect(positions, &failure);
+                self.count_refusals(outgoing, &refused).await?;
+            }
+            Trouble::UnitBlocked => self.split_by_unit(pieces, outgoing, positions, &failure).await?,
             Trouble::Transient { .. }
             | Trouble::TimedOut
             | Trouble::Maintenance { .. }
             | Trouble::FeedParked
             | Trouble::Parked => {
-                {
-                    let mut rng = self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    self.breaker().fail(&failure, self.clock.now(), &mut *rng);
-                }
-                pieces.leave_open(positions, failure.maybe_applied);
-                pieces.queue.clear();
-                pieces.failure = Some(failure);
+                self.heed(feed, &failure);
+                pieces.give_up(positions, failure);
             }
         }
+        Ok(())
     }
 
     /// The portal has blocked a unit and does not say which: each unit is tried alone, and the one that is blocked pauses.
-    fn split_by_unit(&self, pieces: &mut Pieces, outgoing: &Outgoing, positions: Vec<usize>, failure: &Failure) {
-        let mut units: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    async fn split_by_unit(
+        &self,
+        pieces: &mut Pieces,
+        outgoing: &Outgoing,
+        positions: Vec<usize>,
+        failure: &Failure,
+    ) -> Result<(), LedgerError> {
+        let mut units: BTreeMap<Option<Key>, Vec<usize>> = BTreeMap::new();
         for position in positions {
             let unit = outgoing.entries.get(position).and_then(|entry| entry.unit.clone());
             units.entry(unit).or_default().push(position);
         }
         if units.len() > 1 {
-            pieces.queue.extend(units.into_values());
-            return;
+            pieces.add(units.into_values());
+            return Ok(());
         }
         for (unit, positions) in units {
+            pieces.leave_open(&positions, false);
             if let Some(unit) = unit {
-                self.pause_unit(&unit, failure);
-            }
-            pieces.leave_open(positions, false);
-        }
-    }
-
-    /// The portal has blocked a unit.
-    pub(super) fn pause_unit(&self, unit: &Key, failure: &Failure) {
-        let until = self.clock.now().saturating_add(self.settings.unit_pause.as_secs().cast_signed());
-        tracing::error!(portal = %self.name, %unit, "a unit is blocked and pauses; ask the portal's support to lift it: {}", failure.text);
-        self.units.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(unit.id(), until);
-    }
-}
-
-impl Pieces {
-    /// One piece of all records that may be sent.
-    fn of(may_be_sent: impl Iterator<Item = bool>) -> Self {
-        let may_be_sent: Vec<bool> = may_be_sent.collect();
-        let all: Vec<usize> = (0..may_be_sent.len()).filter(|position| may_be_sent[*position]).collect();
-        let queue = if all.is_empty() { VecDeque::new() } else { VecDeque::from([all]) };
-        Pieces { outcomes: vec![None; may_be_sent.len()], queue, failure: None, refused_alone: 0 }
-    }
-
-    /// Takes the verdicts on a piece. Records that the answer does not mention are asked about once more, together, then in ever
-    /// smaller pieces; one that is not even mentioned alone stays open.
-    fn judge(&mut self, positions: Vec<usize>, verdicts: Vec<Verdict>) {
-        let asked = positions.len();
-        let mut unknown = Vec::new();
-        let mut verdicts = verdicts.into_iter();
-        for position in positions {
-            match verdicts.next().unwrap_or(Verdict::Unknown) {
-                Verdict::Accepted { remote_id } => self.outcomes[position] = Some(Outcome::Accepted { remote_id }),
-                Verdict::Rejected { code, text, holder } => {
-                    self.outcomes[position] = Some(Outcome::Rejected { code, text, holder })
-                }
-                Verdict::Unknown => {
-                    self.outcomes[position] = Some(Outcome::Open { maybe_applied: true });
-                    unknown.push(position);
-                }
+                self.block_unit(&unit, &failure.text).await?;
             }
         }
-        if unknown.len() == asked {
-            self.halve(unknown);
-        } else if !unknown.is_empty() {
-            self.queue.push_back(unknown);
-        }
-    }
-
-    fn halve(&mut self, mut positions: Vec<usize>) {
-        if positions.len() > 1 {
-            let right = positions.split_off(positions.len() / 2);
-            // Depth first: each culprit is found before the next is looked for.
-            self.queue.push_front(right);
-            self.queue.push_front(positions);
-        }
-    }
-
-    fn halve_or_refuse(&mut self, positions: Vec<usize>, failure: &Failure) {
-        if let [position] = positions[..] {
-            let code = if failure.trouble == Trouble::TooLarge { "TOO_LARGE" } else { "REFUSED" };
-            self.outcomes[position] =
-                Some(Outcome::Rejected { code: code.into(), text: failure.text.clone(), holder: None });
-            self.refused_alone += 1;
-        } else {
-            for position in &positions {
-                self.outcomes[*position] = Some(Outcome::Open { maybe_applied: failure.maybe_applied });
-            }
-            self.halve(positions);
-        }
-    }
-
-    fn leave_open(&mut self, positions: Vec<usize>, maybe_applied: bool) {
-        for position in positions {
-            self.outcomes[position] = Some(Outcome::Open { maybe_applied });
-        }
+        Ok(())
     }
 }

@@ -10,16 +10,19 @@ use rand::rngs::StdRng;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::batch_size::{self, BatchSize};
 use super::clock::Clock;
 use super::fuse::{FuseSettings, Tripped};
 use super::index::Index;
 use super::order;
+use super::probation;
 use super::report::Live;
-use crate::ledger::{Counts, Entry, FeedId, Ledger, LedgerError, NoteKind, Progress};
+use super::units::{ErrorBudget, PausedUnit, Units};
+use crate::ledger::{Counts, Entry, FeedId, Ledger, LedgerError, Note, NoteKind, Progress};
 use crate::portal::Portal;
-use crate::record::{ENCODER_VERSION, EncodeSettings, Key, KeyId, Schema};
+use crate::record::{ENCODER_VERSION, EncodeSettings, Key, Schema};
 use crate::source::Source;
-use crate::transport::{Breaker, RetryTiming};
+use crate::transport::{Breaker, Parking, RetryTiming};
 
 /// How a feed is read.
 #[derive(Debug)]
@@ -55,8 +58,10 @@ pub struct LineSettings {
     pub retry: RetryTiming,
     /// When a record that the portal refused is tried again without having changed.
     pub slow_retry: Duration,
-    /// How long a unit stays paused after the portal blocked it.
+    /// How long a unit stays paused when the portal has blocked it; twice as long each time in a row, up to a day.
     pub unit_pause: Duration,
+    /// How many refusals of a unit's records are borne before it pauses.
+    pub unit_error_budget: ErrorBudget,
     /// How long a scan may wait for a place in flight before it is closed.
     pub scan_stall: Duration,
     /// How much may be removed at once.
@@ -82,6 +87,13 @@ pub enum OnConflict {
     Adopt,
 }
 
+impl LineSettings {
+    /// The longest that a record waits for its next attempt.
+    pub(super) fn longest_wait(&self) -> Duration {
+        self.slow_retry.max(self.retry.longest()).max(Duration::from_secs(1))
+    }
+}
+
 /// A feed's numbers and findings as the ledger has them.
 #[derive(Debug, PartialEq)]
 pub(super) struct Written {
@@ -103,6 +115,8 @@ pub struct FeedLine<S> {
     /// When a full scan was last begun: seconds since 1970-01-01T00:00:00Z.
     pub(super) full_begun: Mutex<Option<i64>>,
     pub(super) cycle: tokio::sync::Mutex<()>,
+    pub(super) parking: Mutex<Parking>,
+    pub(super) batch_size: Mutex<BatchSize>,
     pub(super) children: Vec<&'static str>,
     pub(super) fuse: Mutex<Option<Tripped>>,
     /// The number of the last run that did all it had to; 0 before the first one of this process.
@@ -181,7 +195,7 @@ pub struct Line<S, P, L> {
     pub(super) feeds: BTreeMap<&'static str, FeedLine<S>>,
     pub(super) clock: Clock,
     pub(super) breaker: Mutex<Breaker>,
-    pub(super) units: Mutex<BTreeMap<KeyId, i64>>,
+    pub(super) units: Arc<Units>,
     pub(super) rng: Mutex<StdRng>,
     runs: AtomicU64,
     shared: Arc<Semaphore>,
@@ -202,13 +216,18 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let mut feeds = BTreeMap::new();
         let notes = ledger.notes(name).await?;
         for plan in plans {
-            let feed = open_feed(name, &*ledger, plan, &schemas, settings.read_only, clock.now()).await?;
+            let feed = open_feed(name, &*ledger, plan, &schemas, &notes, settings.read_only, clock.now()).await?;
             let fuse =
                 notes.iter().find(|note| note.place.kind == NoteKind::Fuse && note.place.feed == feed.plan.schema.feed);
             // A note that cannot be read is one of another version: the next scan rules anew.
             *feed.fuse.lock().unwrap_or_else(PoisonError::into_inner) =
                 fuse.and_then(|note| serde_json::from_str(&note.body).ok());
             feeds.insert(feed.plan.schema.feed, feed);
+        }
+        let units = Units::new(settings.unit_pause, settings.unit_error_budget);
+        units.load(PausedUnit::in_notes(&notes));
+        if !settings.read_only {
+            probation::load_refusals(&units, &*ledger, feeds.values(), clock.now()).await?;
         }
         let reserved = usize::from(settings.in_flight > 1);
         Ok(Line {
@@ -219,7 +238,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             feeds,
             clock,
             breaker: Mutex::new(Breaker::new(settings.retry)),
-            units: Mutex::default(),
+            units: Arc::new(units),
             rng: Mutex::new(StdRng::seed_from_u64(settings.seed)),
             runs: AtomicU64::new(0),
             shared: Arc::new(Semaphore::new(settings.in_flight.max(1) - reserved)),
@@ -246,13 +265,6 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// How the portal does: see [`Breaker`].
     pub fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Units that the portal has blocked, each with the time until which it stays paused.
-    pub fn paused_units(&self) -> Vec<(KeyId, i64)> {
-        let now = self.clock.now();
-        let units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
-        units.iter().filter(|(_, until)| **until > now).map(|(unit, until)| (*unit, *until)).collect()
     }
 
     /// Numbers a run that begins now.
@@ -287,6 +299,7 @@ async fn open_feed<S: Source, L: Ledger>(
     ledger: &L,
     plan: FeedPlan<S>,
     schemas: &[&'static Schema],
+    notes: &[Note],
     read_only: bool,
     now: i64,
 ) -> Result<FeedLine<S>, LedgerError> {
@@ -327,6 +340,8 @@ async fn open_feed<S: Source, L: Ledger>(
         cycle: tokio::sync::Mutex::new(()),
         fuse: Mutex::default(),
         has_run: AtomicU64::new(0),
+        parking: Mutex::default(),
+        batch_size: Mutex::new(BatchSize::new(plan.batch, batch_size::remembered(notes, feed))),
         children: order::children_of(feed, schemas).iter().map(|schema| schema.feed).collect(),
         plan,
     };

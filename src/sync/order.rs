@@ -41,8 +41,9 @@ mod tests {
             expires: Expiry::Never,
             place: &[],
             status: None,
-            spare: None,
+            spare: &[],
             cascades: &[],
+            urgent: false,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::index::{At, Index};
 use crate::ledger::{Entry, Mark};
 use crate::portal::Batch;
+use crate::record::Key;
 
 /// Records that are planned to go out together. Nothing is sent before their mark is durable.
 #[derive(Debug, Default)]
@@ -14,6 +15,8 @@ pub struct Outgoing {
     pub(super) at: Vec<At>,
     /// What was in doubt of each record before.
     pub(super) before: Vec<Option<Mark>>,
+    /// True when its one record stands for a unit on probation.
+    pub(super) alone: bool,
 }
 
 impl Outgoing {
@@ -35,6 +38,7 @@ impl Outgoing {
             entries: Vec::with_capacity(records),
             at: Vec::with_capacity(records),
             before: Vec::with_capacity(records),
+            alone: false,
         }
     }
 
@@ -52,6 +56,11 @@ impl Outgoing {
     /// Puts all records back: nothing of them was sent.
     pub(super) fn put_back(&self, index: &mut Index) {
         self.at.iter().for_each(|at| index.put_back(*at));
+    }
+
+    /// The unit for which its one record stands, if it is sent for that.
+    pub(super) fn stands_for(&self) -> Option<Key> {
+        self.entries.first().filter(|_| self.alone)?.unit.clone()
     }
 
     /// Number of records.

@@ -1,6 +1,5 @@
 //! Planning: each row of a read meets what is remembered of its record, and is dropped, held, refused or put into a request.
 
-use std::collections::BTreeSet;
 use std::sync::MutexGuard;
 
 use super::contest::{self, Contest, Wants};
@@ -8,6 +7,7 @@ use super::index::{At, Index, Standing};
 use super::line::FeedLine;
 use super::outgoing::Outgoing;
 use super::report::CycleReport;
+use super::units::{Admission, Gate};
 use crate::ledger::{Entry, Mark, Refusal, Settlement, State};
 use crate::record::{
     Edge, Encoder, Expiry, Fingerprint, Hold, Key, KeyId, Record, Row, RowChunk, Rule, Unit, Violation,
@@ -55,7 +55,7 @@ pub(super) struct Plan {
     now: i64,
     batch: usize,
     max_batch_bytes: usize,
-    paused_units: BTreeSet<KeyId>,
+    gate: Gate,
     known: Vec<Option<At>>,
     guess: At,
 }
@@ -63,12 +63,11 @@ pub(super) struct Plan {
 /// Why a record is not sent now.
 enum Obstacle {
     Parent { feed: &'static str, key: Key, rejected: bool, needs_status: bool },
-    UnitPaused,
     PlaceTaken { holder: At, place: u64 },
 }
 
 impl Plan {
-    pub(super) fn new(encoder: Encoder, batch: usize, max_batch_bytes: usize, now: i64) -> Self {
+    pub(super) fn new(encoder: Encoder, batch: usize, max_batch_bytes: usize, gate: Gate, now: i64) -> Self {
         Plan {
             encoder,
             filling: Outgoing::default(),
@@ -82,15 +81,10 @@ impl Plan {
             now,
             batch: batch.max(1),
             max_batch_bytes,
-            paused_units: BTreeSet::new(),
+            gate,
             known: Vec::new(),
             guess: At::FIRST,
         }
-    }
-
-    /// Units whose records wait, as of now.
-    pub(super) fn pause_units(&mut self, paused: BTreeSet<KeyId>) {
-        self.paused_units = paused;
     }
 
     /// Gives back what was planned and will not be sent.
@@ -245,7 +239,7 @@ impl Plan {
         if detail.wanted != Some(version) || detail.due {
             return false;
         }
-        let later = detail.next_attempt.is_none_or(|next| next > self.now);
+        let later = detail.next_attempt.is_none_or(|next| !self.gate.has_come(next, self.now));
         match index.state(at) {
             State::Rejected | State::Unknown => later,
             State::Pending => detail.next_attempt.is_some() && later,
@@ -263,9 +257,12 @@ impl Plan {
         let mut entry = known.map_or_else(|| Entry::new(record.key.clone()), |at| index.entry(at));
         entry.unit = self.unit_of(&record, parents);
         entry.expires = self.expiry_of(&record, parents);
-        match self.obstacle(index, known, &record, &entry, parents) {
-            None => self.send(index, known, entry, record),
-            Some(Obstacle::UnitPaused) => self.postpone(index, known, entry, &record),
+        match self.obstacle(index, known, &record, parents) {
+            None => match self.gate.admit(entry.unit.as_ref()) {
+                Admission::Free => self.send(index, known, entry, record),
+                Admission::Alone => self.send_alone(index, known, entry, record),
+                Admission::Wait => self.postpone(index, known, entry, &record),
+            },
             Some(Obstacle::PlaceTaken { holder, place }) => self.contest(index, known, entry, record, (holder, place)),
             Some(Obstacle::Parent { feed, key, rejected, needs_status }) => {
                 self.report.held += 1;
@@ -360,6 +357,17 @@ impl Plan {
         }
     }
 
+    /// Sends a record in a request of its own: it stands for its unit.
+    fn send_alone(&mut self, index: &mut Index, known: Option<At>, entry: Entry, record: Record) {
+        let filling = std::mem::take(&mut self.filling);
+        self.send(index, known, entry, record);
+        self.close_filling();
+        self.filling = filling;
+        if let Some(sent) = self.full.last_mut() {
+            sent.alone = true;
+        }
+    }
+
     /// Ends the request that is being filled.
     pub(super) fn close_filling(&mut self) {
         if self.filling.len() > 0 {
@@ -387,7 +395,6 @@ impl Plan {
         index: &Index,
         known: Option<At>,
         record: &Record,
-        entry: &Entry,
         parents: &[Option<ParentFeed<'_>>],
     ) -> Option<Obstacle> {
         for (edge, parent) in parents.iter().enumerate() {
@@ -406,9 +413,6 @@ impl Plan {
                 let rejected = parent.index.find(key.id()).is_some_and(|at| parent.index.state(at) == State::Rejected);
                 return Some(Obstacle::Parent { feed: parent.edge.feed, key: key.clone(), rejected, needs_status });
             }
-        }
-        if entry.unit.as_ref().is_some_and(|unit| self.paused_units.contains(&unit.id())) {
-            return Some(Obstacle::UnitPaused);
         }
         let place = record.place?;
         index.holder(place, known).map(|holder| Obstacle::PlaceTaken { holder, place })

@@ -9,12 +9,12 @@ use std::sync::PoisonError;
 
 use tokio::time::Instant;
 
+use super::deliver::REFUSED;
 use super::index::{At, Index};
 use super::line::{FeedLine, Line};
 use super::plan::refusal;
 use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Settlement, State};
 use crate::portal::{Delivery, Portal, Verdict};
-use crate::record::KeyId;
 use crate::source::Source;
 use crate::transport::{Failure, Trouble};
 
@@ -69,7 +69,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         if feed.fuse_holds() {
             return Ok(removed);
         }
-        while removed.failure.is_none() && !self.stopping.is_cancelled() && self.breaker().lets_pass(self.clock.now()) {
+        while removed.failure.is_none() && !self.stopping.is_cancelled() && self.standstill(feed).is_none() {
             let group = self.next_group(feed, &mut passed_over, &mut removed);
             if group.is_empty() {
                 return Ok(removed);
@@ -131,10 +131,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     fn candidates(&self, feed: &FeedLine<S>, passed_over: &BTreeSet<At>) -> Vec<At> {
         let now = self.clock.now();
-        let paused: BTreeSet<KeyId> = self.paused_units().into_iter().map(|(unit, _)| unit).collect();
         let index = feed.index();
         let may_go = |at: &At| {
-            let waits = index.unit_of(*at).is_some_and(|unit| paused.contains(&unit.id()));
+            let waits = index.unit_of(*at).is_some_and(|unit| self.units.rests(unit, now));
             !passed_over.contains(at) && !index.in_flight(*at) && !waits
         };
         let due = index.detailed().filter(|(_, state, detail)| {
@@ -167,7 +166,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let mut outcomes = Vec::with_capacity(leaving.records.len());
         for (_, entry, _) in &leaving.records {
             let stop = removed.failure.is_some() || self.stopping.is_cancelled();
-            outcomes.push(if stop { Away::NotAsked } else { self.ask(feed, entry, removed).await });
+            outcomes.push(if stop { Away::NotAsked } else { self.ask(feed, entry, removed).await? });
         }
         self.settle_removals(feed, leaving, outcomes, Purpose::Gone, removed).await
     }
@@ -203,7 +202,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         }
         let outcome = match own.records.first() {
-            Some((_, entry, _)) if !stays => self.ask(feed, entry, removed).await,
+            Some((_, entry, _)) if !stays => self.ask(feed, entry, removed).await?,
             _ => Away::NotAsked,
         };
         for (child, leaving) in following {
@@ -236,7 +235,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             let mut outcomes = Vec::with_capacity(group.len());
             for (_, entry, _) in &leaving.records {
                 let stop = removed.failure.is_some() || self.stopping.is_cancelled();
-                outcomes.push(if stop { Away::NotAsked } else { self.ask(child, entry, removed).await });
+                outcomes.push(if stop { Away::NotAsked } else { self.ask(child, entry, removed).await? });
             }
             let all_done = outcomes.iter().all(|outcome| matches!(outcome, Away::Done));
             self.settle_removals(child, leaving, outcomes, Purpose::ForNow, removed).await?;
@@ -274,47 +273,52 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// Asks the portal to remove one record.
-    async fn ask(&self, feed: &FeedLine<S>, entry: &Entry, removed: &mut Removed) -> Away {
-        if !self.breaker().lets_pass(self.clock.now()) {
-            return Away::NotAsked;
+    async fn ask(&self, feed: &FeedLine<S>, entry: &Entry, removed: &mut Removed) -> Result<Away, LedgerError> {
+        let now = self.clock.now();
+        let unit_rests = entry.unit.as_ref().is_some_and(|unit| self.units.rests(unit.id(), now));
+        if unit_rests || self.standstill(feed).is_some() {
+            return Ok(Away::NotAsked);
         }
         match self.portal.remove(feed.plan.schema, &entry.key).await {
             Delivery::Judged(verdicts) => {
-                self.breaker().succeed(self.clock.now());
-                match verdicts.into_iter().next() {
+                self.answered(feed);
+                Ok(match verdicts.into_iter().next() {
                     Some(Verdict::Accepted { .. }) => Away::Done,
                     Some(Verdict::Rejected { code, text, .. }) => Away::Refused { code, text },
                     Some(Verdict::Unknown) | None => Away::Open { maybe_applied: true },
-                }
+                })
             }
-            Delivery::Failed(failure) => self.not_removed(entry, failure, removed),
+            Delivery::Failed(failure) => self.not_removed(feed, entry, failure, removed).await,
         }
     }
 
-    fn not_removed(&self, entry: &Entry, failure: Failure, removed: &mut Removed) -> Away {
+    async fn not_removed(
+        &self,
+        feed: &FeedLine<S>,
+        entry: &Entry,
+        failure: Failure,
+        removed: &mut Removed,
+    ) -> Result<Away, LedgerError> {
         match failure.trouble {
             Trouble::TooLarge | Trouble::Unattributed => {
-                self.breaker().succeed(self.clock.now());
-                Away::Refused { code: "REFUSED".into(), text: failure.text }
+                self.answered(feed);
+                Ok(Away::Refused { code: REFUSED.into(), text: failure.text })
             }
             Trouble::UnitBlocked => {
                 if let Some(unit) = &entry.unit {
-                    self.pause_unit(unit, &failure);
+                    self.block_unit(unit, &failure.text).await?;
                 }
-                Away::Open { maybe_applied: false }
+                Ok(Away::Open { maybe_applied: false })
             }
             Trouble::Transient { .. }
             | Trouble::TimedOut
             | Trouble::Maintenance { .. }
             | Trouble::FeedParked
             | Trouble::Parked => {
-                {
-                    let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
-                    self.breaker().fail(&failure, self.clock.now(), &mut *rng);
-                }
+                self.heed(feed, &failure);
                 let maybe_applied = failure.maybe_applied;
                 removed.failure = Some(failure);
-                Away::Open { maybe_applied }
+                Ok(Away::Open { maybe_applied })
             }
         }
     }

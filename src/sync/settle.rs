@@ -10,7 +10,7 @@ use super::outgoing::Outgoing;
 use super::plan::{PLACE, refusal};
 use super::report::Live;
 use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Settlement, State};
-use crate::portal::Portal;
+use crate::portal::{Cure, Portal};
 use crate::record::KeyId;
 use crate::source::Source;
 use crate::transport::Failure;
@@ -81,12 +81,13 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     }
                     superseded || named
                 }
-                Outcome::Rejected { code, text, holder } => {
+                Outcome::Rejected { code, text, holder, cure, maybe_applied } => {
                     settled.refused += 1;
                     let key = Some(entry.key.clone());
                     let contest =
                         holder.and_then(|holder| contest::of_refusal(feed, index, &entry, holder, (&code, &text), now));
-                    self.reject(index, at, &mut entry, before, now);
+                    let doubt = if maybe_applied { entry.mark } else { before };
+                    self.reject(index, at, &mut entry, doubt, cure, now);
                     if let Some(contest) = contest {
                         let text = contest::waiting_text(feed, &contest.holder);
                         settlement.refused.push(refusal(key, State::Held, PLACE, Vec::new(), text, now));
@@ -119,13 +120,16 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// The portal refused this version by name: it holds what it held before.
-    fn reject(&self, index: &Index, at: At, entry: &mut Entry, before: Option<Mark>, now: i64) {
+    fn reject(&self, index: &Index, at: At, entry: &mut Entry, doubt: Option<Mark>, cure: Cure, now: i64) {
         as_before(index, at, entry);
-        // What was in doubt before this version still is.
-        entry.mark = before.filter(|before| Some(*before) != entry.mark);
+        // What was in doubt before still is, even of this very version: an earlier request may have brought it there.
+        entry.mark = doubt;
         entry.state = State::Rejected;
         entry.attempts = entry.attempts.saturating_add(1);
-        entry.next_attempt = Some(now.saturating_add(self.settings.slow_retry.as_secs().cast_signed()));
+        entry.next_attempt = match cure {
+            Cure::Row => None,
+            Cure::Time => Some(now.saturating_add(self.settings.slow_retry.as_secs().cast_signed())),
+        };
     }
 
     /// Nobody judged this version. If it was certainly not applied, the mark is what it was before.

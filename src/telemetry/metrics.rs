@@ -80,6 +80,7 @@ pub struct Metrics {
     sent_bytes: IntCounterVec,
     portal_state: IntGaugeVec,
     token_expires: GaugeVec,
+    feed_parked: IntGaugeVec,
     unit_paused: IntGaugeVec,
     fuse_tripped: IntGaugeVec,
     drain: GaugeVec,
@@ -155,6 +156,11 @@ impl Metrics {
                 "When the portal's token expires, seconds since 1970-01-01.",
                 &["portal"],
             )?,
+            feed_parked: integer(
+                "feed_parked",
+                "1 while the portal refuses the feed's address and the feed is tried rarely, else 0.",
+                feed,
+            )?,
             unit_paused: integer("unit_paused", "Units of the portal whose records are paused.", &["portal"])?,
             fuse_tripped: integer("fuse_tripped", "1 while the feed's fuse holds removals back.", feed)?,
             drain: gauge(
@@ -224,6 +230,11 @@ impl Metrics {
         if let Some(last) = last_success {
             self.last_success.with_label_values(&[portal, feed]).set(last as f64);
         }
+    }
+
+    /// Whether the portal refuses the feed's address.
+    pub fn show_parked(&self, portal: &str, feed: &str, parked: bool) {
+        self.feed_parked.with_label_values(&[portal, feed]).set(i64::from(parked));
     }
 
     /// How long the pending records will take at the pace of the last cycles.

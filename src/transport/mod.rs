@@ -4,6 +4,8 @@ mod breaker;
 mod client;
 mod dates;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod gzip;
 mod parking;
 mod rate;
@@ -17,7 +19,7 @@ pub use dates::{RETRY_AFTER, http_date, retry_after};
 pub use failure::{Failure, Mishap, Trouble};
 pub use gzip::{InflateError, Level, Packed, inflate};
 pub use parking::Parking;
-pub use rate::{Permit, Rate, Share};
-pub use redact::redact;
+pub use rate::Rate;
+pub use redact::{redact, redact_hiding};
 pub use retry::{RetryTiming, RetryTimingError, is_due};
 pub use token::{Authenticate, Bearer, Pauses, Token, TokenHolder};

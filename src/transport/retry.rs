@@ -43,9 +43,11 @@ impl Default for RetryTiming {
 }
 
 /// True when the moment `at` has come by `now`, both in seconds since 1970-01-01T00:00:00Z. `longest` is the longest wait that anybody could
-/// have set: a moment further ahead was set before the clock stepped back, and nobody waits for it.
+/// have set: a moment further ahead by more than an eighth of it was set before the clock stepped back, and nobody waits for it. (A clock
+/// that is put right by some seconds is no reason to do at once what was to wait for a day.)
 pub fn is_due(at: i64, now: i64, longest: Duration) -> bool {
-    at <= now || at > now.saturating_add(i64::try_from(longest.as_secs()).unwrap_or(i64::MAX))
+    let longest = i64::try_from(longest.as_secs()).unwrap_or(i64::MAX);
+    at <= now || at > now.saturating_add(longest).saturating_add(longest / 8)
 }
 
 impl RetryTiming {
@@ -121,7 +123,7 @@ mod tests {
     #[test]
     fn a_moment_that_no_wait_can_have_set_has_come() {
         let day = Duration::from_secs(86_400);
-        for (at, due) in [(999, true), (1000, true), (1001, false), (87_400, false), (87_401, true), (i64::MAX, true)] {
+        for (at, due) in [(999, true), (1000, true), (1001, false), (98_200, false), (98_201, true), (i64::MAX, true)] {
             assert_eq!(is_due(at, 1000, day), due, "{at}");
         }
         assert!(!is_due(i64::MAX, i64::MAX - 5, Duration::MAX));

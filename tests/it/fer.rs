@@ -198,32 +198,6 @@ async fn no_second_holds_more_requests_than_the_rate_whatever_they_are() {
 }
 
 #[tokio::test]
-async fn bulk_work_leaves_a_place_for_slots_and_all_stay_within_the_limit() {
-    let gateway = Gateway::with_auth(|seen| match seen.target.as_str() {
-        "/api/slot" => Reply::success(),
-        _ => Reply::success().after(Duration::from_millis(700)),
-    })
-    .await;
-    let mut settings = settings(&gateway.url);
-    settings.in_flight = NonZeroU32::new(3).unwrap();
-    let portal = portal(settings);
-    portal.authenticate().await.unwrap();
-    let (mo, slot) = (single(schema("mo")), single(schema("slot")));
-    let bulk = join_all((0..6).map(|_| portal.deliver(schema("mo"), &mo)));
-    let slots = async {
-        while gateway.counts().1 < 2 {
-            tokio::task::yield_now().await;
-        }
-        accepted(portal.deliver(schema("slot"), &slot).await);
-        gateway.counts().1
-    };
-    let (bulk, arrived_by_then) = join(bulk, slots).await;
-    bulk.into_iter().for_each(accepted);
-    assert_eq!(arrived_by_then, 3);
-    assert!(gateway.most_at_once() <= 3);
-}
-
-#[tokio::test]
 async fn a_removal_names_its_record_as_id_for_every_feed() {
     let gateway = Gateway::with_auth(|_| Reply::success()).await;
     let portal = AnyPortal::Fer(portal(settings(&gateway.url)));

@@ -8,7 +8,7 @@ use mockito::{Mock, Server, ServerGuard};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use vitrina::portal::fer::Read;
-use vitrina::portal::{Delivery, Portal, Verdict};
+use vitrina::portal::{Cure, Delivery, Portal, Verdict};
 use vitrina::record::Key;
 use vitrina::transport::inflate;
 
@@ -65,7 +65,8 @@ impl From<Expected> for Verdict {
         match expected {
             Expected::Accepted => Verdict::Accepted { remote_id: None },
             Expected::Rejected { code, text, holder } => {
-                Verdict::Rejected { code, text, holder: holder.as_deref().map(Key::parse) }
+                // All that are printed speak of another record.
+                Verdict::Rejected { code, text, cure: Cure::Time, holder: holder.as_deref().map(Key::parse) }
             }
         }
     }

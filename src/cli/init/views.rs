@@ -143,12 +143,13 @@ mod tests {
         key: "id",
         discriminator: Some("type"),
         cascades: &[],
+        urgent: false,
         parents: &[],
         unit: Unit::None,
         expires: Expiry::Never,
         place: &[],
         status: None,
-        spare: None,
+        spare: &[],
     };
 
     #[tokio::test]

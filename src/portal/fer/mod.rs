@@ -9,6 +9,13 @@ mod remedy;
 mod schema;
 mod wire;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing {
+    //! What must hold of the reading of the gateway's answers.
+    pub(crate) use super::answer::fuzzing::{read, removal, upsert};
+    pub(crate) use super::auth::fuzzing::auth;
+}
+
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,7 +33,7 @@ pub use schema::SCHEMAS;
 use super::{Abilities, Ask, Batch, Delivery, Held, Kind, Portal, Reading, Removal};
 use crate::record::{Key, Schema};
 use crate::transport::{
-    Bearer, ClientError, ClientSettings, Failure, HttpClient, Level, Packed, Pauses, Rate, Share, Witness,
+    Bearer, ClientError, ClientSettings, Failure, HttpClient, Level, Packed, Pauses, Rate, Witness,
 };
 use wire::{Call, Wire};
 
@@ -46,8 +53,6 @@ pub struct FerSettings {
     pub timeout: Duration,
     /// Most requests in any second, authentication and removals included.
     pub requests_per_second: NonZeroU32,
-    /// Most requests at once.
-    pub in_flight: NonZeroU32,
     /// How hard bodies are compressed.
     pub gzip_level: Level,
     /// PEM file with root certificates to trust beside the system's.
@@ -77,7 +82,7 @@ impl FerPortal {
             ca_file: settings.ca_file.as_deref(),
         };
         let client = HttpClient::new(&client_settings, witness)?;
-        let rate = Arc::new(Rate::new(settings.requests_per_second, settings.in_flight));
+        let rate = Arc::new(Rate::new(settings.requests_per_second));
         let oid = settings.username.clone();
         let login = auth::Login::new(client.clone(), Arc::clone(&rate), settings.username, settings.password);
         let wire = Wire::new(client, rate, login, settings.pauses);
@@ -106,11 +111,6 @@ impl FerPortal {
     }
 }
 
-/// Slots have a place of their own; everything else queues.
-fn share(schema: &Schema) -> Share {
-    if schema.feed == schema::SLOT { Share::Reserved } else { Share::Ordinary }
-}
-
 /// The body of an upsert: `{"data":[…]}`.
 fn framed(batch: &Batch) -> Vec<u8> {
     [br#"{"data":["#.as_slice(), batch.joined(), b"]}"].concat()
@@ -131,7 +131,7 @@ impl Portal for FerPortal {
         }
         let packed = Packed::of(&framed(batch), self.gzip_level);
         let call = Call { method: Method::POST, path: &["api", schema.feed], query: &[], body: Some(&packed) };
-        match self.wire.call(share(schema), &call).await {
+        match self.wire.call(&call).await {
             Ok(reply) => answer::judge(batch, &reply),
             Err(failure) => Delivery::Failed(failure),
         }
@@ -141,7 +141,7 @@ impl Portal for FerPortal {
         let id = key.to_string();
         let call =
             Call { method: Method::DELETE, path: &["api", schema.feed], query: &[("id", id.as_str())], body: None };
-        match self.wire.call(Share::Ordinary, &call).await {
+        match self.wire.call(&call).await {
             Ok(reply) => answer::judge_removal(key, &reply),
             Err(failure) => Delivery::Failed(failure),
         }

@@ -1,4 +1,4 @@
-//! One call to the gateway: a place among the requests in flight, a turn by the rate, a token, the request, its answer.
+//! One call to the gateway: a turn by the rate, a token, the request, its answer.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use reqwest::header::AUTHORIZATION;
 
 use super::answer::Reply;
 use super::auth::Login;
-use crate::transport::{Bearer, Body, Failure, HttpClient, Packed, Pauses, Rate, Share, TokenHolder};
+use crate::transport::{Bearer, Body, Failure, HttpClient, Packed, Pauses, Rate, TokenHolder};
 
 /// What is asked of the gateway.
 pub(super) struct Call<'a> {
@@ -39,8 +39,7 @@ impl Wire {
     }
 
     /// Sends the call. A 401 renews the token and repeats the call, once.
-    pub async fn call(&self, share: Share, call: &Call<'_>) -> Result<Reply, Failure> {
-        let _place = self.rate.place(share).await;
+    pub async fn call(&self, call: &Call<'_>) -> Result<Reply, Failure> {
         self.tokens.authorized(|bearer| self.attempt(call, bearer), Reply::is_unauthorized).await
     }
 

@@ -133,11 +133,6 @@ impl Gateway {
         let auth = seen.iter().filter(|seen| seen.is_auth()).count();
         (auth, seen.len() - auth)
     }
-
-    /// The most requests that were answered at one time.
-    pub fn most_at_once(&self) -> usize {
-        self.shared.most.load(Ordering::SeqCst)
-    }
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
@@ -170,7 +165,6 @@ pub fn settings(url: &str) -> FerSettings {
         password: PASSWORD.into(),
         timeout: Duration::from_secs(20),
         requests_per_second: NonZeroU32::new(1000).unwrap(),
-        in_flight: NonZeroU32::new(4).unwrap(),
         gzip_level: Level::default(),
         ca_file: None,
         pauses: Pauses::DEFAULT,

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use vitrina::portal::fer::SCHEMAS;
-use vitrina::portal::{Abilities, Ask, Batch, Delivery, Held, Portal, Reading, Removal, Verdict};
+use vitrina::portal::{Abilities, Ask, Batch, Cure, Delivery, Held, Portal, Reading, Removal, Verdict};
 use vitrina::record::{Key, Schema};
 use vitrina::transport::{Failure, Trouble};
 
@@ -40,6 +41,11 @@ pub struct Seen {
     refused: BTreeSet<Key>,
     unattributed: BTreeSet<Key>,
     blocked_units: BTreeSet<String>,
+    row_at_fault: BTreeSet<Key>,
+    most: Option<usize>,
+    parked_feed: Option<String>,
+    held_up: Option<String>,
+    waiting: usize,
     /// Each read: the feed, and the key it was by; none for all of the account.
     pub reads: Vec<(String, Option<Key>)>,
     /// What the next reads fail with.
@@ -52,11 +58,14 @@ pub struct Seen {
 
 /// The portal. Clones share what they hold.
 #[derive(Debug, Clone, Default)]
-pub struct ScriptedPortal(Arc<Mutex<Seen>>);
+pub struct ScriptedPortal {
+    seen: Arc<Mutex<Seen>>,
+    let_go: Arc<Notify>,
+}
 
 impl ScriptedPortal {
     pub fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.0.lock().unwrap()
+        self.seen.lock().unwrap()
     }
 
     /// The next request that has no act yet gets this one.
@@ -79,14 +88,55 @@ impl ScriptedPortal {
         };
     }
 
+    /// Says of refusals of this record that only its row can cure them.
+    pub fn blame_row(&self, key: Key) {
+        self.seen().row_at_fault.insert(key);
+    }
+
     /// Refuses whole requests that hold this record, without saying why.
     pub fn choke_on(&self, key: Key) {
         self.seen().unattributed.insert(key);
     }
 
+    /// No longer answers 405.
+    pub fn unblock_units(&self) {
+        self.seen().blocked_units.clear();
+    }
+
     /// Answers 405 to requests that hold a record of this unit (its `mo_id`).
     pub fn block_unit(&self, unit: &str) {
         self.seen().blocked_units.insert(unit.to_owned());
+    }
+
+    /// Answers 413 to requests of more records.
+    pub fn bears(&self, most: usize) {
+        self.seen().most = Some(most);
+    }
+
+    /// Has no address for this feed; none: has one for every feed.
+    pub fn lacks(&self, feed: Option<&str>) {
+        self.seen().parked_feed = feed.map(str::to_owned);
+    }
+
+    /// Lets requests for this feed wait for [`ScriptedPortal::let_go`].
+    pub fn hold_up(&self, feed: &str) {
+        self.seen().held_up = Some(feed.to_owned());
+    }
+
+    /// How many requests wait.
+    pub fn waiting(&self) -> usize {
+        self.seen().waiting
+    }
+
+    /// Answers whatever waits, and holds up nothing more.
+    pub fn let_go(&self) {
+        self.seen().held_up = None;
+        self.let_go.notify_waiters();
+    }
+
+    /// Sizes of the requests for a feed.
+    pub fn sizes(&self, feed: &str) -> Vec<usize> {
+        self.seen().requests.iter().filter(|(name, _)| name == feed).map(|(_, keys)| keys.len()).collect()
     }
 
     /// Keys of all records received for a feed, in order, repetitions included.
@@ -163,12 +213,25 @@ impl Seen {
         }
     }
 
+    /// True when the request has to wait.
+    fn arrives(&mut self, feed: &str) -> bool {
+        let waits = self.held_up.as_deref() == Some(feed);
+        self.waiting += usize::from(waits);
+        waits
+    }
+
     fn answer(&mut self, feed: &str, batch: &Batch) -> Delivery {
         let keys: Vec<Key> = batch.records().iter().map(|record| record.key.clone()).collect();
         self.requests.push((feed.to_owned(), keys.clone()));
         let bodies: Vec<serde_json::Value> =
             (0..batch.len()).map(|at| serde_json::from_slice(batch.body(at)).unwrap()).collect();
         let act = self.acts.pop_front();
+        if self.parked_feed.as_deref() == Some(feed) {
+            return failed(Trouble::FeedParked, false);
+        }
+        if self.most.is_some_and(|most| batch.len() > most) {
+            return failed(Trouble::TooLarge, false);
+        }
         if let Some(Act::Fail(trouble)) = act {
             return failed(trouble, false);
         }
@@ -185,13 +248,14 @@ impl Seen {
             let holder = self.holder(feed, &key, &body);
             let refused = self.refused.contains(&key) || holder.is_some();
             self.refusals += u64::from(refused);
+            let cure = if self.row_at_fault.contains(&key) { Cure::Row } else { Cure::Time };
             if !refused {
                 self.mart.insert((feed.to_owned(), key), body);
             }
             verdicts.push(match (&act, refused) {
                 (Some(Act::AnswerOnly(count)), _) if at >= *count => Verdict::Unknown,
                 (_, false) => Verdict::Accepted { remote_id: None },
-                (_, true) => Verdict::Rejected { code: "R-330".into(), text: "refused".into(), holder },
+                (_, true) => Verdict::Rejected { code: "R-330".into(), text: "refused".into(), holder, cure },
             });
         }
         if let Some(Act::ApplyAndLose) = act {
@@ -243,6 +307,10 @@ impl Portal for ScriptedPortal {
     }
 
     async fn deliver(&self, schema: &'static Schema, batch: &Batch) -> Delivery {
+        let go = self.let_go.notified();
+        if self.seen().arrives(schema.feed) {
+            go.await;
+        }
         self.seen().answer(schema.feed, batch)
     }
 
@@ -259,7 +327,8 @@ impl Portal for ScriptedPortal {
         }
         if seen.refused.contains(key) {
             let (code, text) = ("R-310".into(), "refused".into());
-            return Delivery::Judged(vec![Verdict::Rejected { code, text, holder: None }]);
+            let cure = Cure::Time;
+            return Delivery::Judged(vec![Verdict::Rejected { code, text, holder: None, cure }]);
         }
         seen.remove(schema, key);
         match act {

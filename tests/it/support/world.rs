@@ -9,7 +9,7 @@ use vitrina::ledger::{Ledger, MemoryLedger, State};
 use vitrina::portal::fer::SCHEMAS;
 use vitrina::record::{EncodeSettings, Key, VisitTimeZone};
 use vitrina::source::memory::{MemorySource, Value};
-use vitrina::sync::{Clock, CycleReport, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, Order};
+use vitrina::sync::{Clock, CycleReport, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, Order};
 use vitrina::transport::RetryTiming;
 
 use super::portal::ScriptedPortal;
@@ -30,6 +30,7 @@ pub struct World {
     pub changed_at: Option<&'static str>,
     pub batch: usize,
     pub on_conflict: OnConflict,
+    pub budget: ErrorBudget,
 }
 
 /// The line over a world.
@@ -132,6 +133,7 @@ impl World {
             changed_at: None,
             batch: 10,
             on_conflict: OnConflict::Report,
+            budget: ErrorBudget { rejects: 100, window: Duration::from_secs(3600) },
         };
         world.put("mo", MO, mo(MO, "Unit"));
         world.put("resource", RESOURCE, room(RESOURCE, MO));
@@ -194,6 +196,7 @@ impl World {
             fuse: FuseSettings { share: 0.2, min: 50 },
             on_conflict: self.on_conflict,
             slice: Duration::from_secs(5),
+            unit_error_budget: self.budget,
             scan_stall: Duration::from_secs(60),
             read_only: false,
             seed: 7,

@@ -18,11 +18,12 @@ static SLOT: Schema = Schema {
     discriminator: Some("type"),
     parents: &[],
     cascades: &[],
+    urgent: false,
     unit: Unit::None,
     expires: Expiry::Never,
     place: &[],
     status: None,
-    spare: None,
+    spare: &[],
 };
 
 static SCHEMAS: &[&Schema] = &[&SLOT];

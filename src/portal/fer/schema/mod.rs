@@ -26,8 +26,8 @@ pub static SCHEMAS: &[&Schema] = &[
     &book::SCHEMA,
 ];
 
-/// The feed whose changes must reach the mart within half a minute (section «Требования к наполнению данными»).
-pub(super) const SLOT: &str = "slot";
+/// The slots' feed.
+const SLOT: &str = "slot";
 
 /// Characters of an identifier or a code: `string(45)`.
 const ID: usize = 45;

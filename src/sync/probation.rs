@@ -1,0 +1,118 @@
+//! Probation: how pauses of units begin and end on a line, in memory and in the ledger, and who may go when one ends.
+
+use std::collections::BTreeMap;
+
+use super::deliver::TOO_LARGE;
+use super::line::{FeedLine, Line};
+use super::units::{PausedUnit, Released, Units};
+use crate::ledger::{Ledger, LedgerError, Note, NoteKind, NotePlace, Refusal, State};
+use crate::portal::Portal;
+use crate::record::{Key, KeyId};
+use crate::source::Source;
+
+/// True when the portal itself counts this refusal: not what our own checks refuse, and not what never reached it.
+fn is_held_against(refusal: &Refusal) -> bool {
+    refusal.is_of_portal() && refusal.code != TOO_LARGE
+}
+
+/// Counts the portal's refusals that the ledger remembers, by unit.
+pub(super) async fn load_refusals<S: Source, L: Ledger>(
+    units: &Units,
+    ledger: &L,
+    feeds: impl Iterator<Item = &FeedLine<S>>,
+    now: i64,
+) -> Result<(), LedgerError> {
+    let mut times: BTreeMap<KeyId, Vec<i64>> = BTreeMap::new();
+    for feed in feeds {
+        for refusal in ledger.refusals(feed.id).await? {
+            if !is_held_against(&refusal) || !units.counts(refusal.since, now) {
+                continue;
+            }
+            let index = feed.index();
+            let known = refusal.key.as_ref().and_then(|key| index.find(key.id()));
+            if let Some(unit) = known.and_then(|at| index.unit_of(at)) {
+                times.entry(unit).or_default().push(refusal.since);
+            }
+        }
+    }
+    units.load_refusals(times, now);
+    Ok(())
+}
+
+impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
+    /// Units whose records wait, or of which one record is tried alone, ordered by key.
+    pub fn paused_units(&self) -> Vec<PausedUnit> {
+        self.units.list()
+    }
+
+    /// An operator's word: the unit's records go out again, whatever was held against it. False when it was not paused.
+    ///
+    /// All feeds are worth a poke afterwards.
+    pub async fn resume_unit(&self, unit: &Key) -> Result<bool, LedgerError> {
+        self.units.forgive(unit.id());
+        let paused = self.units.holds_back(unit.id());
+        self.end_pause(unit).await?;
+        Ok(paused)
+    }
+
+    /// The portal has blocked the unit.
+    pub(super) async fn block_unit(&self, unit: &Key, said: &str) -> Result<(), LedgerError> {
+        let Some(pause) = self.units.block(unit, self.clock.now()) else { return Ok(()) };
+        let (portal, hours) = (&self.name, (pause.until - self.clock.now()) / 3600);
+        if pause.times == 1 {
+            tracing::error!(%portal, %unit, hours, "a unit is blocked and pauses; ask the portal's support to lift it, then say `vitrina unit resume`, or wait: it is tried again by itself: {said}");
+        } else {
+            tracing::warn!(%portal, %unit, hours, times = pause.times, "a unit is still blocked and pauses again: {said}");
+        }
+        self.remember(&pause).await
+    }
+
+    /// The portal refused a record of the unit.
+    pub(super) async fn count_refusal(&self, unit: &Key) -> Result<(), LedgerError> {
+        let Some(pause) = self.units.refuse(unit, self.clock.now()) else { return Ok(()) };
+        tracing::error!(
+            portal = %self.name, %unit,
+            "a unit pauses before the portal blocks it, because {}; mend the rows that `vitrina rejects list` names, then say `vitrina unit resume`, or wait: it is tried again by itself",
+            pause.why
+        );
+        self.remember(&pause).await
+    }
+
+    /// Ends a unit's pause. Gives the feeds of which records waited for that.
+    pub(super) async fn end_pause(&self, unit: &Key) -> Result<Released, LedgerError> {
+        if !self.units.end(unit.id()) {
+            return Ok(Released::new());
+        }
+        tracing::info!(portal = %self.name, %unit, "a unit's pause has ended");
+        self.ledger.drop_note(&self.place_of(unit)).await?;
+        let is_pending = |state: State| state == State::Pending;
+        let mut released = Released::new();
+        for feed in self.feeds.values() {
+            let mut index = feed.index();
+            let details = index.detailed().filter(|(at, state, _)| is_pending(*state) && !index.in_flight(*at));
+            let waiting: Vec<_> =
+                details.map(|(at, ..)| at).filter(|at| index.unit_of(*at) == Some(unit.id())).collect();
+            if !waiting.is_empty() {
+                released.insert(feed.plan.schema.feed);
+            }
+            waiting.into_iter().for_each(|at| index.make_due(at));
+        }
+        Ok(released)
+    }
+
+    /// Ends the pauses that have outlived their reason.
+    pub(super) async fn let_quiet_units_go(&self) -> Result<(), LedgerError> {
+        for unit in self.units.quiet(self.clock.now()) {
+            self.end_pause(&unit).await?;
+        }
+        Ok(())
+    }
+
+    async fn remember(&self, pause: &PausedUnit) -> Result<(), LedgerError> {
+        self.ledger.set_note(&Note { place: self.place_of(&pause.unit), body: pause.body() }).await
+    }
+
+    fn place_of(&self, unit: &Key) -> NotePlace {
+        NotePlace { portal: self.name.clone(), feed: String::new(), kind: NoteKind::Unit, name: unit.to_string() }
+    }
+}
