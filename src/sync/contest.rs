@@ -83,7 +83,8 @@ pub(super) fn spare(members: &[At], index: &Index, schema: &Schema) -> Option<At
 }
 
 /// The portal refused a record because another holds its place. None when that is no contest: the record claims no place, names
-/// itself, or has been refused for this too often. A holder that is not known is taken into the index for the time being.
+/// itself, or has been refused for this too often. A holder that is not known is taken into the index for the time being. With the contest comes
+/// what the ledger is to learn of the holder: a restart is no reason to try again.
 pub(super) fn of_refusal(
     feed: &str,
     index: &mut Index,
@@ -91,8 +92,9 @@ pub(super) fn of_refusal(
     holder: Key,
     said: (&str, &str),
     now: i64,
-) -> Option<Contest> {
+) -> Option<(Contest, Option<Entry>)> {
     let place = entry.place?;
+    let mut learnt = None;
     if holder == entry.key || entry.attempts + 1 >= MOST_REFUSALS {
         return None;
     }
@@ -102,12 +104,13 @@ pub(super) fn of_refusal(
             if index.place(at) != Some(place) {
                 tracing::debug!(feed, key = %holder, "the portal holds a place for this record that was not known of");
                 index.set_place(at, place);
+                learnt = Some(index.entry(at));
             }
         }
         None => index.take_in(stranger(&holder, place), now),
     }
     let said = Some((said.0.to_owned(), said.1.to_owned()));
-    Some(Contest { key: entry.key.clone(), holder, place, said })
+    Some((Contest { key: entry.key.clone(), holder, place, said }, learnt))
 }
 
 /// A record that the portal holds and nobody here knows.

@@ -156,7 +156,13 @@ impl Index {
     pub fn replay(&mut self, step: Replay, now: i64) {
         match step {
             Replay::Put(entry) => {
-                self.put(&entry, now);
+                let before = self.find(entry.key.id()).and_then(|at| self.place(at));
+                let at = self.put(&entry, now);
+                // A mark that was never closed: the portal holds the place of the version before, or that of the marked one.
+                if let (Some(Mark::Version(_)), Some(place)) = (entry.mark, before.filter(|_| entry.place != before)) {
+                    self.set_place(at, place);
+                    self.may_hold(at, entry.place);
+                }
             }
             Replay::Drop(key) => {
                 if let Some(at) = self.find(key.id()) {
@@ -430,6 +436,12 @@ impl Index {
     /// Who holds a place at the portal, or is on the way there, other than `but`.
     pub fn holder(&self, place: u64, but: Option<At>) -> Option<At> {
         self.places.holder(place, but, |at| self.slim[at.0 as usize].place)
+    }
+
+    /// A version whose outcome is unknown may hold this place as well.
+    pub fn may_hold(&mut self, at: At, place: Option<u64>) {
+        let own = self.place(at);
+        self.places.claim(at, place.filter(|_| place != own));
     }
 
     /// The place that a record holds at the portal.

@@ -256,7 +256,12 @@ pub fn complaint(outcome: &Outcome) -> Option<String> {
     let trace = Trace { events: outcome.evidence.events.clone(), ..Trace::default() };
     let known = violations.iter().filter_map(|violation| Some(wire::guid(violation.about?.1)));
     for id in known.take(4) {
-        outcome.evidence.texts.iter().filter(|text| text.contains(&id)).for_each(|said| text.push_str(&format!("{said}\n")));
+        outcome
+            .evidence
+            .texts
+            .iter()
+            .filter(|text| text.contains(&id))
+            .for_each(|said| text.push_str(&format!("{said}\n")));
     }
     if let Some((feed, id)) = violations.first().and_then(|violation| violation.about) {
         text.push_str(&format!("about the first of them:\n{}", trace.about(feed, id, &outcome.evidence.versions, 60)));
