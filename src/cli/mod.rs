@@ -5,10 +5,14 @@ pub mod completions;
 mod config_file;
 pub mod demo;
 mod exit;
+pub mod fuse;
 pub mod init;
+mod language;
 pub mod migrate;
 pub mod mock;
+mod moment;
 mod output;
+pub mod rejects;
 pub mod run;
 mod runtime;
 mod selection;
@@ -21,6 +25,8 @@ use clap::{Parser, Subcommand};
 
 pub use config_file::ConfigFile;
 pub use exit::{CliError, Outcome};
+pub use language::LanguageChoice;
+pub use moment::moment;
 pub use output::print;
 pub use runtime::block_on;
 pub use selection::Selection;
@@ -55,6 +61,10 @@ pub enum Verb {
     Sync(sync::Args),
     /// Show feeds, lag, counts and the states of the portals
     Status(status::Args),
+    /// Show what was refused or is held, why, and who must act; have it tried again
+    Rejects(rejects::Args),
+    /// Show tripped fuses and what they hold back; let one go
+    Fuse(fuse::Args),
     /// Bring the ledger's tables up to date
     Migrate(migrate::Args),
     /// Print shell completions
@@ -77,6 +87,8 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Run(args) => block_on(run::run(&args)),
         Verb::Sync(args) => block_on(sync::run(&args)),
         Verb::Status(args) => block_on(status::run(&args)),
+        Verb::Rejects(args) => block_on(rejects::run(&args)),
+        Verb::Fuse(args) => block_on(fuse::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),
         Verb::Init(args) if args.views => init::views(&args, "fer", crate::portal::fer::SCHEMAS),
         Verb::Init(args) => init::configuration(&args),

@@ -37,6 +37,15 @@ impl Selection {
             Some(_) | None => Ok(()),
         }
     }
+
+    /// The feed that it names, for verbs that are about one feed.
+    pub fn one_feed(&self, config: &Config) -> Result<&str, CliError> {
+        self.check(config)?;
+        self.feed.as_deref().ok_or_else(|| {
+            let portal = &self.portal;
+            CliError::Usage(format!("name the feed too: {portal}.FEED, for example {portal}.slot"))
+        })
+    }
 }
 
 impl FromStr for Selection {

@@ -44,6 +44,20 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     Ok(Outcome::Done)
 }
 
+/// True when a daemon with this configuration runs and answers.
+pub(super) async fn daemon_answers(config: &Config) -> bool {
+    of_daemon(config.serve.listen).await.is_some()
+}
+
+/// Who hears an operator's word, as a line.
+pub(super) fn takes_it_up(daemon: bool) -> &'static str {
+    if daemon {
+        "The running daemon takes it up at once.\n"
+    } else {
+        "No daemon answers: the next vitrina run or vitrina sync takes it up.\n"
+    }
+}
+
 async fn of_daemon(mut listen: SocketAddr) -> Option<Status> {
     match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),

@@ -82,7 +82,7 @@ impl Pass {
         ledger: &impl Ledger,
     ) -> Result<(), CliError> {
         let label = format!("{}.{feed}", line.name);
-        let order = Order { full: args.full, dry_run: args.dry_run };
+        let order = Order { full: args.full, dry_run: args.dry_run, whole: true };
         let report = match with_progress(line, feed, &label, order).await {
             Ok(report) => report,
             Err(error) => {

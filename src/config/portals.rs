@@ -110,6 +110,10 @@ pub struct Fuse {
 pub enum OnConflict {
     /// It is reported as rejected.
     Report,
+    /// The other one is removed at the portal.
+    Replace,
+    /// The other one is taken for one of ours whose row is gone, and so removed under the fuse.
+    Adopt,
 }
 
 /// The clock on which `visit_time` is sent.
@@ -147,7 +151,7 @@ pub(super) const FER_KEYS: &[Key] = &[
     Key::or("slow_retry", "24h", Scalar::seconds(60, MONTH)),
     Key::filled("unit_error_budget", BUDGET_KEYS),
     Key::filled("fuse", FUSE_KEYS),
-    Key::or("on_conflict", "report", Scalar::Word(&["report"])),
+    Key::or("on_conflict", "report", Scalar::Word(&["report", "replace", "adopt"])),
     Key::or("visit_time_zone", "source", Scalar::Word(&["source", "utc", "offset"])),
     Key::may("no_referral_id", Shape::text(names::any)),
     Key::may("feeds", Shape::Table(FER_FEEDS)),

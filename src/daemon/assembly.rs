@@ -12,7 +12,7 @@ use crate::portal::fer::{FerPortal, FerSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, VisitTimeZone};
 use crate::source::{AnySource, Source, SourceError, SourceSettings};
-use crate::sync::{Clock, ErrorBudget, FeedPlan, Line, LineSettings};
+use crate::sync::{Clock, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict};
 use crate::telemetry::{Metrics, PortalMeter, RetryReason};
 use crate::transport::{ClientError, Level, Pauses, RetryTiming, RetryTimingError, Witness};
 
@@ -21,6 +21,8 @@ pub type AnyLine = Line<AnySource, AnyPortal, AnyLedger>;
 
 /// How long a scan waits for a portal before it is closed as incomplete.
 const SCAN_STALL: Duration = Duration::from_secs(60);
+/// How long one cycle may spend on removals and contests before other changes get their turn.
+const SLICE: Duration = Duration::from_secs(5);
 /// How long a unit stays paused when the portal has blocked it for the first time.
 const UNIT_PAUSE: Duration = Duration::from_secs(3600);
 
@@ -217,6 +219,13 @@ async fn open_line(
             window: portal.unit_error_budget.window,
         },
         scan_stall: SCAN_STALL,
+        fuse: FuseSettings { share: portal.fuse.share, min: portal.fuse.min },
+        on_conflict: match portal.on_conflict {
+            crate::config::OnConflict::Report => OnConflict::Report,
+            crate::config::OnConflict::Replace => OnConflict::Replace,
+            crate::config::OnConflict::Adopt => OnConflict::Adopt,
+        },
+        slice: SLICE,
         read_only: access == Access::Read,
         seed: rand::random(),
     };

@@ -9,6 +9,7 @@ mod resume;
 mod status;
 mod tasks;
 mod timetable;
+mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -93,6 +94,7 @@ impl Daemon {
             let shared = Arc::clone(&shared);
             workers.spawn("worker", async move { shared.work(worker == 0).await });
         }
+        workers.spawn("words", Arc::clone(&shared).hear(Arc::clone(&assembly.ledger)));
         let mut clock = Tasks::default();
         clock.spawn("clock", run_clock(Clock::start().await?, timetable, Arc::clone(&shared), stop_clock.clone()));
         if let Some(pause) = notify::watchdog_pause() {

@@ -2,12 +2,14 @@
 
 mod any;
 mod batch;
+mod catalogue;
 pub mod fer;
 
 use std::future::Future;
 
 pub use any::AnyPortal;
 pub use batch::{Batch, Sent};
+pub use catalogue::{Kind, UNEXPLAINED, kind};
 
 use crate::record::{Key, Schema};
 use crate::transport::Failure;

@@ -23,6 +23,8 @@ pub struct Schema {
     pub place: &'static [&'static str],
     /// The enum field that children look at (`RECORDED` slots).
     pub status: Option<&'static str>,
+    /// The value of that field under which nothing hangs on a record, so that it may be taken away for a moment to free its place.
+    pub spare: Option<&'static str>,
     /// Feeds whose records the portal itself removes together with a parent of this feed. All that the document names, at any
     /// depth; children that are not named must be removed first.
     pub cascades: &'static [&'static str],
@@ -167,6 +169,20 @@ impl Schema {
     /// Position of the field with this name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|field| field.name == name)
+    }
+
+    /// The position of a word in the enum of the status field.
+    pub fn status_number(&self, status: &str) -> Option<u8> {
+        let position = self.position(self.status?)?;
+        match self.fields[position].kind {
+            Kind::Enum(words) => words.iter().position(|word| *word == status).and_then(|at| u8::try_from(at).ok()),
+            _ => None,
+        }
+    }
+
+    /// The position of the status under which nothing hangs on a record.
+    pub fn spare_status(&self) -> Option<u8> {
+        self.status_number(self.spare?)
     }
 
     /// The edges that can hold a child back, in the order in which the ledger keeps parent keys.

@@ -1,25 +1,27 @@
 //! A cycle: one run of a feed. Rows stream out of the source into the plan, full requests go out while the scan goes on, and the end
 //! of a complete scan says what is gone.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::contest::{Contest, Wants};
 use super::index::{At, Detail, Standing};
 use super::line::{self, FeedLine, Line, Written};
 use super::outgoing::Outgoing;
 use super::plan::Plan;
+use super::removal::Removed;
 use super::report::{CycleReport, Live, Stop};
 use super::settle::Settled;
 use super::units::{Claims, Gate};
-use super::vanished;
 use super::watermark::Watermark;
 use crate::ledger::{Counts, Ledger, LedgerError, Refusal, Settlement, State};
 use crate::portal::Portal;
-use crate::record::{BindError, Encoder, Key, RowChunk};
+use crate::record::{BindError, Encoder, Key, KeyId, RowChunk};
 use crate::source::{Query, Read, RowStream, Source, SourceError};
 use crate::transport::is_due;
 
@@ -37,6 +39,8 @@ pub struct Order {
     pub full: bool,
     /// Send nothing and remember nothing; say what would be done.
     pub dry_run: bool,
+    /// Go on until all is done, however long removals take. Otherwise what is left of them is left to the next run after a while.
+    pub whole: bool,
 }
 
 /// Why a cycle could not be done.
@@ -70,10 +74,12 @@ pub enum CycleError {
 }
 
 /// What a read of one cycle asks for.
-enum Wanted {
+pub(super) enum Wanted {
     All,
     Keys(Vec<Key>),
     Changed(crate::source::Stamp),
+    /// Contested records and the holders of their places.
+    Contested(Vec<Key>),
 }
 
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
@@ -89,9 +95,22 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         for counter in [&feed.live.rows, &feed.live.sent, &feed.live.accepted] {
             counter.store(0, Ordering::Relaxed);
         }
-        Run { line: self, feed, order, deliveries: JoinSet::new(), report: CycleReport::default(), put_back: 0 }
-            .run()
-            .await
+        let run = Run {
+            line: self,
+            feed,
+            order,
+            number: self.begin_run(),
+            until: (!order.whole).then(|| Instant::now() + self.settings.slice),
+            deliveries: JoinSet::new(),
+            report: CycleReport::default(),
+            put_back: 0,
+            contested: Vec::new(),
+            gone: Vec::new(),
+            wants: Wants::new(),
+            said: BTreeMap::new(),
+            replaced: 0,
+        };
+        run.run().await
     }
 
     /// The feeds that hold records of this one back, parents first.
@@ -103,14 +122,27 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 }
 
 /// A running cycle.
-struct Run<'a, S: Source, P: Portal, L: Ledger> {
-    line: &'a Arc<Line<S, P, L>>,
-    feed: &'a FeedLine<S>,
-    order: Order,
+pub(super) struct Run<'a, S: Source, P: Portal, L: Ledger> {
+    pub(super) line: &'a Arc<Line<S, P, L>>,
+    pub(super) feed: &'a FeedLine<S>,
+    pub(super) order: Order,
+    pub(super) number: u64,
+    /// When removals and contests are left to the next run.
+    pub(super) until: Option<Instant>,
     deliveries: JoinSet<Result<Settled, LedgerError>>,
-    report: CycleReport,
+    pub(super) report: CycleReport,
     /// Records that were planned and put back: they count as sent until the cycle ends.
     put_back: u64,
+    /// Records whose place another record holds.
+    pub(super) contested: Vec<Contest>,
+    /// Records that a read should have seen and did not.
+    pub(super) gone: Vec<KeyId>,
+    /// Which places the rows of the last read of contested records want.
+    pub(super) wants: Wants,
+    /// What the portal said of contested records.
+    pub(super) said: BTreeMap<Key, (String, String)>,
+    /// Strangers that were removed to make room.
+    pub(super) replaced: u64,
 }
 
 impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
@@ -118,31 +150,38 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let (reads, mut watermark) = self.reads().await?;
         self.report.full = matches!(reads[..], [Wanted::All]);
         let mut findings = Vec::new();
-        let mut failed = None;
         for read in reads {
-            // What one read sends is settled before another may see the same rows.
-            while let Some(settled) = self.deliveries.join_next().await {
-                self.count(settled??);
-            }
-            match self.read(read, &mut watermark, &mut findings).await {
-                Ok(()) if self.report.stop.is_none() => {}
-                Ok(()) => break,
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
+            self.read_and_settle(read, &mut watermark, &mut findings).await?;
+            if self.report.stop.is_some() {
+                break;
             }
         }
+        if self.report.complete() && !self.order.dry_run {
+            self.settle_contests(&mut watermark, &mut findings).await?;
+        }
+        self.feed.index().forget_strangers();
+        self.report.sent -= std::mem::take(&mut self.put_back);
+        self.finish(watermark, findings).await?;
+        if self.report.complete() && !self.order.dry_run {
+            self.remove().await?;
+        }
+        self.release();
+        Ok(self.report)
+    }
+
+    /// One read, and the settlement of all it sends: no other read may see the same rows before.
+    pub(super) async fn read_and_settle(
+        &mut self,
+        wanted: Wanted,
+        watermark: &mut Watermark,
+        findings: &mut Vec<Refusal>,
+    ) -> Result<(), CycleError> {
+        let read = self.read(wanted, watermark, findings).await;
         // Whatever stopped the reading: what is under way is settled first.
         while let Some(settled) = self.deliveries.join_next().await {
             self.count(settled??);
         }
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        self.report.sent -= self.put_back;
-        self.finish(watermark, findings).await?;
-        Ok(self.report)
+        read
     }
 
     /// What this cycle reads: everything, or what is due by key and what has changed.
@@ -188,7 +227,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let index = self.feed.index();
         let longest_wait = self.line.settings.longest_wait();
         let has_come = |next: i64| is_due(next, now, longest_wait);
-        let rests = |at: At| index.unit_of(at).is_some_and(|unit| self.line.units.rests(unit, now));
+        let rests = |at: At| index.unit_of(at).is_some_and(|unit| self.line.units.rests(unit.id(), now));
         let is_due = |state: State, detail: &Detail| match state {
             State::Rejected => detail.due || detail.next_attempt.is_some_and(has_come),
             State::Pending => detail.due || detail.next_attempt.is_none_or(has_come),
@@ -203,7 +242,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             .collect();
         let held: Vec<_> = index
             .detailed()
-            .filter(|(_, state, detail)| *state == State::Held && !detail.due)
+            .filter(|(at, state, detail)| *state == State::Held && !detail.due && !index.waits_for_place(*at))
             .map(|(at, ..)| at)
             .collect();
         for at in held.into_iter().take(MOST_KEYS - keys.len()) {
@@ -227,7 +266,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let schema = plan.schema;
         let query = Query { label: schema.feed, sql: &plan.query };
         let read = match (&wanted, &plan.changed_at) {
-            (Wanted::Keys(keys), _) => Read::Keys { column: schema.key, keys },
+            (Wanted::Keys(keys) | Wanted::Contested(keys), _) => Read::Keys { column: schema.key, keys },
             (Wanted::Changed(since), Some(column)) => Read::Changed { column, since: *since },
             _ => Read::All,
         };
@@ -239,6 +278,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let gate = Gate::new(&line.units, schema.feed, line.clock, self.order.dry_run, longest_wait);
         let mut planned = Plan::new(encoder, self.feed.batch_now(), plan.max_batch_bytes, gate, line.clock.now());
         planned.tells_all = self.order.dry_run;
+        planned.wants = matches!(wanted, Wanted::Contested(_)).then(Wants::new);
         self.feed.index().begin_read();
         let scanned = self.scan(&mut rows, watermark, &mut planned).await;
         drop(rows);
@@ -249,9 +289,29 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         }
         // Whatever ended the scan: what is noted in the index is also written down.
         self.flush(&mut planned, true).await?;
+        if scanned.is_ok() && self.report.stop.is_none() {
+            self.note_gone(&wanted, planned.report.rows);
+        }
         self.add(&planned.report);
         findings.append(&mut planned.findings);
+        self.contested.append(&mut planned.contested);
+        self.wants = planned.wants.take().unwrap_or_default();
         scanned
+    }
+
+    /// Notes which records a read should have seen and did not. Keys of which no row at all comes back say nothing: a view that has lost
+    /// its rows looks like that.
+    fn note_gone(&mut self, wanted: &Wanted, rows: u64) {
+        let index = self.feed.index();
+        self.gone.retain(|id| index.find(*id).is_some_and(|at| index.is_unseen(at)));
+        match wanted {
+            Wanted::All => self.gone = index.unseen(),
+            Wanted::Keys(keys) if rows > 0 => {
+                let unseen = |key: &&Key| index.find(key.id()).is_some_and(|at| index.is_unseen(at));
+                self.gone.extend(keys.iter().filter(unseen).map(Key::id));
+            }
+            Wanted::Keys(_) | Wanted::Changed(_) | Wanted::Contested(_) => {}
+        }
     }
 
     /// Reads to the end, or until the cycle is to stop.
@@ -296,7 +356,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         Ok(())
     }
 
-    async fn write(&mut self, settlement: Settlement) -> Result<(), CycleError> {
+    pub(super) async fn write(&mut self, settlement: Settlement) -> Result<(), CycleError> {
         if self.order.dry_run {
             self.report.refusals.extend(settlement.refused);
             self.report.refusals.extend(settlement.findings.into_iter().flatten());
@@ -397,6 +457,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         self.report.refused += settled.refused;
         self.report.postponed += settled.postponed;
         self.report.released.extend(settled.released);
+        self.contested.extend(settled.contested);
         if settled.put_back > 0 {
             self.put_back += settled.put_back;
             let stop = self.line.standstill(self.feed).unwrap_or(Stop::PortalFailed);
@@ -425,11 +486,12 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let now = self.line.clock.now();
         let mut settlement = Settlement::default();
         let complete = self.report.complete();
+        if complete {
+            self.let_go_of_what_is_gone(&mut settlement, now).await?;
+        }
         let counts = {
             let mut index = self.feed.index();
             if complete && self.report.full {
-                let has_children = !self.feed.children.is_empty();
-                self.report.vanished = vanished::take(&mut index, &mut settlement, has_children, now);
                 index.findings = self.report.findings;
                 settlement.findings = Some(findings);
             }
@@ -461,5 +523,43 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             line::shorten(&*self.line.ledger, self.feed).await?;
         }
         Ok(())
+    }
+
+    /// Removes at the portal what the fuse has let go.
+    async fn remove(&mut self) -> Result<(), CycleError> {
+        let removed = self.line.remove_gone(self.feed, self.until).await?;
+        self.take_removed(removed);
+        Ok(())
+    }
+
+    pub(super) fn take_removed(&mut self, removed: Removed) {
+        self.report.removed += removed.removed;
+        self.report.refused += removed.refused;
+        self.report.released.extend(removed.released);
+        if removed.more {
+            self.report.released.insert(self.feed.plan.schema.feed);
+        }
+        if let Some(failure) = removed.failure {
+            self.report.failures += 1;
+            self.report.failure = Some(failure.text);
+        }
+    }
+
+    /// Says which feeds have work now that this run is over.
+    fn release(&mut self) {
+        let own = self.feed.plan.schema.feed;
+        if self.feed.index().release_places() > 0 {
+            self.report.released.insert(own);
+        }
+        if !self.report.complete() || self.order.dry_run {
+            return;
+        }
+        let before = self.feed.ran(self.number);
+        for parent in self.line.parents_of(self.feed) {
+            // Its removal waited for this feed, so that no child that has moved away goes with it.
+            if parent.index().any_gone_between(before, self.number) {
+                self.report.released.insert(parent.plan.schema.feed);
+            }
+        }
     }
 }

@@ -23,7 +23,7 @@ pub(super) enum Outcome {
     /// The portal holds it.
     Accepted { remote_id: Option<String> },
     /// The portal refused it by name, or refused it when it was sent alone.
-    Rejected { code: String, text: String, cure: Cure },
+    Rejected { code: String, text: String, cure: Cure, holder: Option<Key> },
     /// Nobody judged it.
     Open { maybe_applied: bool },
 }

@@ -3,12 +3,13 @@
 //! A record that the portal holds as wanted costs 64 bytes and a hash slot. Whatever else is known of the few that wait, are
 //! refused or have a mark stands aside in a [`Detail`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 
 use super::interned::{Interned, NONE, join, mix, split};
+use super::places::Places;
 use crate::ledger::{Counts, Entry, Mark, Replay, State};
 use crate::record::{Fingerprint, Key, KeyId};
 
@@ -69,8 +70,16 @@ pub struct Detail {
     pub since: i64,
     /// True when something it waited for has happened: read it again and decide anew.
     pub due: bool,
+    /// The run of this process in which the row of a record to be removed was found gone; 0 in an earlier process.
+    pub gone_in: u64,
     remote_id: Option<Box<str>>,
     write_back_due: bool,
+}
+
+/// Where a known record in flight goes to, as far as that is elsewhere than where it was.
+#[derive(Debug)]
+struct Moving {
+    parents: [u32; 2],
 }
 
 /// How a parent stands, as far as its children care.
@@ -93,6 +102,10 @@ pub struct Index {
     details: BTreeMap<At, Detail>,
     texts: BTreeMap<At, Arc<str>>,
     others: Interned,
+    places: Places,
+    moving: BTreeMap<At, Moving>,
+    /// Records that the portal holds, by its own word, and nobody here knows: what becomes of them is decided within the cycle.
+    strangers: BTreeSet<At>,
     scan: u8,
     seen: usize,
     by_state: [u64; 7],
@@ -112,6 +125,16 @@ impl Index {
         self.slim.reserve(records);
         let all = &self.slim;
         self.table.reserve(records, |&at| mix(all[at as usize].id));
+    }
+
+    /// True when no row of the running read had the record.
+    pub fn is_unseen(&self, at: At) -> bool {
+        self.slim[at.0 as usize].seen != self.scan
+    }
+
+    /// The record's id.
+    pub fn id(&self, at: At) -> KeyId {
+        KeyId(join(self.slim[at.0 as usize].id))
     }
 
     /// Finds a record.
@@ -176,7 +199,6 @@ impl Index {
         self.by_state[slim.state as usize] -= 1;
         self.by_state[entry.state as usize] += 1;
         slim.accepted = split(entry.accepted.map_or(0, |version| version.0));
-        slim.place = entry.place.unwrap_or(0);
         slim.parents = parents;
         slim.unit = unit;
         slim.expires = entry.expires.map_or(0, |at| u32::try_from(at.max(1)).unwrap_or(u32::MAX));
@@ -184,6 +206,9 @@ impl Index {
         slim.status = entry.status.unwrap_or(u8::MAX);
         let was_detailed = slim.flags & DETAILED != 0;
         slim.flags &= !(DETAILED | IN_FLIGHT | SUPERSEDED);
+        self.arrive(at);
+        self.strangers.remove(&at);
+        self.set_place(at, entry.place.unwrap_or(0));
         self.put_detail(at, entry, was_detailed, now);
     }
 
@@ -208,6 +233,7 @@ impl Index {
             next_attempt: entry.next_attempt,
             since,
             due: false,
+            gone_in: known.map_or(0, |known| known.gone_in),
             remote_id: entry.remote_id.clone(),
             write_back_due: entry.write_back_due,
         };
@@ -258,6 +284,10 @@ impl Index {
             self.seen -= 1;
         }
         self.by_state[slim.state as usize] -= 1;
+        self.set_place(at, 0);
+        self.arrive(at);
+        self.strangers.remove(&at);
+        self.places.wait_no_longer(at);
         self.details.remove(&at);
         self.texts.remove(&at);
         self.slim[at.0 as usize].flags = FREE;
@@ -335,20 +365,150 @@ impl Index {
         self.slim[at.0 as usize].flags & IN_FLIGHT != 0
     }
 
-    /// Takes a record into a request: a new one becomes known.
-    pub fn take(&mut self, known: Option<At>, key: &Key) -> At {
-        let at = known.unwrap_or_else(|| self.insert(key, State::Pending));
-        self.slim[at.0 as usize].flags |= IN_FLIGHT;
+    /// Takes a record into a request, as it shall stand: a new one becomes known. Its place is its own from here on, and so is the one
+    /// it comes from until the request is settled.
+    pub fn take(&mut self, known: Option<At>, entry: &Entry) -> At {
+        let at = known.unwrap_or_else(|| self.insert(&entry.key, State::Pending));
+        let parents = [0, 1].map(|edge| entry.parents[edge].as_ref().map_or(NONE, |key| self.others.number(key)));
+        let slim = &mut self.slim[at.0 as usize];
+        slim.flags |= IN_FLIGHT;
+        self.places.wait_no_longer(at);
+        if known.is_none() {
+            // Where it never was it cannot be looked for: it is where it goes.
+            slim.parents = parents;
+            self.set_place(at, entry.place.unwrap_or(0));
+            return at;
+        }
+        if slim.parents != parents {
+            self.moving.insert(at, Moving { parents });
+        }
+        self.places.claim(at, entry.place.filter(|place| *place != slim.place));
         at
+    }
+
+    /// Takes a record that is about to be removed.
+    pub fn take_away(&mut self, at: At) {
+        self.slim[at.0 as usize].flags |= IN_FLIGHT;
     }
 
     /// Puts a record back that was taken and never sent.
     pub fn put_back(&mut self, at: At) {
+        self.arrive(at);
         let slim = &mut self.slim[at.0 as usize];
         slim.flags &= !(IN_FLIGHT | SUPERSEDED);
         if slim.accepted == [0, 0] && slim.flags & DETAILED == 0 && slim.state == State::Pending {
             self.forget(at);
         }
+    }
+
+    /// A record is in flight no longer.
+    fn arrive(&mut self, at: At) {
+        self.places.claim(at, None);
+        self.moving.remove(&at);
+    }
+
+    /// Who holds a place at the portal, or is on the way there, other than `but`.
+    pub fn holder(&self, place: u64, but: Option<At>) -> Option<At> {
+        self.places.holder(place, but, |at| self.slim[at.0 as usize].place)
+    }
+
+    /// The place that a record holds at the portal.
+    pub fn place(&self, at: At) -> Option<u64> {
+        let place = self.slim[at.0 as usize].place;
+        (place != 0).then_some(place)
+    }
+
+    /// The portal holds this place for the record; 0 stands for none.
+    pub fn set_place(&mut self, at: At, place: u64) {
+        let before = std::mem::replace(&mut self.slim[at.0 as usize].place, place);
+        if before != place {
+            self.places.leave(at, before);
+            let all = &self.slim;
+            self.places.enter(at, place, |at| all[at.0 as usize].place);
+        }
+    }
+
+    /// A record waits for a place that another holds.
+    pub fn wait_for_place(&mut self, place: u64, at: At) {
+        self.places.wait(place, at);
+    }
+
+    /// A record waits for no place any more.
+    pub fn wait_no_longer(&mut self, at: At) {
+        self.places.wait_no_longer(at);
+    }
+
+    /// True while a record waits for a place that another holds.
+    pub fn waits_for_place(&self, at: At) -> bool {
+        self.places.waits(at)
+    }
+
+    /// True when a record was found gone between two runs.
+    pub fn any_gone_between(&self, after: u64, before: u64) -> bool {
+        self.by_state[State::Gone as usize] > 0
+            && self
+                .detailed()
+                .any(|(_, state, detail)| state == State::Gone && (after..before).contains(&detail.gone_in))
+    }
+
+    /// Makes the records due that wait for places which have become free, and says how many.
+    pub fn release_places(&mut self) -> usize {
+        let released = self.places.released();
+        for at in &released {
+            self.make_due(*at);
+        }
+        released.len()
+    }
+
+    /// Takes a stranger in for the time being.
+    pub fn take_in(&mut self, stranger: Entry, now: i64) {
+        let at = self.put(&stranger, now);
+        self.strangers.insert(at);
+    }
+
+    /// True until somebody has decided what becomes of this stranger.
+    pub fn is_stranger(&self, at: At) -> bool {
+        self.strangers.contains(&at)
+    }
+
+    /// Forgets the strangers of whom nothing came.
+    pub fn forget_strangers(&mut self) {
+        for at in std::mem::take(&mut self.strangers) {
+            if !self.in_flight(at) {
+                self.forget(at);
+            }
+        }
+    }
+
+    /// Records that name one of these parents by an edge, each with that parent.
+    pub fn children_of(&self, edge: usize, parents: &[Key]) -> Vec<(Key, At)> {
+        let numbers: BTreeMap<u32, &Key> =
+            parents.iter().filter_map(|key| Some((self.others.find(key)?, key))).collect();
+        if numbers.is_empty() {
+            return Vec::new();
+        }
+        let named = |at: At| {
+            let now = self.slim[at.0 as usize].parents[edge];
+            let then = self.moving.get(&at).map_or(NONE, |moving| moving.parents[edge]);
+            numbers.get(&now).or_else(|| numbers.get(&then)).map(|key| ((*key).clone(), at))
+        };
+        self.positions().filter_map(named).collect()
+    }
+
+    /// Records of which the portal holds a version other than the one that is wanted: nobody knows any more which parents that names.
+    pub fn behind(&self) -> BTreeSet<At> {
+        let behind = |at: &At| self.accepted(*at).is_some() && self.slim[at.0 as usize].state != State::Accepted;
+        self.details.keys().copied().filter(behind).collect()
+    }
+
+    /// Number of records that the portal holds, or may hold, past ones aside.
+    pub fn held_by_portal(&self) -> u64 {
+        self.positions().filter(|at| self.state(*at) != State::Past && self.may_be_at_portal(*at)).count() as u64
+    }
+
+    /// True when the portal holds the record, or may hold it.
+    pub fn may_be_at_portal(&self, at: At) -> bool {
+        self.accepted(at).is_some() || self.detail(at).is_some_and(|detail| detail.mark.is_some())
     }
 
     /// A newer version was seen while the record is in flight.
@@ -381,11 +541,11 @@ impl Index {
     }
 
     /// Records that no row of the running read had.
-    pub fn unseen(&self) -> Vec<At> {
+    pub fn unseen(&self) -> Vec<KeyId> {
         if self.seen == self.len() {
             return Vec::new();
         }
-        self.positions().filter(|at| self.slim[at.0 as usize].seen != self.scan).collect()
+        self.positions().filter(|at| self.is_unseen(*at)).map(|at| self.id(at)).collect()
     }
 
     /// How a parent stands.
@@ -393,24 +553,20 @@ impl Index {
         let Some(at) = self.find(id) else { return Standing::Absent };
         let slim = &self.slim[at.0 as usize];
         let past = slim.state == State::Past;
-        if slim.accepted == [0, 0] && !past {
+        if (slim.accepted == [0, 0] && !past) || slim.state == State::Gone {
             return Standing::NotAccepted;
         }
-        // A version of unknown outcome may have changed the status at the portal.
-        if self.detail(at).is_some_and(|detail| detail.mark.is_some()) {
-            return Standing::Accepted(None);
+        match self.detail(at).and_then(|detail| detail.mark) {
+            Some(Mark::Removal) => Standing::NotAccepted,
+            // A version of unknown outcome may have changed the status at the portal.
+            Some(Mark::Version(_)) => Standing::Accepted(None),
+            None => Standing::Accepted((slim.status != u8::MAX).then_some(slim.status)),
         }
-        Standing::Accepted((slim.status != u8::MAX).then_some(slim.status))
     }
 
     /// The unit of a record, for children that belong to their parent's.
     pub fn unit(&self, id: KeyId) -> Option<Key> {
         self.others.key(self.slim[self.find(id)?.0 as usize].unit)
-    }
-
-    /// The unit that the record at a position belongs to.
-    pub fn unit_of(&self, at: At) -> Option<KeyId> {
-        self.others.key(self.slim[at.0 as usize].unit).map(|unit| unit.id())
     }
 
     /// When the time of a record is past, for children that expire with their parent.
@@ -436,6 +592,11 @@ impl Index {
         }
     }
 
+    /// The unit that a record belongs to.
+    pub fn unit_of(&self, at: At) -> Option<Key> {
+        self.others.key(self.slim[at.0 as usize].unit)
+    }
+
     /// When the record's time is past: seconds since 1970-01-01T00:00:00Z.
     pub fn expiry(&self, at: At) -> Option<i64> {
         let expires = self.slim[at.0 as usize].expires;
@@ -454,9 +615,17 @@ impl Index {
         }
     }
 
+    /// Notes in which run the row of a record was found gone.
+    pub fn gone_in(&mut self, at: At, run: u64) {
+        if let Some(detail) = self.details.get_mut(&at) {
+            detail.gone_in = run;
+        }
+    }
+
     /// Finds since when the oldest pending record waits. Done once a cycle: it looks at every detail.
     pub fn find_oldest_pending(&mut self) {
-        let pending = self.details.iter().filter(|(at, _)| self.slim[at.0 as usize].state == State::Pending);
+        let waits = |state: State| matches!(state, State::Pending | State::Gone);
+        let pending = self.details.iter().filter(|(at, _)| waits(self.slim[at.0 as usize].state));
         self.oldest_pending = pending.map(|(_, detail)| detail.since).min();
     }
 

@@ -45,6 +45,11 @@ impl Interned {
         number
     }
 
+    /// The key's number, if it has one.
+    pub(super) fn find(&self, key: &Key) -> Option<u32> {
+        self.table.find(mix(split(key.id().0)), |&number| self.keys[number as usize] == *key).copied()
+    }
+
     /// The key with this number.
     pub(super) fn key(&self, number: u32) -> Option<Key> {
         self.keys.get(number as usize).cloned()

@@ -1,6 +1,7 @@
 //! The line: one portal with its feeds, and everything a cycle needs to know of them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch_size::{self, BatchSize};
 use super::clock::Clock;
+use super::fuse::{FuseSettings, Tripped};
 use super::index::Index;
 use super::order;
 use super::probation;
 use super::report::Live;
 use super::units::{ErrorBudget, PausedUnit, Units};
-use crate::ledger::{Counts, Entry, FeedId, Ledger, LedgerError, Note, Progress};
+use crate::ledger::{Counts, Entry, FeedId, Ledger, LedgerError, Note, NoteKind, Progress};
 use crate::portal::Portal;
 use crate::record::{ENCODER_VERSION, EncodeSettings, Key, Schema};
 use crate::source::Source;
@@ -62,6 +64,12 @@ pub struct LineSettings {
     pub unit_error_budget: ErrorBudget,
     /// How long a scan may wait for a place in flight before it is closed.
     pub scan_stall: Duration,
+    /// How much may be removed at once.
+    pub fuse: FuseSettings,
+    /// What is done with a record whose place the portal holds for one that nobody here knows.
+    pub on_conflict: OnConflict,
+    /// How long one cycle may spend on removals and on contests for places before other changes get their turn.
+    pub slice: Duration,
     /// True when nothing may be written to the ledger: only dry runs are possible.
     pub read_only: bool,
     /// Seed of the random part of retry times.
@@ -73,6 +81,17 @@ impl LineSettings {
     pub(super) fn longest_wait(&self) -> Duration {
         self.slow_retry.max(self.retry.longest()).max(Duration::from_secs(1))
     }
+}
+
+/// What is done with a record whose place the portal holds for one that neither the ledger nor the source knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnConflict {
+    /// It is reported as rejected.
+    Report,
+    /// The other one is removed, and ours is sent.
+    Replace,
+    /// The other one is taken for one of ours whose row is gone: it is removed under the fuse, and ours is sent then.
+    Adopt,
 }
 
 /// A feed's numbers and findings as the ledger has them.
@@ -99,6 +118,9 @@ pub struct FeedLine<S> {
     pub(super) parking: Mutex<Parking>,
     pub(super) batch_size: Mutex<BatchSize>,
     pub(super) children: Vec<&'static str>,
+    pub(super) fuse: Mutex<Option<Tripped>>,
+    /// The number of the last run that did all it had to; 0 before the first one of this process.
+    has_run: AtomicU64,
 }
 
 impl<S: Source> FeedLine<S> {
@@ -128,6 +150,36 @@ impl<S: Source> FeedLine<S> {
     pub fn counts(&self) -> Counts {
         self.index().counts()
     }
+
+    /// The fuse, if it has tripped and no operator has let it go yet.
+    pub fn fuse(&self) -> Option<Tripped> {
+        let fuse = self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
+        fuse.as_ref().filter(|fuse| !fuse.accepted).cloned()
+    }
+
+    /// True while the fuse holds removals back.
+    pub fn fuse_holds(&self) -> bool {
+        let fuse = self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
+        fuse.as_ref().is_some_and(|fuse| !fuse.accepted)
+    }
+
+    /// Makes the next read a full one.
+    pub(super) fn ask_for_full_scan(&self) -> Progress {
+        *self.full_begun.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.last_full_scan = None;
+        *progress
+    }
+
+    /// A run has done all it had to. Gives the last one before it.
+    pub(super) fn ran(&self, run: u64) -> u64 {
+        self.has_run.fetch_max(run, Ordering::Relaxed)
+    }
+
+    /// True when a run that began after the one with this number has done all it had to.
+    pub(super) fn has_run_since(&self, run: u64) -> bool {
+        self.has_run.load(Ordering::Relaxed) > run
+    }
 }
 
 /// One portal with its feeds.
@@ -145,6 +197,7 @@ pub struct Line<S, P, L> {
     pub(super) breaker: Mutex<Breaker>,
     pub(super) units: Arc<Units>,
     pub(super) rng: Mutex<StdRng>,
+    runs: AtomicU64,
     shared: Arc<Semaphore>,
     reserved: Arc<Semaphore>,
 }
@@ -160,10 +213,15 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         clock: Clock,
     ) -> Result<Self, LedgerError> {
         let schemas: Vec<_> = plans.iter().map(|plan| plan.schema).collect();
-        let notes = ledger.notes(name).await?;
         let mut feeds = BTreeMap::new();
+        let notes = ledger.notes(name).await?;
         for plan in plans {
             let feed = open_feed(name, &*ledger, plan, &schemas, &notes, settings.read_only, clock.now()).await?;
+            let fuse =
+                notes.iter().find(|note| note.place.kind == NoteKind::Fuse && note.place.feed == feed.plan.schema.feed);
+            // A note that cannot be read is one of another version: the next scan rules anew.
+            *feed.fuse.lock().unwrap_or_else(PoisonError::into_inner) =
+                fuse.and_then(|note| serde_json::from_str(&note.body).ok());
             feeds.insert(feed.plan.schema.feed, feed);
         }
         let units = Units::new(settings.unit_pause, settings.unit_error_budget);
@@ -182,6 +240,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             breaker: Mutex::new(Breaker::new(settings.retry)),
             units: Arc::new(units),
             rng: Mutex::new(StdRng::seed_from_u64(settings.seed)),
+            runs: AtomicU64::new(0),
             shared: Arc::new(Semaphore::new(settings.in_flight.max(1) - reserved)),
             reserved: Arc::new(Semaphore::new(reserved)),
             settings,
@@ -206,6 +265,16 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// How the portal does: see [`Breaker`].
     pub fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Numbers a run that begins now.
+    pub(super) fn begin_run(&self) -> u64 {
+        self.runs.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The number of the last run that has begun.
+    pub(super) fn last_run(&self) -> u64 {
+        self.runs.load(Ordering::Relaxed)
     }
 
     /// Waits for a place in flight. Only an urgent feed may take the reserved one.
@@ -271,6 +340,8 @@ async fn open_feed<S: Source, L: Ledger>(
         cycle: tokio::sync::Mutex::new(()),
         parking: Mutex::default(),
         batch_size: Mutex::new(BatchSize::new(plan.batch, batch_size::remembered(notes, feed))),
+        fuse: Mutex::default(),
+        has_run: AtomicU64::new(0),
         children: order::children_of(feed, schemas).iter().map(|schema| schema.feed).collect(),
         plan,
     };

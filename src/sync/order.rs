@@ -41,6 +41,7 @@ mod tests {
             expires: Expiry::Never,
             place: &[],
             status: None,
+            spare: None,
             cascades: &[],
             urgent: false,
         }

@@ -70,8 +70,8 @@ impl Pieces {
         for position in positions {
             match verdicts.next().unwrap_or(Verdict::Unknown) {
                 Verdict::Accepted { remote_id } => self.outcomes[position] = Some(Outcome::Accepted { remote_id }),
-                Verdict::Rejected { code, text, holder: _, cure } => {
-                    self.outcomes[position] = Some(Outcome::Rejected { code, text, cure });
+                Verdict::Rejected { code, text, cure, holder } => {
+                    self.outcomes[position] = Some(Outcome::Rejected { code, text, cure, holder });
                     refused.push(position);
                 }
                 Verdict::Unknown => {
@@ -130,7 +130,8 @@ impl Pieces {
     }
 
     fn refuse(&mut self, position: usize, code: &str, failure: &Failure, cure: Cure) {
-        self.outcomes[position] = Some(Outcome::Rejected { code: code.into(), text: failure.text.clone(), cure });
+        self.outcomes[position] =
+            Some(Outcome::Rejected { code: code.into(), text: failure.text.clone(), cure, holder: None });
         self.refused_alone += 1;
     }
 

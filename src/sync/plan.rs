@@ -2,6 +2,7 @@
 
 use std::sync::MutexGuard;
 
+use super::contest::{self, Contest, Wants};
 use super::index::{At, Index, Standing};
 use super::line::FeedLine;
 use super::outgoing::Outgoing;
@@ -19,6 +20,8 @@ const MOST_FINDINGS: usize = 1000;
 pub(super) const CHECK: &str = "CHECK";
 /// Code of a record that waits for a parent.
 pub(super) const PARENT: &str = "PARENT";
+/// Code of a record that waits for a place which another record holds.
+pub(super) const PLACE: &str = "PLACE";
 /// Code of a second row with one key.
 pub(super) const DUPLICATE_KEY: &str = "DUPLICATE_KEY";
 
@@ -41,6 +44,10 @@ pub(super) struct Plan {
     pub(super) notes: Settlement,
     /// Rows that are no records.
     pub(super) findings: Vec<Refusal>,
+    /// Records whose place another record holds.
+    pub(super) contested: Vec<Contest>,
+    /// Which place each row wants, where somebody asked.
+    pub(super) wants: Option<Wants>,
     /// What the read came to so far.
     pub(super) report: CycleReport,
     /// True when refusals that the ledger has already are told again: in a dry run somebody wants to see them.
@@ -53,12 +60,11 @@ pub(super) struct Plan {
     guess: At,
 }
 
-/// The parent that a record waits for.
-struct Obstacle {
-    feed: &'static str,
-    key: Key,
-    rejected: bool,
-    needs_status: bool,
+/// Why a record is not sent now.
+enum Obstacle {
+    Parent { feed: &'static str, key: Key, rejected: bool, needs_status: bool },
+    UnitPaused,
+    PlaceTaken { holder: At, place: u64 },
 }
 
 impl Plan {
@@ -69,6 +75,8 @@ impl Plan {
             full: Vec::new(),
             notes: Settlement::default(),
             findings: Vec::new(),
+            contested: Vec::new(),
+            wants: None,
             report: CycleReport::default(),
             tells_all: false,
             now,
@@ -118,16 +126,24 @@ impl Plan {
             }
             if sound && index.holds(at, self.encoder.fingerprint()) {
                 self.report.unchanged += 1;
-                return;
+                return self.tell(index.id(at), index.place(at));
             }
         }
         if !sound {
             return self.refuse_row(index, known, row);
         }
         let Some(record) = self.encoder.record() else { return };
+        self.tell(record.key.id(), record.place);
         match known {
             Some(at) => self.take_known(index, parents, at, record),
             None => self.send_or_hold(index, parents, None, record),
+        }
+    }
+
+    /// Notes which place a row wants, if somebody asked.
+    fn tell(&mut self, id: KeyId, place: Option<u64>) {
+        if let Some(wants) = &mut self.wants {
+            wants.insert(id, place);
         }
     }
 
@@ -156,6 +172,10 @@ impl Plan {
     /// A row that breaks rules. What the portal holds of its record stays there.
     fn refuse_row(&mut self, index: &mut Index, known: Option<At>, row: Row<'_>) {
         self.report.invalid += 1;
+        if let Some(id) = self.encoder.key_id() {
+            // The row stays where it is.
+            self.tell(id, None);
+        }
         let violations = self.encoder.violations().to_vec();
         let Some(key) = self.encoder.key() else {
             let name = self.encoder.unsound_key(row);
@@ -238,13 +258,15 @@ impl Plan {
         let mut entry = known.map_or_else(|| Entry::new(record.key.clone()), |at| index.entry(at));
         entry.unit = self.unit_of(&record, parents);
         entry.expires = self.expiry_of(&record, parents);
-        match Self::obstacle(&record, parents) {
+        match self.obstacle(index, known, &record, &entry, parents) {
             None => match self.gate.admit(entry.unit.as_ref()) {
                 Admission::Free => self.send(index, known, entry, record),
                 Admission::Alone => self.send_alone(index, known, entry, record),
                 Admission::Wait => self.postpone(index, known, entry, &record),
             },
-            Some(Obstacle { feed, key, rejected, needs_status }) => {
+            Some(Obstacle::UnitPaused) => self.postpone(index, known, entry, &record),
+            Some(Obstacle::PlaceTaken { holder, place }) => self.contest(index, known, entry, record, (holder, place)),
+            Some(Obstacle::Parent { feed, key, rejected, needs_status }) => {
                 self.report.held += 1;
                 self.report.missing.insert(feed);
                 let same = known
@@ -260,6 +282,46 @@ impl Plan {
                 let refused = refusal(Some(record.key), State::Held, PARENT, Vec::new(), text, self.now);
                 self.note(index, entry, Some(refused));
             }
+        }
+    }
+
+    /// Another record holds the place that this one claims, or is on its way there. Sent now, it would be refused; who may have the place
+    /// is decided after the read.
+    fn contest(
+        &mut self,
+        index: &mut Index,
+        known: Option<At>,
+        mut entry: Entry,
+        record: Record,
+        (holder, place): (At, u64),
+    ) {
+        let holder_key = index.key(holder);
+        let detail = known.and_then(|at| index.detail(at));
+        let wanted = detail.and_then(|detail| detail.wanted);
+        let state = known.map(|at| index.state(at));
+        if let Some(at) = known {
+            index.wait_for_place(place, at);
+            let known_fault = state == Some(State::Rejected) && wanted == Some(contest::fault_of(&holder_key));
+            if known_fault && !self.tells_all {
+                self.report.invalid += 1;
+                return index.clear_due(at);
+            }
+        }
+        self.report.held += 1;
+        self.contested.push(Contest { key: record.key.clone(), holder: holder_key.clone(), place, said: None });
+        if let Some(at) =
+            known.filter(|_| state == Some(State::Held) && wanted == Some(record.fingerprint) && !self.tells_all)
+        {
+            return index.clear_due(at);
+        }
+        entry.state = State::Held;
+        entry.wanted = Some(record.fingerprint);
+        entry.parents = record.parents;
+        let text = contest::waiting_text(self.encoder.schema().feed, &holder_key);
+        let refused = refusal(Some(record.key.clone()), State::Held, PLACE, Vec::new(), text, self.now);
+        self.note(index, entry, Some(refused));
+        if let Some(at) = index.find(record.key.id()) {
+            index.wait_for_place(place, at);
         }
     }
 
@@ -288,7 +350,7 @@ impl Plan {
         if too_big {
             self.close_filling();
         }
-        let at = index.take(known, &record.key);
+        let at = index.take(known, &entry);
         index.see(at);
         self.filling.push(at, entry, before, self.encoder.body());
         self.report.sent += 1;
@@ -330,7 +392,14 @@ impl Plan {
         }
     }
 
-    fn obstacle(record: &Record, parents: &[Option<ParentFeed<'_>>]) -> Option<Obstacle> {
+    fn obstacle(
+        &self,
+        index: &Index,
+        known: Option<At>,
+        record: &Record,
+        entry: &Entry,
+        parents: &[Option<ParentFeed<'_>>],
+    ) -> Option<Obstacle> {
         for (edge, parent) in parents.iter().enumerate() {
             let (Some(parent), Some(key)) = (parent, record.parents.get(edge).and_then(Option::as_ref)) else {
                 continue;
@@ -345,10 +414,14 @@ impl Plan {
             };
             if !ready {
                 let rejected = parent.index.find(key.id()).is_some_and(|at| parent.index.state(at) == State::Rejected);
-                return Some(Obstacle { feed: parent.edge.feed, key: key.clone(), rejected, needs_status });
+                return Some(Obstacle::Parent { feed: parent.edge.feed, key: key.clone(), rejected, needs_status });
             }
         }
-        None
+        if self.gate.keeps_back(entry.unit.as_ref()) {
+            return Some(Obstacle::UnitPaused);
+        }
+        let place = record.place?;
+        index.holder(place, known).map(|holder| Obstacle::PlaceTaken { holder, place })
     }
 }
 
@@ -371,7 +444,7 @@ fn lock_parents<'a, S: Source>(feed: &FeedLine<S>, parents: &[&'a FeedLine<S>]) 
     let lock = |edge: &'static Edge| {
         let parent = parents.iter().find(|parent| parent.plan.schema.feed == edge.feed)?;
         let status = match edge.hold {
-            Hold::AcceptedAs { status, .. } => status_number(parent.plan.schema, status),
+            Hold::AcceptedAs { status, .. } => parent.plan.schema.status_number(status),
             Hold::Accepted | Hold::AcceptedIfOurs | Hold::OrderOnly => None,
         };
         Some(ParentFeed { edge, index: parent.index(), status })
@@ -388,15 +461,7 @@ fn lock_parents<'a, S: Source>(feed: &FeedLine<S>, parents: &[&'a FeedLine<S>]) 
     locked
 }
 
-fn status_number(schema: &crate::record::Schema, status: &str) -> Option<u8> {
-    let position = schema.position(schema.status?)?;
-    match schema.fields[position].kind {
-        crate::record::Kind::Enum(words) => words.iter().position(|word| *word == status).map(|at| at as u8),
-        _ => None,
-    }
-}
-
-fn waiting_text(feed: &str, key: &Key, rejected: bool, needs_status: bool) -> String {
+pub(super) fn waiting_text(feed: &str, key: &Key, rejected: bool, needs_status: bool) -> String {
     let why = if rejected {
         "which is rejected"
     } else if needs_status {

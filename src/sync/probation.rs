@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::deliver::TOO_LARGE;
 use super::line::{FeedLine, Line};
-use super::units::{PausedUnit, Released, Units};
+use super::removal::Removed;
+use super::units::{Admission, PausedUnit, Released, Units};
 use crate::ledger::{Ledger, LedgerError, Note, NoteKind, NotePlace, Refusal, State};
 use crate::portal::Portal;
 use crate::record::{Key, KeyId};
@@ -31,7 +32,7 @@ pub(super) async fn load_refusals<S: Source, L: Ledger>(
             let index = feed.index();
             let known = refusal.key.as_ref().and_then(|key| index.find(key.id()));
             if let Some(unit) = known.and_then(|at| index.unit_of(at)) {
-                times.entry(unit).or_default().push(refusal.since);
+                times.entry(unit.id()).or_default().push(refusal.since);
             }
         }
     }
@@ -85,19 +86,48 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         }
         tracing::info!(portal = %self.name, %unit, "a unit's pause has ended");
         self.ledger.drop_note(&self.place_of(unit)).await?;
-        let is_pending = |state: State| state == State::Pending;
+        let is_pending = |state: State| matches!(state, State::Pending | State::Gone);
         let mut released = Released::new();
         for feed in self.feeds.values() {
             let mut index = feed.index();
             let details = index.detailed().filter(|(at, state, _)| is_pending(*state) && !index.in_flight(*at));
             let waiting: Vec<_> =
-                details.map(|(at, ..)| at).filter(|at| index.unit_of(*at) == Some(unit.id())).collect();
+                details.map(|(at, ..)| at).filter(|at| index.unit_of(*at).as_ref() == Some(unit)).collect();
             if !waiting.is_empty() {
                 released.insert(feed.plan.schema.feed);
             }
             waiting.into_iter().for_each(|at| index.make_due(at));
         }
         Ok(released)
+    }
+
+    /// Tries units on probation of which nothing but removals waits: one record that nothing hangs on stands for each.
+    pub(super) async fn try_units_by_removal(
+        &self,
+        feed: &FeedLine<S>,
+        removed: &mut Removed,
+    ) -> Result<(), LedgerError> {
+        let name = feed.plan.schema.feed;
+        let on_probation = self.candidates(feed, |_, unit| unit.is_some_and(|unit| self.units.holds_back(unit.id())));
+        for at in on_probation {
+            let (key, unit) = {
+                let index = feed.index();
+                (index.key(at), index.unit_of(at))
+            };
+            let Some(unit) = unit.filter(|_| self.feeds_with_children(feed, vec![key]).is_empty()) else { continue };
+            if self.units.admit(unit.id(), name, || self.clock.now()) != Admission::Alone {
+                continue;
+            }
+            let Some(_place) = self.place_in_flight(false).await else { return Ok(()) };
+            let judged = removed.removed + removed.refused;
+            removed.alone = true;
+            self.remove_group(feed, vec![at], removed).await?;
+            removed.alone = false;
+            if removed.removed + removed.refused > judged {
+                removed.released.extend(self.end_pause(&unit).await?);
+            }
+        }
+        Ok(())
     }
 
     /// Ends the pauses that have outlived their reason.

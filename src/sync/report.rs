@@ -61,8 +61,12 @@ pub struct CycleReport {
     pub held: u64,
     /// Records left for a later cycle: their next attempt is not due, or their unit is paused, or delivery failed.
     pub postponed: u64,
-    /// Records known and no longer in the source.
+    /// Records that the portal holds and whose rows are gone, their time still to come: to be removed.
     pub vanished: u64,
+    /// Records that were removed at the portal.
+    pub removed: u64,
+    /// Why nothing is removed, if the fuse has tripped.
+    pub fused: Option<String>,
     /// Rows that are second of their key, or have none.
     pub findings: u64,
     /// Requests that came to nothing; their records are tried again later.
@@ -77,7 +81,7 @@ pub struct CycleReport {
     /// Feeds of which records are missing as parents.
     #[serde(skip)]
     pub missing: BTreeSet<&'static str>,
-    /// Feeds whose waiting records may go now.
+    /// Feeds that have work which is due now: waiting records may go, or not all was done in one run.
     #[serde(skip)]
     pub released: BTreeSet<&'static str>,
 }

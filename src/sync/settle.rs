@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::contest::{self, Contest};
 use super::deliver::Outcome;
 use super::index::{At, Index};
 use super::line::{FeedLine, Line};
 use super::outgoing::Outgoing;
-use super::plan::refusal;
+use super::plan::{PLACE, refusal};
 use super::report::Live;
 use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Settlement, State};
 use crate::portal::{Cure, Portal};
@@ -22,6 +23,8 @@ pub(super) struct Settled {
     pub(super) postponed: u64,
     /// Feeds whose waiting records may go now.
     pub(super) released: BTreeSet<&'static str>,
+    /// Records that were refused because another holds their place.
+    pub(super) contested: Vec<Contest>,
     /// Records put back, because the portal was to be left alone before anything was sent.
     pub(super) put_back: u64,
     /// Why the request as a whole came to nothing, if it did.
@@ -40,7 +43,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let now = self.clock.now();
         let (settlement, mut settled) = {
             let mut index = feed.index();
-            self.state_anew(&mut index, mark, outgoing, outcomes, now)
+            self.state_anew(feed.plan.schema.feed, &mut index, mark, outgoing, outcomes, now)
         };
         self.ledger.settle(feed.id, settlement).await?;
         Live::add(&feed.live.accepted, settled.accepted.len() as u64);
@@ -52,6 +55,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// the next one ask the portal again.
     fn state_anew(
         &self,
+        feed: &str,
         index: &mut Index,
         mark: MarkId,
         outgoing: Outgoing,
@@ -77,11 +81,21 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     }
                     superseded || named
                 }
-                Outcome::Rejected { code, text, cure } => {
+                Outcome::Rejected { code, text, cure, holder } => {
                     settled.refused += 1;
                     let key = Some(entry.key.clone());
-                    settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), text, now));
+                    let contest =
+                        holder.and_then(|holder| contest::of_refusal(feed, index, &entry, holder, (&code, &text), now));
                     self.reject(index, at, &mut entry, before, cure, now);
+                    if let Some(contest) = contest {
+                        let text = contest::waiting_text(feed, &contest.holder);
+                        settlement.refused.push(refusal(key, State::Held, PLACE, Vec::new(), text, now));
+                        entry.state = State::Held;
+                        entry.next_attempt = None;
+                        settled.contested.push(contest);
+                    } else {
+                        settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), text, now));
+                    }
                     true
                 }
                 Outcome::Open { maybe_applied } => {
@@ -160,6 +174,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 /// Status and place of an entry speak of the accepted version: those of a version that was not accepted go back.
 fn as_before(index: &Index, at: At, entry: &mut Entry) {
     let known = index.entry(at);
-    entry.status = known.status;
-    entry.place = known.place;
+    let held = known.accepted.is_some();
+    entry.status = known.status.filter(|_| held);
+    // In flight for the first time, a record only claims its place.
+    entry.place = known.place.filter(|_| held);
 }

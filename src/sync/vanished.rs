@@ -1,36 +1,79 @@
-//! What is gone: records that a complete full scan did not see.
+//! What is gone: records that a complete read should have seen and did not.
+
+use std::time::Duration;
 
 use super::index::{At, Index};
 use crate::ledger::{Settlement, State};
+use crate::record::KeyId;
+use crate::transport::is_due;
 
 /// How long the tombstone of a past record satisfies its children, in seconds.
 const TOMBSTONE: i64 = 90 * 86_400;
 
-/// Records whose rows are gone. What never reached the portal is forgotten, and so is what is past, but for a tombstone where children may
-/// ask for it. What the portal holds, or may hold, is counted; nothing newer is wanted of it any more.
-pub(super) fn take(index: &mut Index, settlement: &mut Settlement, has_children: bool, now: i64) -> u64 {
-    let mut vanished = 0;
-    for at in index.unseen() {
-        let marked = index.detail(at).is_some_and(|detail| detail.mark.is_some());
-        let held_by_portal = index.accepted(at).is_some() || marked;
-        let past = index.expiry(at).filter(|expiry| *expiry < now);
-        match past {
-            Some(expiry) if has_children && held_by_portal && now - expiry < TOMBSTONE => {
-                if index.state(at) != State::Past {
+/// Sorts records whose rows are gone. What never reached the portal is forgotten, and so is what is past at `moment`, but for a tombstone
+/// where children may ask for it. What the portal holds, or may hold, and whose time is still to come is given back: it is to be removed, if the
+/// fuse lets it.
+pub(super) fn sort(
+    index: &mut Index,
+    settlement: &mut Settlement,
+    gone: &[KeyId],
+    has_children: bool,
+    (now, moment): (i64, i64),
+) -> Vec<At> {
+    let mut to_remove = Vec::new();
+    for at in gone.iter().filter_map(|id| index.find(*id)).collect::<Vec<_>>() {
+        if index.in_flight(at) || index.is_stranger(at) {
+            continue;
+        }
+        let held_by_portal = index.may_be_at_portal(at);
+        let past = index.expiry(at).filter(|expiry| *expiry < moment);
+        match (past, index.state(at)) {
+            (_, State::Unknown) => {}
+            (Some(expiry), state) if has_children && held_by_portal && moment - expiry < TOMBSTONE => {
+                if state != State::Past {
                     restate(index, at, State::Past, settlement, now);
                 }
             }
-            Some(_) => forget(index, at, settlement),
-            None if !held_by_portal => forget(index, at, settlement),
-            None => {
-                vanished += 1;
-                if !marked && index.state(at) != State::Accepted {
-                    restate(index, at, State::Accepted, settlement, now);
-                }
-            }
+            (Some(_), _) => forget(index, at, settlement),
+            (None, _) if !held_by_portal => forget(index, at, settlement),
+            (None, _) => to_remove.push(at),
         }
     }
-    vanished
+    to_remove
+}
+
+/// The fuse has let these records pass. `run` numbers the present, so that feeds with their children can be seen to have run since.
+pub(super) fn let_go(
+    index: &mut Index,
+    settlement: &mut Settlement,
+    to_remove: &[At],
+    run: u64,
+    longest_wait: Duration,
+    now: i64,
+) {
+    for at in to_remove {
+        // One whose removal the portal has refused waits for its slow retry.
+        let refused = index.state(*at) == State::Rejected
+            && index.detail(*at).is_some_and(|detail| {
+                detail.wanted.is_none()
+                    && !detail.due
+                    && detail.next_attempt.is_some_and(|next| !is_due(next, now, longest_wait))
+            });
+        if index.state(*at) != State::Gone && !refused {
+            restate(index, *at, State::Gone, settlement, now);
+            index.gone_in(*at, run);
+        }
+    }
+}
+
+/// The fuse holds these records back: they stay as the portal has them, and nothing newer is wanted of them.
+pub(super) fn hold_back(index: &mut Index, settlement: &mut Settlement, to_remove: &[At], now: i64) {
+    for at in to_remove {
+        let open = index.detail(*at).is_some_and(|detail| detail.mark.is_some());
+        if !open && index.state(*at) != State::Accepted {
+            restate(index, *at, State::Accepted, settlement, now);
+        }
+    }
 }
 
 fn forget(index: &mut Index, at: At, settlement: &mut Settlement) {
@@ -43,7 +86,7 @@ fn forget(index: &mut Index, at: At, settlement: &mut Settlement) {
 fn restate(index: &mut Index, at: At, state: State, settlement: &mut Settlement, now: i64) {
     let mut entry = index.entry(at);
     entry.state = state;
-    entry.mark = None;
+    entry.mark = entry.mark.filter(|_| state == State::Gone);
     entry.wanted = None;
     entry.attempts = 0;
     entry.next_attempt = None;

@@ -258,10 +258,10 @@ async fn bulk_work_never_takes_the_place_that_is_kept_for_slots() {
     let mut world = World::with_slots(1);
     world.batch = 1;
     let units: Vec<u128> = (0xd0..0xd8).collect();
-    units.iter().for_each(|id| world.put("mo", *id, mo(*id, "Unit")));
+    units.iter().for_each(|id| world.put("mo", *id, mo(*id, &format!("Unit {id}"))));
     let line = world.start().await;
     pass(&line).await;
-    units.iter().for_each(|id| world.put("mo", *id, mo(*id, "Renamed")));
+    units.iter().for_each(|id| world.put("mo", *id, mo(*id, &format!("Renamed {id}"))));
     world.put("slot", 1, slot(1, "BLOCKED"));
     world.portal.hold_up("mo");
     let bulk = tokio::spawn({
@@ -275,4 +275,23 @@ async fn bulk_work_never_takes_the_place_that_is_kept_for_slots() {
     assert_eq!(world.portal.waiting(), 1, "of two places one is kept");
     world.portal.let_go();
     assert_eq!(bulk.await.unwrap().accepted, 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_of_which_only_removals_wait_is_tried_by_one_of_them() {
+    let mut world = World::with_slots(60);
+    let line = before_slots(&world).await;
+    pass(&line).await;
+    (1..=3).for_each(|id| world.delete("slot", id));
+    world.portal.next_removal(Act::Fail(Trouble::UnitBlocked));
+    cycle(&line, "slot").await;
+    assert_eq!((line.paused_units().len(), world.portal.seen().removals.len()), (1, 1), "the others wait");
+    tokio::time::advance(HOUR - Duration::from_secs(1)).await;
+    cycle(&line, "slot").await;
+    assert_eq!(world.portal.seen().removals.len(), 1);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let report = cycle(&line, "slot").await;
+    assert_eq!((report.removed, line.paused_units().len()), (1, 0));
+    assert!(report.released.contains("slot"));
+    assert_eq!(cycle(&line, "slot").await.removed, 2);
 }

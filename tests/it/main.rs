@@ -3,7 +3,9 @@
 
 mod binary;
 mod cli_check;
+mod cli_fuse;
 mod cli_init;
+mod cli_rejects;
 mod dashboard;
 mod engine;
 mod fer;
@@ -11,6 +13,8 @@ mod gateway;
 mod guard;
 mod hospital;
 mod ledgers;
+mod places;
+mod removal;
 mod replay;
 mod sources;
 mod support;

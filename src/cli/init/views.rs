@@ -149,6 +149,7 @@ mod tests {
         expires: Expiry::Never,
         place: &[],
         status: None,
+        spare: None,
     };
 
     #[tokio::test]

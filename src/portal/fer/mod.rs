@@ -5,6 +5,7 @@
 mod answer;
 mod auth;
 mod reads;
+mod remedy;
 mod schema;
 mod wire;
 
@@ -22,7 +23,7 @@ use url::Url;
 pub use reads::Read;
 pub use schema::SCHEMAS;
 
-use super::{Abilities, Batch, Delivery, Portal, Removal};
+use super::{Abilities, Batch, Delivery, Kind, Portal, Removal};
 use crate::record::{Key, Schema};
 use crate::transport::{
     Bearer, ClientError, ClientSettings, Failure, HttpClient, Level, Packed, Pauses, Rate, Witness,
@@ -52,6 +53,9 @@ pub struct FerSettings {
     /// How long nobody asks again after a failed authentication.
     pub pauses: Pauses,
 }
+
+/// What is known of every gateway of this kind.
+pub(super) static KIND: Kind = Kind { name: "fer", schemas: SCHEMAS, remedies: remedy::CASES };
 
 /// The gateway.
 pub struct FerPortal {

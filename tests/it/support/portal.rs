@@ -27,6 +27,15 @@ pub struct Seen {
     pub mart: BTreeMap<(String, Key), serde_json::Value>,
     /// Feeds and keys of each request, in order.
     pub requests: Vec<(String, Vec<Key>)>,
+    /// Feeds and keys of the removals asked for, in order.
+    pub removals: Vec<(String, Key)>,
+    /// True when a place may be held by one record only.
+    pub one_a_place: bool,
+    /// Records that were refused by name, repetitions included.
+    pub refusals: u64,
+    /// How long a removal takes.
+    pub slow_removals: Option<std::time::Duration>,
+    removal_acts: VecDeque<Act>,
     acts: VecDeque<Act>,
     refused: BTreeSet<Key>,
     unattributed: BTreeSet<Key>,
@@ -53,6 +62,11 @@ impl ScriptedPortal {
     /// The next request that has no act yet gets this one.
     pub fn next(&self, act: Act) {
         self.seen().acts.push_back(act);
+    }
+
+    /// The next removal that has no act yet gets this one.
+    pub fn next_removal(&self, act: Act) {
+        self.seen().removal_acts.push_back(act);
     }
 
     /// Refuses a record by name from now on, or no longer.
@@ -145,6 +159,37 @@ impl Seen {
         waits
     }
 
+    /// Who holds the place that a record claims.
+    fn holder(&self, feed: &str, key: &Key, body: &serde_json::Value) -> Option<Key> {
+        let place = |body: &serde_json::Value| match feed {
+            "slot" => Some((body["resource_id"].clone(), body["visit_time"].clone())),
+            "mo" => Some((body["name"].clone(), serde_json::Value::Null)),
+            _ => None,
+        };
+        let claimed = place(body).filter(|_| self.one_a_place)?;
+        let holds = |((other, holder), held): (&(String, Key), &serde_json::Value)| {
+            (other == feed && holder != key && place(held).as_ref() == Some(&claimed)).then(|| holder.clone())
+        };
+        self.mart.iter().find_map(holds)
+    }
+
+    /// Removes a record and what the portal removes with it.
+    fn remove(&mut self, schema: &Schema, key: &Key) {
+        self.mart.remove(&(schema.feed.to_owned(), key.clone()));
+        let field = format!("{}_id", schema.feed);
+        let id = key.to_string();
+        let goes = |feed: &str, body: &serde_json::Value| {
+            schema.cascades.contains(&feed) && body[&field].as_str() == Some(id.as_str())
+        };
+        let with_it: Vec<_> =
+            self.mart.iter().filter(|((feed, _), body)| goes(feed, body)).map(|(at, _)| at.clone()).collect();
+        for (feed, child) in with_it {
+            if let Some(schema) = SCHEMAS.iter().find(|schema| schema.feed == feed) {
+                self.remove(schema, &child);
+            }
+        }
+    }
+
     fn answer(&mut self, feed: &str, batch: &Batch) -> Delivery {
         let keys: Vec<Key> = batch.records().iter().map(|record| record.key.clone()).collect();
         self.requests.push((feed.to_owned(), keys.clone()));
@@ -170,15 +215,17 @@ impl Seen {
         }
         let mut verdicts = Vec::new();
         for (at, (key, body)) in keys.into_iter().zip(bodies).enumerate() {
-            let refused = self.refused.contains(&key);
+            let holder = self.holder(feed, &key, &body);
+            let refused = self.refused.contains(&key) || holder.is_some();
             let cure = if self.row_at_fault.contains(&key) { Cure::Row } else { Cure::Time };
+            self.refusals += u64::from(refused);
             if !refused {
                 self.mart.insert((feed.to_owned(), key), body);
             }
             verdicts.push(match (&act, refused) {
                 (Some(Act::AnswerOnly(count)), _) if at >= *count => Verdict::Unknown,
                 (_, false) => Verdict::Accepted { remote_id: None },
-                (_, true) => Verdict::Rejected { code: "R-330".into(), text: "refused".into(), holder: None, cure },
+                (_, true) => Verdict::Rejected { code: "R-330".into(), text: "refused".into(), holder, cure },
             });
         }
         if let Some(Act::ApplyAndLose) = act {
@@ -210,7 +257,24 @@ impl Portal for ScriptedPortal {
     }
 
     async fn remove(&self, schema: &'static Schema, key: &Key) -> Delivery {
-        self.seen().mart.remove(&(schema.feed.to_owned(), key.clone()));
-        Delivery::Judged(vec![Verdict::Accepted { remote_id: None }])
+        let slow = self.seen().slow_removals;
+        if let Some(slow) = slow {
+            tokio::time::sleep(slow).await;
+        }
+        let mut seen = self.seen();
+        seen.removals.push((schema.feed.to_owned(), key.clone()));
+        let act = seen.removal_acts.pop_front();
+        if let Some(Act::Fail(trouble)) = act {
+            return failed(trouble, false);
+        }
+        if seen.refused.contains(key) {
+            let (code, text) = ("R-310".into(), "refused".into());
+            return Delivery::Judged(vec![Verdict::Rejected { code, text, cure: Cure::Time, holder: None }]);
+        }
+        seen.remove(schema, key);
+        match act {
+            Some(Act::ApplyAndLose) => failed(Trouble::Transient { retry_after: None }, true),
+            _ => Delivery::Judged(vec![Verdict::Accepted { remote_id: None }]),
+        }
     }
 }

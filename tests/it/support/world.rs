@@ -9,7 +9,7 @@ use vitrina::ledger::{Ledger, MemoryLedger, State};
 use vitrina::portal::fer::SCHEMAS;
 use vitrina::record::{EncodeSettings, Key, VisitTimeZone};
 use vitrina::source::memory::{MemorySource, Value};
-use vitrina::sync::{Clock, CycleReport, ErrorBudget, FeedPlan, Line, LineSettings, Order};
+use vitrina::sync::{Clock, CycleReport, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, Order};
 use vitrina::transport::RetryTiming;
 
 use super::portal::ScriptedPortal;
@@ -30,6 +30,7 @@ pub struct World {
     pub changed_at: Option<&'static str>,
     pub batch: usize,
     pub budget: ErrorBudget,
+    pub on_conflict: OnConflict,
 }
 
 /// The line over a world.
@@ -53,9 +54,13 @@ pub fn columns(feed: &str) -> &'static [&'static str] {
             "updated_at",
         ],
         "book" => &["id", "patient_id", "slot_id", "status_code", "tag_source", "type", "create_ts"],
+        "unaccessable_period" => &["period_id", "resource_id", "reason", "beg_date", "end_date", "create_ts"],
         other => panic!("{other}"),
     }
 }
+
+/// The feeds of a world, parents first.
+pub const FEEDS: [&str; 5] = ["mo", "resource", "unaccessable_period", "slot", "book"];
 
 pub fn guid(id: u128) -> Value {
     Value::Guid(id)
@@ -103,6 +108,20 @@ pub fn book(id: u128, slot: u128, status: i64) -> Vec<Value> {
     vec![guid(id), "p-1".into(), guid(slot), status.into(), "REG".into(), "APPOINTMENT".into(), "2023-10-01".into()]
 }
 
+/// A row of a time at which [`RESOURCE`] is away.
+pub fn period(id: u128) -> Vec<Value> {
+    let times = ["2023-11-20T00:00:00", "2023-11-30T00:00:00", "2023-10-01T00:00:00"].map(Value::from);
+    let [from, to, created] = times;
+    vec![guid(id), guid(RESOURCE), "VACATION".into(), from, to, created]
+}
+
+/// A row of a slot that is at the time of another one.
+pub fn slot_at(id: u128, time_of: u128, status: &str) -> Vec<Value> {
+    let mut row = slot(id, status);
+    row[5] = slot(time_of, status)[5].clone();
+    row
+}
+
 impl World {
     /// A unit, a room and no slots.
     pub fn new() -> Self {
@@ -114,11 +133,12 @@ impl World {
             changed_at: None,
             batch: 10,
             budget: ErrorBudget { rejects: 100, window: Duration::from_secs(3600) },
+            on_conflict: OnConflict::Report,
         };
         world.put("mo", MO, mo(MO, "Unit"));
         world.put("resource", RESOURCE, room(RESOURCE, MO));
         world.source.set_now(NOW * 1_000_000);
-        for feed in ["slot", "book"] {
+        for feed in ["unaccessable_period", "slot", "book"] {
             world.tables.entry(feed).or_default();
             world.publish(feed);
         }
@@ -135,6 +155,12 @@ impl World {
     /// Writes a row.
     pub fn put(&mut self, feed: &'static str, id: u128, row: Vec<Value>) {
         self.tables.entry(feed).or_default().insert(id, row);
+        self.publish(feed);
+    }
+
+    /// Deletes a row.
+    pub fn delete(&mut self, feed: &'static str, id: u128) {
+        self.tables.get_mut(feed).unwrap().remove(&id).unwrap();
         self.publish(feed);
     }
 
@@ -161,13 +187,16 @@ impl World {
             max_batch_bytes: 1 << 20,
             urgent: feed == "slot",
         };
-        let plans = ["mo", "resource", "slot", "book"].map(plan).into();
+        let plans = FEEDS.map(plan).into();
         let settings = LineSettings {
             in_flight: 2,
             retry: RetryTiming::new(Duration::from_secs(1), Duration::from_secs(60)).unwrap(),
             slow_retry: Duration::from_secs(86_400),
             unit_pause: Duration::from_secs(3600),
             unit_error_budget: self.budget,
+            fuse: FuseSettings { share: 0.2, min: 50 },
+            on_conflict: self.on_conflict,
+            slice: Duration::from_secs(5),
             scan_stall: Duration::from_secs(60),
             read_only: false,
             seed: 7,
@@ -191,8 +220,22 @@ pub async fn cycle(line: &TestLine, feed: &str) -> CycleReport {
 /// One pass over all feeds, parents first.
 pub async fn pass(line: &TestLine) -> u64 {
     let mut sent = 0;
-    for feed in ["mo", "resource", "slot", "book"] {
+    for feed in FEEDS {
         sent += cycle(line, feed).await.sent;
     }
     sent
+}
+
+/// Passes until no feed has anything left that is due.
+pub async fn passes(line: &TestLine) {
+    for _ in 0..20 {
+        let mut more = false;
+        for feed in FEEDS {
+            more |= !cycle(line, feed).await.released.is_empty();
+        }
+        if !more {
+            return;
+        }
+    }
+    panic!("something is always due");
 }

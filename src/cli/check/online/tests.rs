@@ -23,6 +23,7 @@ static SLOT: Schema = Schema {
     expires: Expiry::Never,
     place: &[],
     status: None,
+    spare: None,
 };
 
 static SCHEMAS: &[&Schema] = &[&SLOT];

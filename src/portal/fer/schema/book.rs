@@ -49,6 +49,7 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::WithParent("slot_id"),
     place: &[],
     status: None,
+    spare: None,
     cascades: &[],
     urgent: false,
 };

@@ -28,6 +28,7 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::Never,
     place: &["name"],
     status: None,
+    spare: None,
     cascades: &["resource", "slot", "book", "service"],
     urgent: false,
 };

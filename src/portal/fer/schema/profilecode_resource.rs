@@ -19,6 +19,7 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::Never,
     place: &[],
     status: None,
+    spare: None,
     cascades: &[],
     urgent: false,
 };

@@ -20,6 +20,7 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::Never,
     place: &[],
     status: None,
+    spare: None,
     cascades: &[],
     urgent: false,
 };

@@ -38,6 +38,7 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::At("visit_time"),
     place: &["resource_id", "visit_time"],
     status: Some("status"),
+    spare: Some("AVAILABLE"),
     cascades: &["book"],
     // Section «Требования к наполнению данными»: at the mart within half a minute.
     urgent: true,

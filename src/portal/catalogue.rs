@@ -1,0 +1,73 @@
+//! The catalogue of kinds: what is known of each kind of portal without opening one. Verbs that explain need it; the engine does not.
+
+use super::fer;
+use crate::record::{Actor, Case, Phrase, Remedy, Schema, remedy_in};
+
+/// A kind of portal.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its name in configurations.
+    pub name: &'static str,
+    /// Its feeds.
+    pub schemas: &'static [&'static Schema],
+    /// What helps with its refusals, the particular before the general.
+    pub remedies: &'static [Case],
+}
+
+static KINDS: &[&Kind] = &[&fer::KIND];
+
+/// For a portal's refusal of which its catalogue knows nothing.
+pub static UNEXPLAINED: Remedy = Remedy {
+    actor: Actor::Portal,
+    meaning: Phrase {
+        en: "The portal refused the record with a code that no document explains.",
+        ru: "Портал отклонил запись с кодом, которого нет ни в одном документе.",
+    },
+    action: Phrase {
+        en: "Read the text; if it gives no reason, ask the portal's support and tell them the key, the code and the time.",
+        ru: "Прочтите текст; если причины в нём нет, обратитесь в поддержку портала, назвав ключ, код и время.",
+    },
+};
+
+/// The kind with this name.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().copied().find(|kind| kind.name == name)
+}
+
+impl Kind {
+    /// The schema of a feed.
+    pub fn schema(&self, feed: &str) -> Option<&'static Schema> {
+        self.schemas.iter().copied().find(|schema| schema.feed == feed)
+    }
+
+    /// What helps with a refusal of the portal.
+    pub fn remedy(&self, code: &str, text: &str) -> &'static Remedy {
+        remedy_in(self.remedies, code, text).unwrap_or(&UNEXPLAINED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::faults_of;
+
+    #[test]
+    fn every_remedy_of_every_kind_is_told_in_every_language() {
+        for kind in KINDS {
+            for case in kind.remedies {
+                assert_eq!(faults_of(&case.remedy), Vec::<&str>::new(), "{} {} {}", kind.name, case.code, case.says);
+            }
+        }
+        assert_eq!(faults_of(&UNEXPLAINED), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn no_case_stands_in_the_shadow_of_an_earlier_one() {
+        for kind in KINDS {
+            for (at, case) in kind.remedies.iter().enumerate() {
+                let found = remedy_in(kind.remedies, case.code, case.says);
+                assert_eq!(found, Some(&case.remedy), "case {at} of {}", kind.name);
+            }
+        }
+    }
+}

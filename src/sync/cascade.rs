@@ -1,0 +1,76 @@
+//! Cascades: what hangs on a record that is to be removed. What the portal removes by itself follows in the ledger; what it does not
+//! is removed first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fuse::Loss;
+use super::index::At;
+use super::line::{FeedLine, Line};
+use crate::ledger::{Ledger, State};
+use crate::portal::Portal;
+use crate::record::{Hold, Key, Schema};
+use crate::source::Source;
+
+/// Everything that hangs on some records, by feed, parents first.
+#[derive(Debug, Default)]
+pub(super) struct Subtree {
+    pub(super) feeds: BTreeMap<&'static str, Vec<At>>,
+    /// True when a record of it is in a request.
+    pub(super) in_flight: bool,
+}
+
+impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
+    /// Everything that hangs on these records of a feed.
+    pub(super) fn subtree(&self, feed: &FeedLine<S>, roots: Vec<Key>) -> Subtree {
+        let mut subtree = Subtree::default();
+        let mut keys: BTreeMap<&'static str, Vec<Key>> = BTreeMap::from([(feed.plan.schema.feed, roots)]);
+        // Parents first: when a feed's turn comes, all its parents of the subtree are known.
+        for child in self.feeds() {
+            let schema = child.plan.schema;
+            let mut found = BTreeSet::new();
+            let index = child.index();
+            for (edge, parent) in clinging_edges(schema) {
+                if let Some(parents) = keys.get(parent) {
+                    let named = index.children_of(edge, parents).into_iter().map(|(_, at)| at);
+                    found.extend(named.filter(|at| index.state(*at) != State::Past));
+                }
+            }
+            if !found.is_empty() {
+                subtree.in_flight |= found.iter().any(|at| index.in_flight(*at));
+                keys.entry(schema.feed).or_default().extend(found.iter().map(|at| index.key(*at)));
+                subtree.feeds.insert(schema.feed, found.into_iter().collect());
+            }
+        }
+        subtree
+    }
+
+    /// What each feed would lose if these records of a feed were removed.
+    pub(super) fn losses(&self, feed: &FeedLine<S>, keys: Vec<Key>) -> BTreeMap<String, Loss> {
+        let removed = keys.len() as u64;
+        let mut losses = BTreeMap::new();
+        for (name, found) in self.subtree(feed, keys).feeds {
+            let Some(child) = self.feeds.get(name) else { continue };
+            let index = child.index();
+            let removed = found.iter().filter(|at| index.may_be_at_portal(**at)).count() as u64;
+            losses.insert(name.to_owned(), Loss { removed, of: index.held_by_portal() });
+        }
+        losses.insert(feed.plan.schema.feed.to_owned(), Loss { removed, of: feed.index().held_by_portal() });
+        losses
+    }
+
+    /// The feeds that have children of these records, whose own cycles must have run before the records go: a child that has moved to
+    /// another parent must not go with the old one.
+    pub(super) fn feeds_with_children(&self, feed: &FeedLine<S>, keys: Vec<Key>) -> Vec<&FeedLine<S>> {
+        self.subtree(feed, keys).feeds.keys().filter_map(|name| self.feeds.get(name)).collect()
+    }
+}
+
+/// The edges by which a record of this feed goes when its parent goes, with their position among the holding edges and the parent's feed. A
+/// record that only names another, if that is ours at all, stays.
+fn clinging_edges(schema: &'static Schema) -> impl Iterator<Item = (usize, &'static str)> {
+    let clings = |hold: Hold| match hold {
+        Hold::Accepted | Hold::AcceptedAs { .. } => true,
+        Hold::AcceptedIfOurs | Hold::OrderOnly => false,
+    };
+    schema.holding_edges().enumerate().filter(move |(_, edge)| clings(edge.hold)).map(|(at, edge)| (at, edge.feed))
+}

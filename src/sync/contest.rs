@@ -1,0 +1,183 @@
+//! Contests: a record claims a place that another one holds at the portal (a resource at a time, the name of a unit).
+//!
+//! The portal refuses such a record (R-330 of the FER gateway), and blocks units that keep trying, so it is not sent. After a read the
+//! contested records and the holders of their places are read again by key, in one state of the database, and what their rows say
+//! decides: a holder whose row is gone is removed, one whose row wants another place goes first, and where both rows want the place
+//! the site has a fault to mend. A ring of records that exchange their places is opened by taking one away for a moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::index::{At, Index};
+use crate::ledger::{Entry, State};
+use crate::record::{Fingerprint, Key, KeyId, Rule, Schema, Violation};
+
+/// Code of a record whose place the row of another record claims as well.
+pub(super) const DUPLICATE_PLACE: &str = "DUPLICATE_PLACE";
+/// Times that one version may be refused over its place before that is taken for an answer.
+const MOST_REFUSALS: u16 = 3;
+
+/// Which place each row of a read wants; rows that were not there are not in it.
+pub(super) type Wants = BTreeMap<KeyId, Option<u64>>;
+
+/// A record and who holds its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Contest {
+    pub(super) key: Key,
+    pub(super) holder: Key,
+    pub(super) place: u64,
+    /// The portal's code and text, if it was the portal that noticed.
+    pub(super) said: Option<(String, String)>,
+}
+
+/// What follows for a contested record.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// The holder's row is gone.
+    HolderGone,
+    /// Both rows want the place.
+    Fault,
+    /// The holder goes elsewhere, or cannot: wait.
+    Wait,
+}
+
+/// Decides on a contest by what the rows of both want. None when the record's own row is gone, or wants another place by now.
+pub(super) fn decide(contest: &Contest, wants: &Wants) -> Option<Decision> {
+    let wanted = wants.get(&contest.key.id())?;
+    if *wanted != Some(contest.place) {
+        return None;
+    }
+    Some(match wants.get(&contest.holder.id()) {
+        None => Decision::HolderGone,
+        Some(Some(place)) if *place == contest.place => Decision::Fault,
+        Some(_) => Decision::Wait,
+    })
+}
+
+/// Rings of records of which each waits for the place of the next. Every record waits for at most one other.
+pub(super) fn rings(contests: &[Contest]) -> Vec<Vec<KeyId>> {
+    let next: BTreeMap<KeyId, KeyId> = contests.iter().map(|contest| (contest.key.id(), contest.holder.id())).collect();
+    let mut done = BTreeSet::new();
+    let mut rings = Vec::new();
+    for start in next.keys() {
+        let mut path = Vec::new();
+        let mut at = *start;
+        while !done.contains(&at) && !path.contains(&at) {
+            path.push(at);
+            match next.get(&at) {
+                Some(holder) => at = *holder,
+                None => break,
+            }
+        }
+        if let Some(entry) = path.iter().position(|one| *one == at).filter(|_| next.contains_key(&at)) {
+            rings.push(path[entry..].to_vec());
+        }
+        done.extend(path);
+    }
+    rings
+}
+
+/// The member of a ring that is taken away for a moment: one whose status says that nothing hangs on it, so that what the portal
+/// removes with it is nothing.
+pub(super) fn spare(ring: &[KeyId], index: &Index, schema: &Schema) -> Option<At> {
+    let spare = schema.spare_status()?;
+    let is_spare = |at: &At| index.entry(*at).status == Some(spare) && !index.in_flight(*at);
+    ring.iter().filter_map(|id| index.find(*id)).find(is_spare)
+}
+
+/// The portal refused a record because another holds its place. None when that is no contest: the record claims no place, names
+/// itself, or has been refused for this too often. A holder that is not known is taken into the index for the time being.
+pub(super) fn of_refusal(
+    feed: &str,
+    index: &mut Index,
+    entry: &Entry,
+    holder: Key,
+    said: (&str, &str),
+    now: i64,
+) -> Option<Contest> {
+    let place = entry.place?;
+    if holder == entry.key || entry.attempts + 1 >= MOST_REFUSALS {
+        return None;
+    }
+    match index.find(holder.id()) {
+        Some(at) if index.in_flight(at) => {}
+        Some(at) => {
+            if index.place(at) != Some(place) {
+                tracing::debug!(feed, key = %holder, "the portal holds a place for this record that was not known of");
+                index.set_place(at, place);
+            }
+        }
+        None => index.take_in(stranger(&holder, place), now),
+    }
+    let said = Some((said.0.to_owned(), said.1.to_owned()));
+    Some(Contest { key: entry.key.clone(), holder, place, said })
+}
+
+/// A record that the portal holds and nobody here knows.
+pub(super) fn stranger(key: &Key, place: u64) -> Entry {
+    Entry {
+        accepted: Some(Fingerprint::of(b"")),
+        place: Some(place),
+        state: State::Accepted,
+        ..Entry::new(key.clone())
+    }
+}
+
+/// Stands for the fault of claiming the place of this record, so that it is not reported anew by every scan.
+pub(super) fn fault_of(holder: &Key) -> Fingerprint {
+    Fingerprint::of(format!("{DUPLICATE_PLACE}/{holder}").as_bytes())
+}
+
+/// What is wrong with a record that claims the place of another.
+pub(super) fn fault(schema: &Schema, holder: &Key) -> Violation {
+    let fields = schema.place.join(", ");
+    let text = format!(
+        "{} is the same as that of {} {holder}, whose row is in the source too; only one of them can be at the portal",
+        fields, schema.feed
+    );
+    Violation { field: fields.into(), rule: Rule::DuplicatePlace, text: text.into() }
+}
+
+/// Why a contested record waits.
+pub(super) fn waiting_text(feed: &str, holder: &Key) -> String {
+    format!("waits for a place at the portal that {feed} {holder} holds")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contest(key: u128, holder: u128) -> Contest {
+        Contest { key: Key::Guid(key), holder: Key::Guid(holder), place: 7, said: None }
+    }
+
+    fn wants(rows: &[(u128, Option<u64>)]) -> Wants {
+        rows.iter().map(|(id, place)| (KeyId(*id), *place)).collect()
+    }
+
+    #[test]
+    fn the_rows_of_both_decide() {
+        let table: [(&[(u128, Option<u64>)], _); 6] = [
+            (&[(1, Some(7))], Some(Decision::HolderGone)),
+            (&[(1, Some(7)), (2, Some(7))], Some(Decision::Fault)),
+            (&[(1, Some(7)), (2, Some(8))], Some(Decision::Wait)),
+            (&[(1, Some(7)), (2, None)], Some(Decision::Wait)),
+            (&[(1, Some(9)), (2, Some(7))], None),
+            (&[(2, Some(7))], None),
+        ];
+        for (rows, decision) in table {
+            assert_eq!(decide(&contest(1, 2), &wants(rows)), decision, "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn rings_are_found_and_chains_are_none() {
+        assert!(rings(&[contest(1, 2), contest(2, 3)]).is_empty(), "3 moves away by itself");
+        assert_eq!(rings(&[contest(1, 2), contest(2, 1)]), [[KeyId(1), KeyId(2)]]);
+        let two = rings(&[contest(9, 1), contest(1, 2), contest(2, 3), contest(3, 1), contest(5, 6), contest(6, 5)]);
+        assert_eq!(
+            two,
+            [vec![KeyId(1), KeyId(2), KeyId(3)], vec![KeyId(5), KeyId(6)]],
+            "who waits at a ring is not in it"
+        );
+    }
+}

@@ -1,0 +1,462 @@
+//! Removal: records whose rows are gone are taken away at the portal, after the upserts, with what hangs on them.
+//!
+//! Whatever is about to go is marked first, so that a crash leaves no record of which nobody knows whether the portal still has it. What
+//! the portal removes together with a parent is marked in its own feed and follows; its rows may still be there, so it is not forgotten but
+//! decided anew.
+
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+
+use tokio::time::Instant;
+
+use super::deliver::REFUSED;
+use super::index::{At, Index};
+use super::line::{FeedLine, Line};
+use super::plan::refusal;
+use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Settlement, State};
+use crate::portal::{Delivery, Portal, Verdict};
+use crate::record::Key;
+use crate::source::Source;
+use crate::transport::{Failure, Trouble, is_due};
+
+/// Records without children that are marked together and removed one after another.
+const GROUP: usize = 20;
+/// Records of one mark: see the ledger's limit.
+const MOST_MARKED: usize = 20_000;
+
+/// What came of a round of removals.
+#[derive(Debug, Default)]
+pub(super) struct Removed {
+    /// Records that the portal has removed.
+    pub(super) removed: u64,
+    /// Records whose removal the portal refused.
+    pub(super) refused: u64,
+    /// True when there is more to do at once.
+    pub(super) more: bool,
+    /// Feeds that have work now: what hung on a removed record is to be decided anew, or must first move away from it.
+    pub(super) released: BTreeSet<&'static str>,
+    /// Why the round ended early.
+    pub(super) failure: Option<Failure>,
+    /// True while one removal stands for a unit on probation.
+    pub(super) alone: bool,
+}
+
+/// Why a record is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Its row is gone.
+    Gone,
+    /// Its row may be there: it stands in the way for a moment, or goes with its parent.
+    ForNow,
+}
+
+/// What became of one record.
+enum Away {
+    Done,
+    Refused { code: String, text: String },
+    Open { maybe_applied: bool },
+    NotAsked,
+}
+
+/// Records marked as going, in one row of the journal.
+struct Leaving {
+    mark: MarkId,
+    records: Vec<(At, Entry, Option<Mark>)>,
+}
+
+impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
+    /// Removes what is gone from a feed, until nothing is left that may go now or the time is over.
+    pub(super) async fn remove_gone(&self, feed: &FeedLine<S>, until: Option<Instant>) -> Result<Removed, LedgerError> {
+        let mut removed = Removed::default();
+        let mut passed_over = BTreeSet::new();
+        if feed.fuse_holds() {
+            return Ok(removed);
+        }
+        while removed.failure.is_none() && !self.stopping.is_cancelled() && self.standstill(feed).is_none() {
+            let group = self.next_group(feed, &mut passed_over, &mut removed);
+            if group.is_empty() {
+                self.try_units_by_removal(feed, &mut removed).await?;
+                return Ok(removed);
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                removed.more = true;
+                return Ok(removed);
+            }
+            let Some(_place) = self.place_in_flight(false).await else { return Ok(removed) };
+            match group[..] {
+                [at] => self.remove_with_children(feed, at, Purpose::Gone, &mut removed).await?,
+                _ => self.remove_group(feed, group, &mut removed).await?,
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Takes a record away although its row is there, to free its place. It is sent anew afterwards.
+    pub(super) async fn make_room(&self, feed: &FeedLine<S>, at: At) -> Result<Removed, LedgerError> {
+        let mut removed = Removed::default();
+        if let Some(_place) = self.place_in_flight(false).await {
+            self.remove_with_children(feed, at, Purpose::ForNow, &mut removed).await?;
+        }
+        Ok(removed)
+    }
+
+    /// Removes a record that neither the ledger nor the source knows.
+    pub(super) async fn remove_stranger(&self, feed: &FeedLine<S>, at: At) -> Result<Removed, LedgerError> {
+        let mut removed = Removed::default();
+        if let Some(_place) = self.place_in_flight(false).await {
+            self.remove_with_children(feed, at, Purpose::Gone, &mut removed).await?;
+        }
+        Ok(removed)
+    }
+
+    /// The next records to go: several that nothing hangs on, or one.
+    fn next_group(&self, feed: &FeedLine<S>, passed_over: &mut BTreeSet<At>, removed: &mut Removed) -> Vec<At> {
+        loop {
+            let candidates = self.candidates(feed, |at, unit| {
+                !passed_over.contains(&at) && !unit.is_some_and(|unit| self.units.holds_back(unit.id()))
+            });
+            if candidates.is_empty() {
+                return candidates;
+            }
+            let keys = {
+                let index = feed.index();
+                candidates.iter().map(|at| index.key(*at)).collect()
+            };
+            let with_children = self.feeds_with_children(feed, keys);
+            if with_children.is_empty() {
+                return candidates;
+            }
+            for at in candidates {
+                if self.may_go_with_children(feed, at, removed) {
+                    return vec![at];
+                }
+                passed_over.insert(at);
+            }
+        }
+    }
+
+    /// Records that are to go, and may by this rule.
+    pub(super) fn candidates(&self, feed: &FeedLine<S>, may: impl Fn(At, Option<Key>) -> bool) -> Vec<At> {
+        let (now, longest_wait) = (self.clock.now(), self.settings.longest_wait());
+        let index = feed.index();
+        let may_go = |at: &At| !index.in_flight(*at) && may(*at, index.unit_of(*at));
+        let due = index.detailed().filter(|(_, state, detail)| {
+            let has_come = |next: i64| is_due(next, now, longest_wait);
+            *state == State::Gone && (detail.due || detail.next_attempt.is_none_or(has_come))
+        });
+        let due = due.map(|(at, ..)| at).filter(may_go).take(GROUP).collect();
+        drop(index);
+        due
+    }
+
+    /// True when every feed with children of a record has run since the record was found gone. Those that have not are asked to.
+    fn may_go_with_children(&self, feed: &FeedLine<S>, at: At, removed: &mut Removed) -> bool {
+        let (key, since) = {
+            let index = feed.index();
+            (index.key(at), index.detail(at).map_or(0, |detail| detail.gone_in))
+        };
+        let waits_for: Vec<_> = self
+            .feeds_with_children(feed, vec![key])
+            .into_iter()
+            .filter(|child| !child.has_run_since(since))
+            .map(|child| child.plan.schema.feed)
+            .collect();
+        removed.released.extend(&waits_for);
+        waits_for.is_empty()
+    }
+
+    /// Removes records that nothing hangs on.
+    pub(super) async fn remove_group(
+        &self,
+        feed: &FeedLine<S>,
+        group: Vec<At>,
+        removed: &mut Removed,
+    ) -> Result<(), LedgerError> {
+        let Some(leaving) = self.leave(feed, group).await? else { return Ok(()) };
+        let mut outcomes = Vec::with_capacity(leaving.records.len());
+        for (_, entry, _) in &leaving.records {
+            let stop = removed.failure.is_some() || self.stopping.is_cancelled();
+            outcomes.push(if stop { Away::NotAsked } else { self.ask(feed, entry, removed).await? });
+        }
+        self.settle_removals(feed, leaving, outcomes, Purpose::Gone, removed).await
+    }
+
+    /// Removes a record with everything that hangs on it: first what the portal does not remove by itself, then the record, and what the
+    /// portal removes with it follows.
+    async fn remove_with_children(
+        &self,
+        feed: &FeedLine<S>,
+        at: At,
+        purpose: Purpose,
+        removed: &mut Removed,
+    ) -> Result<(), LedgerError> {
+        let key = feed.index().key(at);
+        let Some(own) = self.leave(feed, vec![at]).await? else { return Ok(()) };
+        let subtree = self.subtree(feed, vec![key]);
+        let mut stays = subtree.in_flight;
+        let mut following = Vec::new();
+        let children: Vec<_> =
+            self.feeds().into_iter().filter(|child| subtree.feeds.contains_key(child.plan.schema.feed)).collect();
+        for child in children.into_iter().rev() {
+            let Some(records) = subtree.feeds.get(child.plan.schema.feed).filter(|_| !stays) else { continue };
+            removed.released.insert(child.plan.schema.feed);
+            if feed.plan.schema.cascades.contains(&child.plan.schema.feed) {
+                for part in records.chunks(MOST_MARKED) {
+                    match self.leave(child, part.to_vec()).await? {
+                        Some(leaving) => following.push((child, leaving)),
+                        None => stays = true,
+                    }
+                }
+            } else {
+                stays |= !self.remove_first(child, records, removed).await?;
+            }
+        }
+        let outcome = match own.records.first() {
+            Some((_, entry, _)) if !stays => self.ask(feed, entry, removed).await?,
+            _ => Away::NotAsked,
+        };
+        for (child, leaving) in following {
+            let outcomes = leaving.records.iter().map(|_| outcome.of_children()).collect();
+            self.settle_removals(child, leaving, outcomes, Purpose::ForNow, &mut Removed::default()).await?;
+        }
+        if matches!(outcome, Away::Done) {
+            self.doubt_what_is_behind(feed).await?;
+        }
+        if matches!(outcome, Away::NotAsked) {
+            // Somebody is busy with a child of it: its feed will come back to it.
+            removed.released.insert(feed.plan.schema.feed);
+        }
+        self.settle_removals(feed, own, vec![outcome], purpose, removed).await
+    }
+
+    /// Removes children that the portal does not remove with their parent. True when all of them are gone.
+    async fn remove_first(
+        &self,
+        child: &FeedLine<S>,
+        records: &[At],
+        removed: &mut Removed,
+    ) -> Result<bool, LedgerError> {
+        let at_portal: Vec<At> = {
+            let index = child.index();
+            records.iter().copied().filter(|at| index.may_be_at_portal(*at)).collect()
+        };
+        for group in at_portal.chunks(GROUP) {
+            let Some(leaving) = self.leave(child, group.to_vec()).await? else { return Ok(false) };
+            let mut outcomes = Vec::with_capacity(group.len());
+            for (_, entry, _) in &leaving.records {
+                let stop = removed.failure.is_some() || self.stopping.is_cancelled();
+                outcomes.push(if stop { Away::NotAsked } else { self.ask(child, entry, removed).await? });
+            }
+            let all_done = outcomes.iter().all(|outcome| matches!(outcome, Away::Done));
+            self.settle_removals(child, leaving, outcomes, Purpose::ForNow, removed).await?;
+            if !all_done {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Marks records as going, durably. None, and nothing marked, when one of them is in a request.
+    async fn leave(&self, feed: &FeedLine<S>, records: Vec<At>) -> Result<Option<Leaving>, LedgerError> {
+        let records: Vec<(At, Entry, Option<Mark>)> = {
+            let mut index = feed.index();
+            if records.iter().any(|at| index.in_flight(*at)) {
+                return Ok(None);
+            }
+            let going = |at: At| {
+                let mut entry = index.entry(at);
+                let before = entry.mark.replace(Mark::Removal);
+                index.take_away(at);
+                (at, entry, before)
+            };
+            records.into_iter().map(going).collect()
+        };
+        let entries: Vec<Entry> = records.iter().map(|(_, entry, _)| entry.clone()).collect();
+        match self.ledger.mark(feed.id, &entries).await {
+            Ok(mark) => Ok(Some(Leaving { mark, records })),
+            Err(error) => {
+                let mut index = feed.index();
+                records.iter().for_each(|(at, ..)| index.put_back(*at));
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks the portal to remove one record.
+    async fn ask(&self, feed: &FeedLine<S>, entry: &Entry, removed: &mut Removed) -> Result<Away, LedgerError> {
+        let waits = entry.unit.as_ref().is_some_and(|unit| !removed.alone && self.units.holds_back(unit.id()));
+        if waits || self.standstill(feed).is_some() {
+            return Ok(Away::NotAsked);
+        }
+        match self.portal.remove(feed.plan.schema, &entry.key).await {
+            Delivery::Judged(verdicts) => {
+                self.answered(feed);
+                Ok(match verdicts.into_iter().next() {
+                    Some(Verdict::Accepted { .. }) => Away::Done,
+                    Some(Verdict::Rejected { code, text, .. }) => Away::Refused { code, text },
+                    Some(Verdict::Unknown) | None => Away::Open { maybe_applied: true },
+                })
+            }
+            Delivery::Failed(failure) => self.not_removed(feed, entry, failure, removed).await,
+        }
+    }
+
+    async fn not_removed(
+        &self,
+        feed: &FeedLine<S>,
+        entry: &Entry,
+        failure: Failure,
+        removed: &mut Removed,
+    ) -> Result<Away, LedgerError> {
+        Ok(match failure.trouble {
+            Trouble::TooLarge | Trouble::Unattributed => {
+                self.answered(feed);
+                Away::Refused { code: REFUSED.into(), text: failure.text }
+            }
+            Trouble::UnitBlocked => {
+                if let Some(unit) = &entry.unit {
+                    self.block_unit(unit, &failure.text).await?;
+                }
+                Away::Open { maybe_applied: false }
+            }
+            Trouble::Transient { .. }
+            | Trouble::TimedOut
+            | Trouble::Maintenance { .. }
+            | Trouble::FeedParked
+            | Trouble::Parked => {
+                self.heed(feed, &failure);
+                let maybe_applied = failure.maybe_applied;
+                removed.failure = Some(failure);
+                Away::Open { maybe_applied }
+            }
+        })
+    }
+
+    /// Writes down what became of records that were to go.
+    async fn settle_removals(
+        &self,
+        feed: &FeedLine<S>,
+        leaving: Leaving,
+        outcomes: Vec<Away>,
+        purpose: Purpose,
+        removed: &mut Removed,
+    ) -> Result<(), LedgerError> {
+        let now = self.clock.now();
+        let mut settlement = Settlement { close: vec![(leaving.mark, Close::Restated)], ..Settlement::default() };
+        {
+            let mut index = feed.index();
+            for ((at, entry, before), outcome) in leaving.records.into_iter().zip(outcomes) {
+                match outcome {
+                    Away::Done => {
+                        removed.removed += 1;
+                        gone(&mut index, at, entry, purpose, &mut settlement, now);
+                    }
+                    Away::Refused { code, text } => {
+                        removed.refused += 1;
+                        let text = format!("the portal refuses to remove it: {text}");
+                        let key = Some(entry.key.clone());
+                        settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), text, now));
+                        let slow = now.saturating_add(self.settings.slow_retry.as_secs().cast_signed());
+                        let entry = Entry {
+                            mark: before,
+                            state: State::Rejected,
+                            wanted: None,
+                            next_attempt: Some(slow),
+                            ..entry
+                        };
+                        restate(&mut index, at, entry, &mut settlement, now);
+                    }
+                    Away::Open { maybe_applied } => {
+                        let mark = if maybe_applied { entry.mark } else { before };
+                        let entry = self.later(Entry { mark, ..entry }, now);
+                        restate(&mut index, at, entry, &mut settlement, now);
+                    }
+                    Away::NotAsked => restate(&mut index, at, Entry { mark: before, ..entry }, &mut settlement, now),
+                }
+            }
+            settlement.counts = Some(index.counts());
+        }
+        self.ledger.settle(feed.id, settlement).await
+    }
+
+    /// The record's next attempt comes later. What was accepted is in doubt if it is marked.
+    fn later(&self, mut entry: Entry, now: i64) -> Entry {
+        let delay = {
+            let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+            self.settings.retry.delay(entry.attempts, &mut *rng)
+        };
+        if entry.state != State::Gone && entry.mark.is_some() {
+            entry.state = State::Pending;
+        }
+        entry.attempts = entry.attempts.saturating_add(1);
+        entry.next_attempt = Some(now.saturating_add(delay.as_secs().cast_signed().max(1)));
+        entry
+    }
+
+    /// A parent has gone. Records of which the portal holds an old version may have hung on it by that version: whether they are still there is not known.
+    async fn doubt_what_is_behind(&self, feed: &FeedLine<S>) -> Result<(), LedgerError> {
+        for name in feed.plan.schema.cascades {
+            let Some(child) = self.feeds.get(name) else { continue };
+            let now = self.clock.now();
+            let mut settlement = Settlement::default();
+            {
+                let mut index = child.index();
+                for at in index.behind() {
+                    if index.in_flight(at) || index.detail(at).is_some_and(|detail| detail.mark.is_some()) {
+                        continue;
+                    }
+                    let entry = Entry { mark: Some(Mark::Removal), ..index.entry(at) };
+                    restate(&mut index, at, entry, &mut settlement, now);
+                }
+            }
+            if !settlement.entries.is_empty() {
+                self.ledger.settle(child.id, settlement).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Away {
+    /// What follows for records that the portal removes with this one.
+    fn of_children(&self) -> Away {
+        match self {
+            Away::Done => Away::Done,
+            Away::Open { maybe_applied } => Away::Open { maybe_applied: *maybe_applied },
+            Away::Refused { .. } | Away::NotAsked => Away::NotAsked,
+        }
+    }
+}
+
+/// A record that the portal has removed is forgotten, unless its row is, or may be, there.
+fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &mut Settlement, now: i64) {
+    let is_back = index.is_superseded(at);
+    if purpose == Purpose::Gone && !is_back {
+        settlement.cleared.push(entry.key.clone());
+        settlement.dropped.push(entry.key);
+        index.forget(at);
+        return;
+    }
+    let entry = Entry {
+        accepted: None,
+        mark: None,
+        state: if entry.state == State::Rejected { State::Rejected } else { State::Pending },
+        wanted: entry.wanted.filter(|_| entry.state == State::Rejected),
+        status: None,
+        place: None,
+        attempts: 0,
+        next_attempt: None,
+        ..entry
+    };
+    restate(index, at, entry, settlement, now);
+    index.make_due(at);
+}
+
+fn restate(index: &mut Index, at: At, entry: Entry, settlement: &mut Settlement, now: i64) {
+    let due = index.detail(at).is_some_and(|detail| detail.due) || index.is_superseded(at);
+    index.put_at(at, &entry, now);
+    if due {
+        index.make_due(at);
+    }
+    settlement.entries.push(entry);
+}

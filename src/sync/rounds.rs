@@ -1,0 +1,201 @@
+//! Rounds: contested records are read again with the holders of their places, and sent as the places become free.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::time::Instant;
+
+use super::contest::{self, Contest, DUPLICATE_PLACE, Decision};
+use super::cycle::{CycleError, Run, Wanted};
+use super::line::OnConflict;
+use super::plan::refusal;
+use super::watermark::Watermark;
+use crate::ledger::{Ledger, Refusal, Settlement, State};
+use crate::portal::Portal;
+use crate::record::{Key, KeyId};
+use crate::source::Source;
+
+/// Most rounds of one cycle: a chain of moves takes one for each of its records.
+const MOST_ROUNDS: usize = 200;
+/// Most contests of one round.
+const MOST_CONTESTS: usize = 5000;
+
+impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
+    /// Sends contested records as far as their places become free.
+    pub(super) async fn settle_contests(
+        &mut self,
+        watermark: &mut Watermark,
+        findings: &mut Vec<Refusal>,
+    ) -> Result<(), CycleError> {
+        for _ in 0..MOST_ROUNDS {
+            let mut contests = self.open_contests();
+            if contests.is_empty() || self.report.stop.is_some() {
+                return Ok(());
+            }
+            if self.until.is_some_and(|until| Instant::now() >= until) {
+                self.leave_to_the_next_run(&contests);
+                return Ok(());
+            }
+            let later = contests.split_off(contests.len().min(MOST_CONTESTS));
+            let accepted = self.report.accepted;
+            let keys: BTreeSet<Key> = contests.iter().flat_map(|one| [one.key.clone(), one.holder.clone()]).collect();
+            self.report.held -= (contests.len() as u64).min(self.report.held);
+            self.read_and_settle(Wanted::Contested(keys.into_iter().collect()), watermark, findings).await?;
+            let moved = self.decide().await?;
+            if !moved && self.report.accepted == accepted && later.is_empty() {
+                return Ok(());
+            }
+            self.contested.extend(later);
+        }
+        let left = std::mem::take(&mut self.contested);
+        self.leave_to_the_next_run(&left);
+        Ok(())
+    }
+
+    /// The contests that a read by key can bring further, one for each record. Where a complete read has shown that the holder is gone, its
+    /// removal is waited for.
+    fn open_contests(&mut self) -> Vec<Contest> {
+        let gone: BTreeSet<KeyId> = self.gone.iter().copied().collect();
+        let mut open: BTreeMap<Key, Contest> = BTreeMap::new();
+        for mut contest in std::mem::take(&mut self.contested) {
+            if let Some(said) = contest.said.take() {
+                self.said.insert(contest.key.clone(), said);
+            }
+            if !gone.contains(&contest.holder.id()) {
+                open.insert(contest.key.clone(), contest);
+            }
+        }
+        open.into_values().collect()
+    }
+
+    fn leave_to_the_next_run(&mut self, contests: &[Contest]) {
+        let mut index = self.feed.index();
+        for contest in contests {
+            if let Some(at) = index.find(contest.key.id()) {
+                index.make_due(at);
+            }
+        }
+        if !contests.is_empty() {
+            self.report.released.insert(self.feed.plan.schema.feed);
+        }
+    }
+
+    /// Decides on every contest that the last read has left. True when something has moved at the portal.
+    async fn decide(&mut self) -> Result<bool, CycleError> {
+        let mut moved = false;
+        let mut waiting = Vec::new();
+        let wants = std::mem::take(&mut self.wants);
+        for contest in self.open_contests() {
+            match contest::decide(&contest, &wants) {
+                None => {}
+                Some(Decision::Wait) => waiting.push(contest),
+                Some(Decision::Fault) => self.report_fault(&contest).await?,
+                Some(Decision::HolderGone) => moved |= self.holder_gone(contest).await?,
+            }
+        }
+        for ring in contest::rings(&waiting) {
+            let spare = contest::spare(&ring, &self.feed.index(), self.feed.plan.schema);
+            if let Some(at) = spare {
+                let removed = self.line.make_room(self.feed, at).await?;
+                moved |= removed.removed > 0;
+                self.take_removed(removed);
+            }
+        }
+        self.contested.extend(waiting);
+        Ok(moved)
+    }
+
+    /// Both rows want the place: the one that the portal holds there stays, the other is a fault of the site's data.
+    async fn report_fault(&mut self, contest: &Contest) -> Result<(), CycleError> {
+        let schema = self.feed.plan.schema;
+        let violation = contest::fault(schema, &contest.holder);
+        let now = self.line.clock.now();
+        self.report.invalid += 1;
+        self.report.held = self.report.held.saturating_sub(1);
+        let key = Some(contest.key.clone());
+        let refused = refusal(key, State::Rejected, DUPLICATE_PLACE, vec![violation], String::new(), now);
+        self.restate(contest, refused, |entry| {
+            entry.wanted = Some(contest::fault_of(&contest.holder));
+            entry.next_attempt = None;
+        })
+        .await
+    }
+
+    /// Nobody's row holds the place any more. One of ours is removed as any other record that is gone; what becomes of a stranger is the
+    /// site's choice.
+    async fn holder_gone(&mut self, contest: Contest) -> Result<bool, CycleError> {
+        let (holder, stranger) = {
+            let index = self.feed.index();
+            let holder = index.find(contest.holder.id());
+            (holder, holder.is_some_and(|at| index.is_stranger(at)))
+        };
+        let Some(at) = holder else {
+            self.contested.push(contest);
+            return Ok(true);
+        };
+        if !stranger {
+            self.gone.push(contest.holder.id());
+            return Ok(false);
+        }
+        match self.line.settings.on_conflict {
+            OnConflict::Replace if self.replaced < self.line.settings.fuse.min => {
+                self.replaced += 1;
+                let removed = self.line.remove_stranger(self.feed, at).await?;
+                let done = removed.removed > 0;
+                self.take_removed(removed);
+                self.contested.push(contest);
+                Ok(done)
+            }
+            OnConflict::Report | OnConflict::Replace => {
+                self.refuse(&contest).await?;
+                Ok(false)
+            }
+            OnConflict::Adopt => {
+                let entry = {
+                    let mut index = self.feed.index();
+                    let entry = index.entry(at);
+                    index.put_at(at, &entry, self.line.clock.now());
+                    entry
+                };
+                self.write(Settlement { entries: vec![entry], ..Settlement::default() }).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// The portal's refusal stands.
+    async fn refuse(&mut self, contest: &Contest) -> Result<(), CycleError> {
+        let now = self.line.clock.now();
+        let (code, text) = self.said.get(&contest.key).cloned().unwrap_or_else(|| {
+            (super::plan::PLACE.to_owned(), contest::waiting_text(self.feed.plan.schema.feed, &contest.holder))
+        });
+        let slow = now.saturating_add(self.line.settings.slow_retry.as_secs().cast_signed());
+        let refused = refusal(Some(contest.key.clone()), State::Rejected, &code, Vec::new(), text, now);
+        self.restate(contest, refused, |entry| entry.next_attempt = Some(slow)).await?;
+        // The stranger is forgotten here, not at the portal: its place does not become free by that.
+        let mut index = self.feed.index();
+        if let Some(at) = index.find(contest.key.id()) {
+            index.wait_no_longer(at);
+        }
+        Ok(())
+    }
+
+    async fn restate(
+        &mut self,
+        contest: &Contest,
+        refused: Refusal,
+        change: impl FnOnce(&mut crate::ledger::Entry),
+    ) -> Result<(), CycleError> {
+        let now = self.line.clock.now();
+        let entry = {
+            let mut index = self.feed.index();
+            let Some(at) = index.find(contest.key.id()).filter(|at| !index.in_flight(*at)) else { return Ok(()) };
+            let mut entry = index.entry(at);
+            entry.state = State::Rejected;
+            change(&mut entry);
+            index.put_at(at, &entry, now);
+            index.wait_for_place(contest.place, at);
+            entry
+        };
+        self.write(Settlement { entries: vec![entry], refused: vec![refused], ..Settlement::default() }).await
+    }
+}

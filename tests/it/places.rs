@@ -1,0 +1,210 @@
+//! Places change hands: slots that exchange times, units that take a name, holders that are gone, in doubt or strangers.
+
+use serde_json::json;
+use vitrina::ledger::State;
+use vitrina::record::Key;
+use vitrina::sync::OnConflict;
+
+use crate::support::world::*;
+
+fn strict(count: u128) -> World {
+    let world = World::with_slots(count);
+    world.portal.seen().one_a_place = true;
+    world
+}
+
+fn time(world: &World, id: u128) -> Option<String> {
+    let held = world.portal.held("slot");
+    held.get(&Key::Guid(id)).map(|body| body["visit_time"].as_str().unwrap().to_owned())
+}
+
+/// How often the portal refused a record by name.
+fn refusals_by_name(world: &World) -> u64 {
+    world.portal.seen().refusals
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_slots_that_exchange_their_times_converge_without_a_refusal() {
+    let mut world = strict(8);
+    let line = world.start().await;
+    pass(&line).await;
+    let (one, two) = (time(&world, 1), time(&world, 2));
+    world.put("slot", 1, slot_at(1, 2, "RECORDED"));
+    world.put("slot", 2, slot_at(2, 1, "AVAILABLE"));
+    cycle(&line, "slot").await;
+    assert_eq!((time(&world, 1), time(&world, 2)), (two, one));
+    assert_eq!(refusals_by_name(&world), 0);
+    assert!(world.refusals(&line, "slot").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_swap_the_available_one_steps_aside() {
+    let mut world = strict(0);
+    world.put("slot", 1, slot(1, "RECORDED"));
+    world.put("slot", 2, slot(2, "AVAILABLE"));
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 1, slot_at(1, 2, "RECORDED"));
+    world.put("slot", 2, slot_at(2, 1, "AVAILABLE"));
+    cycle(&line, "slot").await;
+    assert_eq!(world.portal.seen().removals, [("slot".to_owned(), Key::Guid(2))], "bookings hang on the other");
+    assert_eq!(world.portal.held("slot").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_that_moves_by_one_slot_goes_from_its_end() {
+    let mut world = strict(30);
+    let line = world.start().await;
+    pass(&line).await;
+    world.portal.forget_requests();
+    for id in 1..=30 {
+        world.put("slot", id, slot_at(id, id + 1, "AVAILABLE"));
+    }
+    cycle(&line, "slot").await;
+    assert_eq!(refusals_by_name(&world), 0);
+    assert_eq!(world.portal.received("slot").len(), 30, "each once");
+    assert!(world.portal.seen().removals.is_empty());
+    assert_eq!(line.feed("slot").unwrap().counts().accepted, 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_takes_the_name_that_another_gives_up() {
+    let mut world = strict(1);
+    world.put("mo", 0xa1, mo(0xa1, "Clinic"));
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("mo", MO, mo(MO, "Clinic"));
+    world.put("mo", 0xa1, mo(0xa1, "Branch"));
+    cycle(&line, "mo").await;
+    assert_eq!(world.portal.held("mo")[&Key::Guid(MO)]["name"], "Clinic");
+    assert_eq!(refusals_by_name(&world), 0);
+    assert!(world.portal.seen().removals.is_empty(), "nothing hangs in the air for a name");
+}
+
+#[tokio::test(start_paused = true)]
+async fn units_that_exchange_names_wait_for_a_person_and_nothing_is_torn_down() {
+    let mut world = strict(1);
+    world.put("mo", 0xa1, mo(0xa1, "Clinic"));
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("mo", MO, mo(MO, "Clinic"));
+    world.put("mo", 0xa1, mo(0xa1, "Unit"));
+    for _ in 0..3 {
+        cycle(&line, "mo").await;
+    }
+    assert!(world.portal.seen().removals.is_empty());
+    assert_eq!(refusals_by_name(&world), 0);
+    let listed = world.refusals(&line, "mo").await;
+    assert_eq!(listed.len(), 2);
+    assert!(listed.iter().all(|(_, state, code)| *state == State::Held && code == "PLACE"), "{listed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_under_new_ids_replaces_the_old_one() {
+    let mut world = strict(30);
+    let line = world.start().await;
+    pass(&line).await;
+    (1..=5).for_each(|id| world.delete("slot", id));
+    for id in 1..=5 {
+        world.put("slot", 0x1000 + id, slot_at(0x1000 + id, id, "AVAILABLE"));
+    }
+    passes(&line).await;
+    assert_eq!(refusals_by_name(&world), 0);
+    assert_eq!(world.portal.held("slot").len(), 30);
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(0x1003)));
+    assert!(world.refusals(&line, "slot").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_slots_at_one_time_the_accepted_one_stays_and_the_other_is_the_sites_fault() {
+    let mut world = strict(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 0, slot_at(0, 3, "AVAILABLE"));
+    for _ in 0..2 {
+        pass(&line).await;
+    }
+    assert_eq!(refusals_by_name(&world), 0, "it was never sent");
+    let listed = world.refusals(&line, "slot").await;
+    assert_eq!(listed, [(Some(Key::Guid(0)), State::Rejected, "DUPLICATE_PLACE".to_owned())]);
+    world.delete("slot", 3);
+    passes(&line).await;
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(0)), "the place has become free");
+    assert!(world.refusals(&line, "slot").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_new_slots_at_one_time_the_first_is_sent() {
+    let mut world = strict(2);
+    world.put("slot", 9, slot_at(9, 1, "AVAILABLE"));
+    let line = world.start().await;
+    pass(&line).await;
+    assert_eq!(world.portal.held("slot").len(), 2);
+    assert_eq!(refusals_by_name(&world), 0);
+    let listed = world.refusals(&line, "slot").await;
+    assert_eq!(listed, [(Some(Key::Guid(9)), State::Rejected, "DUPLICATE_PLACE".to_owned())]);
+    assert_eq!(pass(&world.start().await).await, 0);
+}
+
+fn stranger(world: &World, at_time_of: u128) {
+    let body = json!({"id": Key::Guid(0xee).to_string(), "resource_id": Key::Guid(RESOURCE).to_string(),
+        "visit_time": time(world, at_time_of).unwrap()});
+    let mut seen = world.portal.seen();
+    seen.mart.remove(&("slot".to_owned(), Key::Guid(at_time_of)));
+    seen.mart.insert(("slot".to_owned(), Key::Guid(0xee)), body);
+}
+
+/// A world in which the place of slot 3 is held by a record that nobody knows, and slot 3 is to be sent.
+async fn with_a_stranger(on_conflict: OnConflict) -> (World, TestLine) {
+    let mut world = strict(8);
+    world.on_conflict = on_conflict;
+    let line = world.start().await;
+    pass(&line).await;
+    stranger(&world, 3);
+    world.put("slot", 3, slot(3, "BLOCKED"));
+    (world, line)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_at_a_place_is_reported() {
+    let (world, line) = with_a_stranger(OnConflict::Report).await;
+    for _ in 0..3 {
+        passes(&line).await;
+    }
+    assert_eq!(refusals_by_name(&world), 1, "one version is refused once");
+    assert_eq!(world.refusals(&line, "slot").await, [(Some(Key::Guid(3)), State::Rejected, "R-330".to_owned())]);
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(0xee)));
+    assert_eq!(line.feed("slot").unwrap().counts().accepted, 7, "the stranger is none of ours");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_at_a_place_is_replaced_where_the_site_wants_it() {
+    let (world, line) = with_a_stranger(OnConflict::Replace).await;
+    passes(&line).await;
+    let held = world.portal.held("slot");
+    assert!(!held.contains_key(&Key::Guid(0xee)));
+    assert_eq!(held[&Key::Guid(3)]["status"], "BLOCKED");
+    assert!(world.refusals(&line, "slot").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adopted_stranger_is_removed_as_any_record_whose_row_is_gone() {
+    let (world, line) = with_a_stranger(OnConflict::Adopt).await;
+    cycle(&line, "slot").await;
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(0xee)), "not before a full scan has missed it");
+    passes(&world.start().await).await;
+    let held = world.portal.held("slot");
+    assert!(!held.contains_key(&Key::Guid(0xee)));
+    assert_eq!(held[&Key::Guid(3)]["status"], "BLOCKED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_whose_row_is_in_the_source_is_sent_first() {
+    let (mut world, line) = with_a_stranger(OnConflict::Report).await;
+    world.put("slot", 0xee, slot_at(0xee, 40, "AVAILABLE"));
+    world.changed_at = None;
+    passes(&line).await;
+    assert_eq!(world.portal.held("slot").len(), 9);
+    assert_eq!(world.portal.held("slot")[&Key::Guid(3)]["status"], "BLOCKED");
+    assert!(refusals_by_name(&world) <= 1);
+}

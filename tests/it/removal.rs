@@ -1,0 +1,342 @@
+//! What is gone from the source goes at the portal: alone, with its children, under the fuse, and never twice or by mistake.
+
+use std::time::Duration;
+
+use vitrina::ledger::{Ledger, State};
+use vitrina::record::Key;
+use vitrina::source::memory::Value;
+use vitrina::sync::{AcceptFuse, Order};
+use vitrina::transport::Trouble;
+
+use crate::support::portal::Act;
+use crate::support::world::*;
+
+fn removals(world: &World) -> Vec<(String, Key)> {
+    world.portal.seen().removals.clone()
+}
+
+/// An operator lets go what the slots' fuse shows.
+async fn accept(line: &TestLine) -> bool {
+    let shown = AcceptFuse::of(&line.feed("slot").unwrap().fuse().unwrap());
+    line.accept_fuse("slot", &shown).await.unwrap()
+}
+
+fn of(feed: &str, id: u128) -> (String, Key) {
+    (feed.to_owned(), Key::Guid(id))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_is_gone_is_removed_once_and_sent_again_when_it_returns() {
+    let mut world = World::with_slots(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.delete("slot", 3);
+    let report = cycle(&line, "slot").await;
+    assert_eq!((report.vanished, report.removed), (1, 1));
+    pass(&line).await;
+    pass(&world.start().await).await;
+    assert_eq!(removals(&world), [of("slot", 3)]);
+    world.portal.forget_requests();
+    world.put("slot", 3, slot(3, "AVAILABLE"));
+    pass(&world.start().await).await;
+    assert_eq!(world.portal.received("slot"), [Key::Guid(3)]);
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_whose_answer_was_lost_is_asked_for_again() {
+    let mut world = World::with_slots(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.delete("slot", 3);
+    world.portal.next_removal(Act::ApplyAndLose);
+    cycle(&line, "slot").await;
+    assert_eq!(line.feed("slot").unwrap().counts().pending, 1);
+    let line = world.start().await;
+    tokio::time::advance(Duration::from_secs(5)).await;
+    pass(&line).await;
+    assert_eq!(removals(&world), [of("slot", 3), of("slot", 3)]);
+    assert_eq!(line.feed("slot").unwrap().counts().pending, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_returns_after_a_lost_removal_is_sent_although_it_is_as_before() {
+    let mut world = World::with_slots(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.delete("slot", 3);
+    world.portal.next_removal(Act::ApplyAndLose);
+    cycle(&line, "slot").await;
+    world.put("slot", 3, slot(3, "AVAILABLE"));
+    let line = world.start().await;
+    pass(&line).await;
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_returns_before_it_was_removed_costs_nothing() {
+    let mut world = World::with_slots(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.delete("slot", 3);
+    world.portal.next_removal(Act::Fail(Trouble::Transient { retry_after: None }));
+    cycle(&line, "slot").await;
+    world.portal.forget_requests();
+    world.put("slot", 3, slot(3, "AVAILABLE"));
+    pass(&line).await;
+    assert!(world.portal.received("slot").is_empty());
+    assert_eq!(line.feed("slot").unwrap().counts().accepted, 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_removal_is_reported_and_waits() {
+    let mut world = World::with_slots(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.delete("slot", 3);
+    world.portal.refuse(Key::Guid(3), true);
+    pass(&line).await;
+    pass(&line).await;
+    assert_eq!(removals(&world).len(), 1);
+    assert_eq!(world.refusals(&line, "slot").await, [(Some(Key::Guid(3)), State::Rejected, "R-310".to_owned())]);
+    world.portal.refuse(Key::Guid(3), false);
+    tokio::time::advance(Duration::from_secs(86_401)).await;
+    pass(&line).await;
+    assert!(!world.portal.held("slot").contains_key(&Key::Guid(3)));
+    assert!(world.refusals(&line, "slot").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_or_broken_scan_removes_nothing() {
+    let world = World::with_slots(40);
+    let line = world.start().await;
+    pass(&line).await;
+    world.source.fail_next(vitrina::source::memory::Fault::LostAfter(10));
+    assert!(line.cycle("slot", Order::default()).await.is_err());
+    assert!(removals(&world).is_empty());
+    assert_eq!(cycle(&line, "slot").await.vanished, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leaving_room_takes_its_slots_by_one_request_and_its_periods_before() {
+    let mut world = World::with_slots(3);
+    world.put("resource", 0xb1, room(0xb1, MO));
+    world.put("unaccessable_period", 0xd1, period(0xd1));
+    world.put("book", 0xc1, book(0xc1, 1, 5010));
+    let line = world.start().await;
+    pass(&line).await;
+    assert_eq!(world.portal.held("unaccessable_period").len(), 1);
+    world.delete("resource", RESOURCE);
+    passes(&line).await;
+    assert_eq!(removals(&world), [of("unaccessable_period", 0xd1), of("resource", RESOURCE)]);
+    assert!(world.portal.held("slot").is_empty() && world.portal.held("book").is_empty());
+    let counts = line.feed("slot").unwrap().counts();
+    assert_eq!((counts.accepted, counts.held), (0, 3), "the ledger followed; the rows are still there and wait");
+    world.portal.forget_requests();
+    world.put("resource", RESOURCE, room(RESOURCE, MO));
+    passes(&line).await;
+    assert_eq!(world.portal.held("slot").len(), 3, "and all of it comes back with the parent");
+    assert_eq!(world.portal.held("book").len(), 1);
+    assert_eq!(world.portal.held("unaccessable_period").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn children_that_move_to_another_parent_do_not_go_with_the_old_one() {
+    let mut world = World::with_slots(3);
+    world.put("resource", 0xb1, room(0xb1, MO));
+    let line = world.start().await;
+    pass(&line).await;
+    world.delete("resource", RESOURCE);
+    for id in 1..=3 {
+        let mut moved = slot(id, "AVAILABLE");
+        moved[2] = guid(0xb1);
+        world.put("slot", id, moved);
+    }
+    let report = cycle(&line, "resource").await;
+    assert_eq!(report.removed, 0, "its children's feed must run first");
+    assert!(report.released.contains("slot"));
+    world.portal.forget_requests();
+    passes(&line).await;
+    assert_eq!(world.portal.received("slot").len(), 3, "sent once: nothing was taken away under them");
+    assert_eq!(removals(&world), [of("resource", RESOURCE)]);
+    assert_eq!(world.portal.held("slot").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn children_whose_parent_goes_by_cascade_are_not_removed_one_by_one() {
+    let mut world = World::with_slots(4);
+    world.put("resource", 0xb1, room(0xb1, MO));
+    for id in 10..30 {
+        let mut other = slot(id, "AVAILABLE");
+        other[2] = guid(0xb1);
+        world.put("slot", id, other);
+    }
+    let line = world.start().await;
+    pass(&line).await;
+    world.delete("resource", RESOURCE);
+    (1..=4).for_each(|id| world.delete("slot", id));
+    passes(&line).await;
+    assert_eq!(removals(&world), [of("resource", RESOURCE)]);
+    assert_eq!(world.portal.held("slot").len(), 20);
+    assert_eq!(line.feed("slot").unwrap().counts().accepted, 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cascade_that_was_cut_off_leaves_no_child_for_accepted() {
+    let mut world = World::with_slots(3);
+    world.put("resource", 0xb1, room(0xb1, MO));
+    let line = world.start().await;
+    pass(&line).await;
+    world.delete("resource", RESOURCE);
+    cycle(&line, "resource").await;
+    for feed in ["unaccessable_period", "slot", "book"] {
+        cycle(&line, feed).await;
+    }
+    world.portal.next_removal(Act::ApplyAndLose);
+    cycle(&line, "resource").await;
+    assert!(world.portal.held("slot").is_empty(), "the portal has removed them");
+    world.put("resource", RESOURCE, room(RESOURCE, MO));
+    let line = world.start().await;
+    tokio::time::advance(Duration::from_secs(100)).await;
+    passes(&line).await;
+    assert_eq!(world.portal.held("slot").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fuse_holds_a_large_removal_until_an_operator_lets_this_very_set_go() {
+    let mut world = World::with_slots(200);
+    let line = world.start().await;
+    pass(&line).await;
+    (1..=60).for_each(|id| world.delete("slot", id));
+    let report = cycle(&line, "slot").await;
+    assert_eq!((report.vanished, report.removed), (60, 0));
+    assert!(report.fused.unwrap().contains("60 of 200 records of slot"));
+    let line = world.start().await;
+    assert!(line.feed("slot").unwrap().fuse_holds(), "it is remembered");
+    assert!(accept(&line).await);
+    world.delete("slot", 61);
+    let report = cycle(&line, "slot").await;
+    assert!(report.fused.is_some(), "one more than what was accepted");
+    assert!(removals(&world).is_empty());
+    assert!(accept(&line).await);
+    world.put("slot", 61, slot(61, "AVAILABLE"));
+    passes(&world.start().await).await;
+    assert_eq!(removals(&world).len(), 60);
+    let line = world.start().await;
+    passes(&line).await;
+    assert_eq!(line.feed("slot").unwrap().fuse(), None);
+    assert!(world.ledger.notes("fer").await.unwrap().is_empty(), "the fuse is whole again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_view_that_lost_its_rows_never_empties_the_portal() {
+    let mut world = World::with_slots(3);
+    let line = world.start().await;
+    pass(&line).await;
+    (1..=3).for_each(|id| world.delete("slot", id));
+    for _ in 0..3 {
+        assert!(cycle(&line, "slot").await.fused.is_some());
+    }
+    assert!(removals(&world).is_empty());
+    (1..=3).for_each(|id| world.put("slot", id, slot(id, "AVAILABLE")));
+    world.portal.forget_requests();
+    let report = cycle(&line, "slot").await;
+    assert_eq!((report.fused, report.sent), (None, 0));
+    assert!(!line.feed("slot").unwrap().fuse_holds());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_counts_what_the_portal_removes_with_it() {
+    let mut world = World::with_slots(200);
+    world.put("resource", 0xb1, room(0xb1, MO));
+    let line = world.start().await;
+    pass(&line).await;
+    world.delete("resource", RESOURCE);
+    let report = cycle(&line, "resource").await;
+    assert!(report.fused.unwrap().contains("200 of 200 records of slot"));
+    passes(&line).await;
+    assert!(removals(&world).is_empty());
+    assert_eq!(line.feed("slot").unwrap().counts().accepted, 200, "its children go on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_passed_by_the_databases_clock_is_forgotten_not_removed() {
+    let mut world = World::with_slots(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.source.set_now((NOW + 86_400 + 3 * 60 + 1) * 1_000_000);
+    world.delete("slot", 3);
+    pass(&line).await;
+    assert!(removals(&world).is_empty());
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_changes_are_read_alone_a_full_scan_finds_what_is_gone() {
+    let mut world = World::with_slots(8);
+    world.changed_at = Some("updated_at");
+    let line = world.start().await;
+    pass(&line).await;
+    world.delete("slot", 3);
+    cycle(&line, "slot").await;
+    assert!(removals(&world).is_empty());
+    tokio::time::advance(Duration::from_secs(3601)).await;
+    cycle(&line, "slot").await;
+    assert_eq!(removals(&world), [of("slot", 3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_of_which_an_unacknowledged_version_may_be_there_is_removed() {
+    let mut world = World::with_slots(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 90, slot(90, "AVAILABLE"));
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "slot").await;
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(90)));
+    world.delete("slot", 90);
+    passes(&world.start().await).await;
+    assert!(!world.portal.held("slot").contains_key(&Key::Guid(90)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_removals_leave_other_changes_their_turn() {
+    let mut world = World::with_slots(400);
+    let line = world.start().await;
+    pass(&line).await;
+    (1..=70).for_each(|id| world.delete("slot", id));
+    world.portal.seen().slow_removals = Some(Duration::from_millis(200));
+    let report = cycle(&line, "slot").await;
+    assert!(report.removed > 0 && report.removed < 70, "{} in one slice", report.removed);
+    assert!(report.released.contains("slot"), "and the rest at once after it");
+    world.put("slot", 399, slot(399, "BLOCKED"));
+    assert_eq!(cycle(&line, "slot").await.sent, 1);
+    let whole = Order { whole: true, ..Order::default() };
+    line.cycle("slot", whole).await.unwrap();
+    assert_eq!(removals(&world).len(), 70);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_says_what_would_be_removed_and_removes_nothing() {
+    let mut world = World::with_slots(8);
+    pass(&world.start().await).await;
+    world.delete("slot", 3);
+    let order = Order { dry_run: true, ..Order::default() };
+    let report = world.start().await.cycle("slot", order).await.unwrap();
+    assert_eq!((report.vanished, report.removed), (1, 0));
+    assert!(removals(&world).is_empty());
+    let line = world.start().await;
+    assert_eq!(line.feed("slot").unwrap().counts().accepted, 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_becomes_invalid_stays() {
+    let mut world = World::with_slots(8);
+    let line = world.start().await;
+    pass(&line).await;
+    let mut bad = slot(3, "AVAILABLE");
+    bad[6] = Value::Null;
+    world.put("slot", 3, bad);
+    passes(&line).await;
+    assert!(removals(&world).is_empty());
+}
