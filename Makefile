@@ -1,7 +1,7 @@
 # What there is to type. `make demo` and `make test` need Rust, make and Debian's apt; each installs what it still lacks.
 
 CARGO ?= cargo
-.PHONY: demo test lint bench
+.PHONY: demo test lint bench fuzz soak
 
 demo:
 	tests/tools.sh demo
@@ -15,10 +15,21 @@ test:
 lint:
 	tests/tools.sh lint
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	$(CARGO) deny check bans licenses sources
 
+fuzz:
+	tests/tools.sh fuzz
+	fuzz/run.sh $(or $(SECONDS),60)
+
 bench:
 	tests/tools.sh bench
 	benches/run.sh
+
+# A long storm: `make soak SECONDS=600`. SEED=… repeats the dice of an earlier one.
+SECONDS ?= 600
+soak:
+	tests/tools.sh test
+	STORM_SECONDS=$(SECONDS) $(CARGO) test --locked --test it storm::weather -- --nocapture

@@ -6,6 +6,9 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod demo;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod ledger;
 pub mod portal;
 pub mod record;

@@ -28,6 +28,10 @@ test) databases ;;
 lint)
     command -v cargo-deny >/dev/null 2>&1 || cargo install --locked cargo-deny
     ;;
+fuzz)
+    need g++ c++
+    command -v cargo-fuzz >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+    ;;
 bench)
     databases
     need python3-venv /usr/share/doc/python3-venv

@@ -9,9 +9,9 @@ use chrono::Utc;
 
 use super::{CliError, Outcome, print};
 use crate::config::Config;
-use crate::daemon::{FeedStatus, PortalStatus, Status};
-use crate::ledger::{AnyLedger, Ledger};
-use crate::sync::PausedUnit;
+use crate::daemon::{FeedStatus, FuseStatus, PortalStatus, Status};
+use crate::ledger::{AnyLedger, Ledger, NoteKind};
+use crate::sync::{PausedUnit, Tripped};
 
 /// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -73,13 +73,20 @@ async fn of_ledger(config: &Config) -> Result<Status, CliError> {
     let ledger = AnyLedger::open_read_only(config.ledger.url.expose()).await.map_err(anyhow::Error::from)?;
     let now = Utc::now().timestamp();
     let feeds = ledger.feeds().await.map_err(anyhow::Error::from)?;
-    let shown = feeds.iter().map(|feed| FeedStatus::new(&feed.portal, &feed.feed, &feed.counts, &feed.progress, now));
+    let mut shown = Vec::new();
+    for feed in &feeds {
+        let notes = ledger.notes(&feed.portal).await.map_err(anyhow::Error::from)?;
+        let fuse = notes.iter().find(|note| note.place.kind == NoteKind::Fuse && note.place.feed == feed.feed);
+        let fuse = fuse.and_then(|note| serde_json::from_str::<Tripped>(&note.body).ok()).filter(|fuse| !fuse.accepted);
+        let status = FeedStatus::new(&feed.portal, &feed.feed, &feed.counts, &feed.progress, now);
+        shown.push(status.fused(fuse.as_ref().map(FuseStatus::of)));
+    }
     let mut portals = Vec::new();
     for name in config.portals.keys() {
         let notes = ledger.notes(name).await.map_err(anyhow::Error::from)?;
         portals.push(PortalStatus::stopped(name, &PausedUnit::in_notes(&notes)));
     }
-    Ok(Status { feeds: shown.collect(), portals })
+    Ok(Status { feeds: shown, portals })
 }
 
 fn readable(status: &Status) -> String {
@@ -121,6 +128,17 @@ fn readable(status: &Status) -> String {
             "{name:width$} {:>9} {:>9} {:>8} {:>6} {:>8} {:>7} {lag:>6}  {last}",
             feed.state, feed.accepted, feed.pending, feed.held, feed.rejected, feed.unknown
         );
+    }
+    for feed in &status.feeds {
+        if let Some(fuse) = &feed.fuse {
+            let _ = writeln!(
+                text,
+                "{portal}.{name}: the fuse has tripped: {}; see `vitrina fuse list`, let it go by `vitrina fuse accept {portal}.{name}`",
+                fuse.reason,
+                portal = feed.portal,
+                name = feed.feed
+            );
+        }
     }
     text
 }

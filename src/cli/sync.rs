@@ -1,5 +1,6 @@
 //! `vitrina sync`: one pass over the feeds, parents first, and a summary that names every row that did not get through.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,11 +9,13 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{CliError, ConfigFile, Outcome, Selection, print};
-use crate::daemon::{Access, AnyLine, Assembly};
+use crate::daemon::{Access, AnyLine, Assembly, hear_words};
 use crate::ledger::{Ledger, Refusal, State};
 use crate::sync::{CycleReport, Order, Stop};
 use crate::telemetry::{self, LogFormat, Metrics};
 
+/// Most times that a feed runs in one pass.
+const MOST_ROUNDS: usize = 20;
 /// How often the progress bar moves.
 const FRAME: Duration = Duration::from_millis(100);
 
@@ -41,6 +44,8 @@ pub struct Args {
 struct Pass {
     failed: bool,
     unfinished: bool,
+    /// What a dry run found, by feed.
+    pretended: BTreeMap<&'static str, Vec<Refusal>>,
 }
 
 /// Does one pass.
@@ -53,15 +58,12 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let metrics = Metrics::new().context("cannot set up the metrics")?;
     let access = if args.dry_run { Access::Read } else { Access::Write };
     let assembly = Assembly::open(&loaded.config, &metrics, access).await.map_err(anyhow::Error::from)?;
+    if !args.dry_run {
+        hear_words(&assembly.lines, &assembly.ledger).await.map_err(anyhow::Error::from)?;
+    }
     let mut pass = Pass::default();
     for line in &assembly.lines {
-        for feed in line.feeds() {
-            let name = feed.plan.schema.feed;
-            let selected = args.selections.is_empty() || args.selections.iter().any(|one| one.covers(&line.name, name));
-            if selected {
-                pass.run(line, name, args, &*assembly.ledger).await?;
-            }
-        }
+        pass.run_line(line, args, &*assembly.ledger).await?;
     }
     assembly.ledger.close().await.map_err(anyhow::Error::from)?;
     match pass {
@@ -74,20 +76,51 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
 }
 
 impl Pass {
-    async fn run(
+    /// Runs the selected feeds of a portal, parents first, and again those that have work then: children that were let go, parents whose
+    /// removal waited for their children.
+    async fn run_line(
         &mut self,
         line: &std::sync::Arc<AnyLine>,
-        feed: &str,
         args: &Args,
         ledger: &impl Ledger,
     ) -> Result<(), CliError> {
+        let is_selected =
+            |name: &str| args.selections.is_empty() || args.selections.iter().any(|one| one.covers(&line.name, name));
+        let names: Vec<&'static str> = line.feeds().iter().map(|feed| feed.plan.schema.feed).collect();
+        let mut due: BTreeSet<&'static str> = names.iter().copied().filter(|name| is_selected(name)).collect();
+        for round in 0..MOST_ROUNDS {
+            for name in &names {
+                if due.remove(name) {
+                    let released = self.run(line, name, args, round > 0).await?;
+                    due.extend(released.into_iter().filter(|name| is_selected(name)));
+                }
+            }
+            if due.is_empty() || args.dry_run {
+                break;
+            }
+        }
+        for name in names.into_iter().filter(|name| is_selected(name)) {
+            self.tell_refusals(line, name, args, ledger).await?;
+        }
+        Ok(())
+    }
+
+    /// One cycle of a feed. Gives the feeds that have work now.
+    async fn run(
+        &mut self,
+        line: &std::sync::Arc<AnyLine>,
+        feed: &'static str,
+        args: &Args,
+        again: bool,
+    ) -> Result<BTreeSet<&'static str>, CliError> {
         let label = format!("{}.{feed}", line.name);
-        let order = Order { full: args.full, dry_run: args.dry_run, whole: true };
+        let order = Order { full: args.full && !again, dry_run: args.dry_run, whole: true };
         let report = match with_progress(line, feed, &label, order).await {
             Ok(report) => report,
             Err(error) => {
                 self.failed = true;
-                return print(&format!("{label}: failed: {error}\n"));
+                print(&format!("{label}: failed: {error}\n"))?;
+                return Ok(BTreeSet::new());
             }
         };
         let mut text = summary(&label, &report, args.dry_run);
@@ -97,24 +130,46 @@ impl Pass {
         if let Some(stop) = &report.stop {
             let _ = writeln!(text, "{label}: not finished: {}", stopped(stop));
         }
-        self.failed |= report.failure.is_some() || report.stop.is_some();
-        if let Some(known) = line.feed(feed) {
-            let counts = known.counts();
-            self.unfinished |= counts.rejected + counts.held + counts.unknown > 0;
-            let mut refusals = report.refusals.clone();
-            // A dry run knows what its checks refuse; what the portal refused stands in the ledger, if there is one yet.
-            match ledger.refusals(known.id).await {
-                Ok(written) if args.dry_run => {
-                    let told: Vec<_> = refusals.iter().map(|refusal| refusal.key.clone()).collect();
-                    refusals.extend(written.into_iter().filter(|old| !told.contains(&old.key) && old.is_of_portal()));
-                }
-                Ok(written) => refusals = written,
-                Err(_) if args.dry_run => {}
-                Err(error) => return Err(CliError::Failed(error.into())),
-            }
-            refusals.iter().for_each(|refusal| text.push_str(&refusal_lines(&label, refusal)));
+        if let Some(fused) = &report.fused {
+            self.unfinished = true;
+            let _ = writeln!(
+                text,
+                "{label}: the fuse holds removals back: {fused}; see `vitrina fuse list`, let them go by `vitrina fuse accept {label}`"
+            );
         }
-        print(&text)
+        self.failed |= report.failure.is_some() || report.stop.is_some();
+        if args.dry_run {
+            self.pretended.insert(feed, report.refusals.clone());
+        }
+        print(&text)?;
+        Ok(report.released)
+    }
+
+    /// Names every record of a feed that did not get through.
+    async fn tell_refusals(
+        &mut self,
+        line: &std::sync::Arc<AnyLine>,
+        feed: &str,
+        args: &Args,
+        ledger: &impl Ledger,
+    ) -> Result<(), CliError> {
+        let Some(known) = line.feed(feed) else { return Ok(()) };
+        let counts = known.counts();
+        self.unfinished |= counts.rejected + counts.held + counts.unknown > 0;
+        let mut refusals = self.pretended.remove(feed).unwrap_or_default();
+        // A dry run knows what its checks refuse; what the portal refused stands in the ledger, if there is one yet.
+        match ledger.refusals(known.id).await {
+            Ok(written) if args.dry_run => {
+                let told: Vec<_> = refusals.iter().map(|refusal| refusal.key.clone()).collect();
+                refusals.extend(written.into_iter().filter(|old| !told.contains(&old.key) && old.is_of_portal()));
+            }
+            Ok(written) => refusals = written,
+            Err(_) if args.dry_run => {}
+            Err(error) => return Err(CliError::Failed(error.into())),
+        }
+        let label = format!("{}.{feed}", line.name);
+        let lines: String = refusals.iter().map(|refusal| refusal_lines(&label, refusal)).collect();
+        print(&lines)
     }
 }
 
@@ -162,6 +217,7 @@ fn summary(label: &str, report: &CycleReport, dry_run: bool) -> String {
         ("held", report.held),
         ("postponed", report.postponed),
         ("gone from the source", report.vanished),
+        ("removed", report.removed),
         ("unusable rows", report.findings),
     ];
     for (what, count) in parts.into_iter().filter(|(_, count)| *count > 0) {

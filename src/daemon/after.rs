@@ -168,6 +168,7 @@ fn count(metrics: &Metrics, portal: &str, feed: &str, report: &CycleReport) {
         (Outcome::Accepted, report.accepted),
         (Outcome::Refused, report.refused),
         (Outcome::Invalid, report.invalid),
+        (Outcome::Removed, report.removed),
         (Outcome::Postponed, report.postponed),
     ] {
         metrics.count_records(portal, feed, outcome, count);
@@ -176,8 +177,8 @@ fn count(metrics: &Metrics, portal: &str, feed: &str, report: &CycleReport) {
 
 fn log(portal: &str, feed: &str, report: &CycleReport, took: Duration) {
     let ms = took.as_millis() as u64;
-    let (rows, sent, accepted, refused, held, invalid) =
-        (report.rows, report.sent, report.accepted, report.refused, report.held, report.invalid);
+    let (rows, sent, accepted, removed, refused, held, invalid) =
+        (report.rows, report.sent, report.accepted, report.removed, report.refused, report.held, report.invalid);
     match &report.stop {
         Some(Stop::PortalPaused) => tracing::debug!(portal, feed, "cycle skipped: the portal is paused"),
         Some(Stop::PortalFailed) => {
@@ -206,8 +207,8 @@ fn log(portal: &str, feed: &str, report: &CycleReport, took: Duration) {
                 "some requests failed and are made again: {why}"
             );
         }
-        None if sent + refused > 0 => {
-            tracing::info!(portal, feed, rows, sent, accepted, refused, held, invalid, ms, "cycle")
+        None if sent + refused + removed > 0 => {
+            tracing::info!(portal, feed, rows, sent, accepted, removed, refused, held, invalid, ms, "cycle")
         }
         None => tracing::debug!(portal, feed, rows, held, invalid, ms, "cycle"),
     }

@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source};
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
-pub use status::{FeedStatus, PortalStatus, Status, UnitStatus};
+pub use status::{FeedStatus, FuseStatus, PortalStatus, Status, UnitStatus};
+pub use words::hear_words;
 
 use crate::ledger::{AnyLedger, Ledger};
 use crate::serve::{Listener, Shown};
@@ -258,7 +259,8 @@ impl Shared {
         let now = Utc::now().timestamp();
         let feeds = self.feeds.iter().filter_map(|feed| {
             let line = feed.line.feed(feed.name)?;
-            let status = FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now);
+            let fuse = line.fuse().as_ref().map(FuseStatus::of);
+            let status = FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now).fused(fuse);
             let parked = line.parking().rest(now).map(|(until, why)| (until, why.to_owned()));
             Some(match parked {
                 Some((until, why)) => status.parked(until, why),
@@ -279,6 +281,7 @@ impl Shown for Shared {
         for feed in &self.feeds {
             if let Some(line) = feed.line.feed(feed.name) {
                 self.metrics.show_feed(&feed.line.name, feed.name, &line.counts(), line.progress().last_success, now);
+                self.metrics.show_fuse(&feed.line.name, feed.name, line.fuse_holds());
                 let parked = line.parking().rest(now).is_some();
                 self.metrics.show_parked(&feed.line.name, feed.name, parked);
             }

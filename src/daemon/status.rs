@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Counts, Progress};
-use crate::sync::PausedUnit;
+use crate::sync::{PausedUnit, Tripped};
 use crate::transport::Health;
 
 /// Everything there is to see.
@@ -23,7 +23,8 @@ pub struct FeedStatus {
     pub portal: String,
     /// The feed's name.
     pub feed: String,
-    /// `parked` (the portal refuses the feed's address), `ok`, `behind` (records wait to be sent), `attention` (records are rejected, held or unknown), `new` (never run to its end).
+    /// `parked` (the portal refuses the feed's address), `ok`, `behind` (records wait to be sent), `attention` (records are rejected, held or
+    /// unknown, or the fuse has tripped), `new` (never run to its end).
     pub state: String,
     /// Why it is parked, for people.
     #[serde(default)]
@@ -45,8 +46,19 @@ pub struct FeedStatus {
     pub rejected: u64,
     /// Records of unknown outcome.
     pub unknown: u64,
-    /// What a tripped fuse holds back, if one is.
-    pub fuse: Option<u64>,
+    /// What a tripped fuse holds back, if one has.
+    pub fuse: Option<FuseStatus>,
+}
+
+/// A fuse that has tripped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FuseStatus {
+    /// Since when, RFC 3339.
+    pub since: Option<String>,
+    /// Records whose rows are gone.
+    pub removals: u64,
+    /// What would be removed, for people.
+    pub reason: String,
 }
 
 /// One portal.
@@ -113,9 +125,25 @@ impl FeedStatus {
         }
     }
 
+    /// The same feed with what its fuse holds back.
+    pub fn fused(mut self, fuse: Option<FuseStatus>) -> Self {
+        if fuse.is_some() {
+            self.state = "attention".to_owned();
+        }
+        self.fuse = fuse;
+        self
+    }
+
     /// The same feed, parked.
     pub fn parked(self, until: i64, why: String) -> Self {
         FeedStatus { state: "parked".to_owned(), why: Some(why), until: rfc3339(until), ..self }
+    }
+}
+
+impl FuseStatus {
+    /// A fuse as it is shown.
+    pub fn of(fuse: &Tripped) -> Self {
+        FuseStatus { since: rfc3339(fuse.since), removals: fuse.removals(), reason: fuse.reason() }
     }
 }
 

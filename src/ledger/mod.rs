@@ -15,6 +15,8 @@ mod sqlite;
 use std::future::Future;
 
 pub use any::AnyLedger;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use codec::fuzzing;
 pub use memory::{Fate, MemoryLedger};
 pub use note::{Note, NoteKind, NotePlace, Word, WordId, WordKind};
 pub use sqlite::SqliteLedger;

@@ -5,6 +5,8 @@ mod datetime;
 mod encode;
 mod field;
 mod fingerprint;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub mod guid;
 mod key;
 mod phrase;

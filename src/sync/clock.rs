@@ -1,5 +1,6 @@
 //! The engine's clock: wall time that a simulation can move.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
@@ -11,7 +12,7 @@ pub struct Clock(Kind);
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     System,
-    Simulated { base: i64, started: Instant },
+    Simulated { base: i64, started: Instant, steps: Option<&'static AtomicI64> },
 }
 
 impl Clock {
@@ -22,7 +23,12 @@ impl Clock {
 
     /// A clock that shows `base` now and follows tokio's clock, which tests may pause and advance.
     pub fn simulated(base: i64) -> Self {
-        Clock(Kind::Simulated { base, started: Instant::now() })
+        Clock(Kind::Simulated { base, started: Instant::now(), steps: None })
+    }
+
+    /// As [`Self::simulated`], but `steps` seconds ahead of it: as machines' clocks do, it may step while it is in use.
+    pub fn stepping(base: i64, steps: &'static AtomicI64) -> Self {
+        Clock(Kind::Simulated { base, started: Instant::now(), steps: Some(steps) })
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.
@@ -31,7 +37,10 @@ impl Clock {
             Kind::System => {
                 SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
             }
-            Kind::Simulated { base, started } => base.saturating_add(started.elapsed().as_secs().cast_signed()),
+            Kind::Simulated { base, started, steps } => {
+                let stepped = steps.map_or(0, |steps| steps.load(Ordering::Relaxed));
+                base.saturating_add(started.elapsed().as_secs().cast_signed()).saturating_add(stepped)
+            }
         }
     }
 }

@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn the_rows_of_both_decide() {
-        let table: [(&[(u128, Option<u64>)], _); 6] = [
+        type Rows = &'static [(u128, Option<u64>)];
+        let table: [(Rows, _); 6] = [
             (&[(1, Some(7))], Some(Decision::HolderGone)),
             (&[(1, Some(7)), (2, Some(7))], Some(Decision::Fault)),
             (&[(1, Some(7)), (2, Some(8))], Some(Decision::Wait)),

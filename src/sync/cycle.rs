@@ -227,7 +227,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let index = self.feed.index();
         let longest_wait = self.line.settings.longest_wait();
         let has_come = |next: i64| is_due(next, now, longest_wait);
-        let rests = |at: At| index.unit_of(at).is_some_and(|unit| self.line.units.rests(unit.id(), now));
+        let rests = |at: At| index.unit_of(at).is_some_and(|unit| self.line.units.rests(unit, now));
         let is_due = |state: State, detail: &Detail| match state {
             State::Rejected => detail.due || detail.next_attempt.is_some_and(has_come),
             State::Pending => detail.due || detail.next_attempt.is_none_or(has_come),

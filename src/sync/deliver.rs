@@ -22,8 +22,8 @@ pub(super) const REFUSED: &str = "REFUSED";
 pub(super) enum Outcome {
     /// The portal holds it.
     Accepted { remote_id: Option<String> },
-    /// The portal refused it by name, or refused it when it was sent alone.
-    Rejected { code: String, text: String, cure: Cure, holder: Option<Key> },
+    /// The portal refused it by name, or refused it when it was sent alone. An earlier piece may have brought it there all the same.
+    Rejected { code: String, text: String, holder: Option<Key>, cure: Cure, maybe_applied: bool },
     /// Nobody judged it.
     Open { maybe_applied: bool },
 }

@@ -160,6 +160,11 @@ impl Tripped {
             && (self.empty || !removal.empty)
     }
 
+    /// Records whose rows are gone.
+    pub fn removals(&self) -> u64 {
+        self.ids.len() as u64
+    }
+
     /// Why, as a sentence for an operator.
     pub fn reason(&self) -> String {
         let lost = |(feed, loss): (&String, &Loss)| format!("{} of {} records of {feed}", loss.removed, loss.of);

@@ -569,6 +569,11 @@ impl Index {
         self.others.key(self.slim[self.find(id)?.0 as usize].unit)
     }
 
+    /// The unit that the record at a position belongs to.
+    pub fn unit_of(&self, at: At) -> Option<KeyId> {
+        self.others.key(self.slim[at.0 as usize].unit).map(|unit| unit.id())
+    }
+
     /// When the time of a record is past, for children that expire with their parent.
     pub fn expires(&self, id: KeyId) -> Option<i64> {
         let expires = self.slim[self.find(id)?.0 as usize].expires;
@@ -590,11 +595,6 @@ impl Index {
         if let Some(detail) = self.details.get_mut(&at) {
             detail.due = false;
         }
-    }
-
-    /// The unit that a record belongs to.
-    pub fn unit_of(&self, at: At) -> Option<Key> {
-        self.others.key(self.slim[at.0 as usize].unit)
     }
 
     /// When the record's time is past: seconds since 1970-01-01T00:00:00Z.

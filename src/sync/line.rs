@@ -76,13 +76,6 @@ pub struct LineSettings {
     pub seed: u64,
 }
 
-impl LineSettings {
-    /// The longest that a record waits for its next attempt.
-    pub(super) fn longest_wait(&self) -> Duration {
-        self.slow_retry.max(self.retry.longest()).max(Duration::from_secs(1))
-    }
-}
-
 /// What is done with a record whose place the portal holds for one that neither the ledger nor the source knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnConflict {
@@ -92,6 +85,13 @@ pub enum OnConflict {
     Replace,
     /// The other one is taken for one of ours whose row is gone: it is removed under the fuse, and ours is sent then.
     Adopt,
+}
+
+impl LineSettings {
+    /// The longest that a record waits for its next attempt.
+    pub(super) fn longest_wait(&self) -> Duration {
+        self.slow_retry.max(self.retry.longest()).max(Duration::from_secs(1))
+    }
 }
 
 /// A feed's numbers and findings as the ledger has them.
@@ -338,10 +338,10 @@ async fn open_feed<S: Source, L: Ledger>(
         written: Mutex::default(),
         full_begun: Mutex::default(),
         cycle: tokio::sync::Mutex::new(()),
-        parking: Mutex::default(),
-        batch_size: Mutex::new(BatchSize::new(plan.batch, batch_size::remembered(notes, feed))),
         fuse: Mutex::default(),
         has_run: AtomicU64::new(0),
+        parking: Mutex::default(),
+        batch_size: Mutex::new(BatchSize::new(plan.batch, batch_size::remembered(notes, feed))),
         children: order::children_of(feed, schemas).iter().map(|schema| schema.feed).collect(),
         plan,
     };

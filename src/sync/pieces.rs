@@ -16,6 +16,8 @@ const MOST_REFUSED_ALONE: usize = 20;
 #[derive(Debug)]
 pub(super) struct Pieces {
     outcomes: Vec<Option<Outcome>>,
+    /// Records that an earlier piece may have brought to the portal: what is heard of a later one does not take that back.
+    maybe_applied: Vec<bool>,
     queue: VecDeque<Vec<usize>>,
     /// Why the whole came to nothing, if it did.
     pub(super) failure: Option<Failure>,
@@ -36,6 +38,7 @@ impl Pieces {
         let left = queue.len().saturating_add(MOST_PIECES);
         Pieces {
             outcomes: vec![None; records],
+            maybe_applied: vec![false; records],
             queue,
             failure: None,
             left,
@@ -70,12 +73,13 @@ impl Pieces {
         for position in positions {
             match verdicts.next().unwrap_or(Verdict::Unknown) {
                 Verdict::Accepted { remote_id } => self.outcomes[position] = Some(Outcome::Accepted { remote_id }),
-                Verdict::Rejected { code, text, cure, holder } => {
-                    self.outcomes[position] = Some(Outcome::Rejected { code, text, cure, holder });
+                Verdict::Rejected { code, text, holder, cure } => {
+                    let maybe_applied = self.maybe_applied[position];
+                    self.outcomes[position] = Some(Outcome::Rejected { code, text, holder, cure, maybe_applied });
                     refused.push(position);
                 }
                 Verdict::Unknown => {
-                    self.outcomes[position] = Some(Outcome::Open { maybe_applied: true });
+                    self.leave_open(&[position], true);
                     unknown.push(position);
                 }
             }
@@ -125,13 +129,15 @@ impl Pieces {
     /// Nobody judged these.
     pub(super) fn leave_open(&mut self, positions: &[usize], maybe_applied: bool) {
         for position in positions {
-            self.outcomes[*position] = Some(Outcome::Open { maybe_applied });
+            self.maybe_applied[*position] |= maybe_applied;
+            self.outcomes[*position] = Some(Outcome::Open { maybe_applied: self.maybe_applied[*position] });
         }
     }
 
     fn refuse(&mut self, position: usize, code: &str, failure: &Failure, cure: Cure) {
-        self.outcomes[position] =
-            Some(Outcome::Rejected { code: code.into(), text: failure.text.clone(), cure, holder: None });
+        let (code, text) = (code.into(), failure.text.clone());
+        let maybe_applied = self.maybe_applied[position];
+        self.outcomes[position] = Some(Outcome::Rejected { code, text, holder: None, cure, maybe_applied });
         self.refused_alone += 1;
     }
 

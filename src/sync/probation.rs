@@ -32,7 +32,7 @@ pub(super) async fn load_refusals<S: Source, L: Ledger>(
             let index = feed.index();
             let known = refusal.key.as_ref().and_then(|key| index.find(key.id()));
             if let Some(unit) = known.and_then(|at| index.unit_of(at)) {
-                times.entry(unit.id()).or_default().push(refusal.since);
+                times.entry(unit).or_default().push(refusal.since);
             }
         }
     }
@@ -92,7 +92,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             let mut index = feed.index();
             let details = index.detailed().filter(|(at, state, _)| is_pending(*state) && !index.in_flight(*at));
             let waiting: Vec<_> =
-                details.map(|(at, ..)| at).filter(|at| index.unit_of(*at).as_ref() == Some(unit)).collect();
+                details.map(|(at, ..)| at).filter(|at| index.unit_of(*at) == Some(unit.id())).collect();
             if !waiting.is_empty() {
                 released.insert(feed.plan.schema.feed);
             }
@@ -108,11 +108,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         removed: &mut Removed,
     ) -> Result<(), LedgerError> {
         let name = feed.plan.schema.feed;
-        let on_probation = self.candidates(feed, |_, unit| unit.is_some_and(|unit| self.units.holds_back(unit.id())));
+        let on_probation = self.candidates(feed, |_, unit| unit.is_some_and(|unit| self.units.holds_back(unit)));
         for at in on_probation {
             let (key, unit) = {
                 let index = feed.index();
-                (index.key(at), index.unit_of(at))
+                (index.key(at), index.entry(at).unit)
             };
             let Some(unit) = unit.filter(|_| self.feeds_with_children(feed, vec![key]).is_empty()) else { continue };
             if self.units.admit(unit.id(), name, || self.clock.now()) != Admission::Alone {

@@ -15,7 +15,7 @@ use super::line::{FeedLine, Line};
 use super::plan::refusal;
 use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Settlement, State};
 use crate::portal::{Delivery, Portal, Verdict};
-use crate::record::Key;
+use crate::record::KeyId;
 use crate::source::Source;
 use crate::transport::{Failure, Trouble, is_due};
 
@@ -113,7 +113,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     fn next_group(&self, feed: &FeedLine<S>, passed_over: &mut BTreeSet<At>, removed: &mut Removed) -> Vec<At> {
         loop {
             let candidates = self.candidates(feed, |at, unit| {
-                !passed_over.contains(&at) && !unit.is_some_and(|unit| self.units.holds_back(unit.id()))
+                !passed_over.contains(&at) && !unit.is_some_and(|unit| self.units.holds_back(unit))
             });
             if candidates.is_empty() {
                 return candidates;
@@ -136,7 +136,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// Records that are to go, and may by this rule.
-    pub(super) fn candidates(&self, feed: &FeedLine<S>, may: impl Fn(At, Option<Key>) -> bool) -> Vec<At> {
+    pub(super) fn candidates(&self, feed: &FeedLine<S>, may: impl Fn(At, Option<KeyId>) -> bool) -> Vec<At> {
         let (now, longest_wait) = (self.clock.now(), self.settings.longest_wait());
         let index = feed.index();
         let may_go = |at: &At| !index.in_flight(*at) && may(*at, index.unit_of(*at));
@@ -308,16 +308,16 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         failure: Failure,
         removed: &mut Removed,
     ) -> Result<Away, LedgerError> {
-        Ok(match failure.trouble {
+        match failure.trouble {
             Trouble::TooLarge | Trouble::Unattributed => {
                 self.answered(feed);
-                Away::Refused { code: REFUSED.into(), text: failure.text }
+                Ok(Away::Refused { code: REFUSED.into(), text: failure.text })
             }
             Trouble::UnitBlocked => {
                 if let Some(unit) = &entry.unit {
                     self.block_unit(unit, &failure.text).await?;
                 }
-                Away::Open { maybe_applied: false }
+                Ok(Away::Open { maybe_applied: false })
             }
             Trouble::Transient { .. }
             | Trouble::TimedOut
@@ -327,9 +327,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 self.heed(feed, &failure);
                 let maybe_applied = failure.maybe_applied;
                 removed.failure = Some(failure);
-                Away::Open { maybe_applied }
+                Ok(Away::Open { maybe_applied })
             }
-        })
+        }
     }
 
     /// Writes down what became of records that were to go.

@@ -81,12 +81,13 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     }
                     superseded || named
                 }
-                Outcome::Rejected { code, text, cure, holder } => {
+                Outcome::Rejected { code, text, holder, cure, maybe_applied } => {
                     settled.refused += 1;
                     let key = Some(entry.key.clone());
                     let contest =
                         holder.and_then(|holder| contest::of_refusal(feed, index, &entry, holder, (&code, &text), now));
-                    self.reject(index, at, &mut entry, before, cure, now);
+                    let doubt = if maybe_applied { entry.mark } else { before };
+                    self.reject(index, at, &mut entry, doubt, cure, now);
                     if let Some(contest) = contest {
                         let text = contest::waiting_text(feed, &contest.holder);
                         settlement.refused.push(refusal(key, State::Held, PLACE, Vec::new(), text, now));
@@ -119,10 +120,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// The portal refused this version by name: it holds what it held before.
-    fn reject(&self, index: &Index, at: At, entry: &mut Entry, before: Option<Mark>, cure: Cure, now: i64) {
+    fn reject(&self, index: &Index, at: At, entry: &mut Entry, doubt: Option<Mark>, cure: Cure, now: i64) {
         as_before(index, at, entry);
-        // What was in doubt before this version still is.
-        entry.mark = before.filter(|before| Some(*before) != entry.mark);
+        // What was in doubt before still is, even of this very version: an earlier request may have brought it there.
+        entry.mark = doubt;
         entry.state = State::Rejected;
         entry.attempts = entry.attempts.saturating_add(1);
         entry.next_attempt = match cure {

@@ -19,6 +19,8 @@ pub enum Outcome {
     Refused,
     /// Our own checks refused its row.
     Invalid,
+    /// The portal removed it.
+    Removed,
     /// It was put off to a later cycle.
     Postponed,
 }
@@ -35,13 +37,15 @@ pub enum RetryReason {
 }
 
 impl Outcome {
-    const ALL: [Outcome; 4] = [Outcome::Accepted, Outcome::Refused, Outcome::Invalid, Outcome::Postponed];
+    const ALL: [Outcome; 5] =
+        [Outcome::Accepted, Outcome::Refused, Outcome::Invalid, Outcome::Removed, Outcome::Postponed];
 
     fn label(self) -> &'static str {
         match self {
             Outcome::Accepted => "accepted",
             Outcome::Refused => "refused",
             Outcome::Invalid => "invalid",
+            Outcome::Removed => "removed",
             Outcome::Postponed => "postponed",
         }
     }
@@ -78,6 +82,7 @@ pub struct Metrics {
     token_expires: GaugeVec,
     feed_parked: IntGaugeVec,
     unit_paused: IntGaugeVec,
+    fuse_tripped: IntGaugeVec,
     drain: GaugeVec,
     last_tick: Gauge,
 }
@@ -157,6 +162,7 @@ impl Metrics {
                 feed,
             )?,
             unit_paused: integer("unit_paused", "Units of the portal whose records are paused.", &["portal"])?,
+            fuse_tripped: integer("fuse_tripped", "1 while the feed's fuse holds removals back.", feed)?,
             drain: gauge(
                 "backlog_drain_seconds",
                 "Estimate of how long the pending records will take, in seconds.",
@@ -247,6 +253,11 @@ impl Metrics {
             self.portal_state.with_label_values(&[portal, state]).set(i64::from(state == current));
         }
         self.unit_paused.with_label_values(&[portal]).set(i64::try_from(paused_units).unwrap_or(i64::MAX));
+    }
+
+    /// Whether a feed's fuse holds removals back.
+    pub fn show_fuse(&self, portal: &str, feed: &str, tripped: bool) {
+        self.fuse_tripped.with_label_values(&[portal, feed]).set(i64::from(tripped));
     }
 
     /// The clock ticked.

@@ -70,10 +70,27 @@ impl Breaker {
         }
     }
 
+    /// A pause that runs already lasts at least as long as the portal asks for.
+    fn prolong(&mut self, failure: &Failure, now: i64) {
+        let named = match failure.trouble {
+            Trouble::Transient { retry_after } | Trouble::Maintenance { retry_after } => retry_after,
+            Trouble::TimedOut
+            | Trouble::FeedParked
+            | Trouble::Parked
+            | Trouble::TooLarge
+            | Trouble::Unattributed
+            | Trouble::UnitBlocked => None,
+        };
+        if let (Some(delay), Health::Paused { until, .. } | Health::Parked { until, .. }) = (named, &mut self.health) {
+            *until = (*until).max(now.saturating_add(delay.as_secs().cast_signed()));
+        }
+    }
+
     /// A request failed.
     pub fn fail(&mut self, failure: &Failure, now: i64, rng: &mut impl Rng) {
         if !self.lets_pass(now) {
-            // One incident, met by several requests at once.
+            // One incident, met by several requests at once; but the longest delay that the portal names holds.
+            self.prolong(failure, now);
             return;
         }
         self.failures = self.failures.saturating_add(1);
@@ -139,6 +156,15 @@ mod tests {
         let health = fail(&mut breaker, Trouble::Maintenance { retry_after: Some(Duration::from_secs(90)) }, 1);
         assert!(matches!(health, Health::Paused { until: 1090, .. }));
         assert!(breaker.lets_pass(1090));
+    }
+
+    #[test]
+    fn the_longest_delay_that_is_named_holds() {
+        let mut breaker = Breaker::new(RetryTiming::default());
+        for (seconds, until) in [(5, 1005), (90, 1090), (3, 1090)] {
+            let health = fail(&mut breaker, Trouble::Transient { retry_after: Some(Duration::from_secs(seconds)) }, 1);
+            assert!(matches!(health, Health::Paused { until: found, .. } if found == until), "{health:?}");
+        }
     }
 
     #[test]

@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 
 /// Shortest and longest wait that a portal's `Retry-After` is believed.
 pub const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60 * 60));
 /// The two forms of a date that HTTP has given up but still asks its readers to know: RFC 850 and C's asctime. Both are UTC.
 const OLD_FORMS: [&str; 2] = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
 
-/// Reads an HTTP date in any of its three forms.
+/// Reads an HTTP date in any of its three forms. A year has four digits.
 pub fn http_date(value: &str) -> Option<DateTime<Utc>> {
     let old = || OLD_FORMS.iter().find_map(|form| NaiveDateTime::parse_from_str(value, form).ok());
-    match DateTime::parse_from_rfc2822(value) {
-        Ok(date) => Some(date.to_utc()),
-        Err(_) => old().map(|date| date.and_utc()),
-    }
+    let date = match DateTime::parse_from_rfc2822(value) {
+        Ok(date) => date.to_utc(),
+        Err(_) => old()?.and_utc(),
+    };
+    (0..=9999).contains(&date.year()).then_some(date)
 }
 
 /// Reads a `Retry-After` header in either form, seconds or an HTTP date, against the portal's own clock. Clamped to one second
@@ -40,7 +41,9 @@ mod tests {
         for value in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
             assert_eq!(http_date(value), Some(date), "{value}");
         }
-        for value in ["", "1994-11-06T08:49:37Z", "Sun, 31 Feb 1994 08:49:37 GMT", "784111777"] {
+        for value in
+            ["", "1994-11-06T08:49:37Z", "Sun, 31 Feb 1994 08:49:37 GMT", "784111777", "Sun, 13 Nov 13994 08:49:37 GMT"]
+        {
             assert_eq!(http_date(value), None, "{value}");
         }
     }

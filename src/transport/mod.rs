@@ -4,6 +4,8 @@ mod breaker;
 mod client;
 mod dates;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod gzip;
 mod parking;
 mod rate;
@@ -18,6 +20,6 @@ pub use failure::{Failure, Mishap, Trouble};
 pub use gzip::{InflateError, Level, Packed, inflate};
 pub use parking::Parking;
 pub use rate::Rate;
-pub use redact::redact;
+pub use redact::{redact, redact_hiding};
 pub use retry::{RetryTiming, RetryTimingError, is_due};
 pub use token::{Authenticate, Bearer, Pauses, Token, TokenHolder};

@@ -24,6 +24,38 @@ pub fn redact(text: &str) -> String {
     }
 }
 
+/// The template of a text in which these values must not stand, whatever their letter case: those of the record that it speaks of, a
+/// password that was sent.
+pub fn redact_hiding(text: &str, values: &[String]) -> String {
+    let chars: Vec<char> = text.trim().chars().take(LIMIT * 4).collect();
+    let lower: Vec<char> = chars.iter().copied().map(lowered).collect();
+    let mut hidden = vec![false; chars.len()];
+    for value in values {
+        let value: Vec<char> = value.chars().map(lowered).collect();
+        let Some(first) = value.first() else { continue };
+        for at in 0..lower.len() {
+            if lower.get(at) == Some(first) && lower.get(at..).is_some_and(|rest| rest.starts_with(&value)) {
+                hidden.iter_mut().skip(at).take(value.len()).for_each(|hidden| *hidden = true);
+            }
+        }
+    }
+    let mut kept = String::with_capacity(text.len().min(LIMIT * 8));
+    let mut before = false;
+    for (sign, hidden) in chars.into_iter().zip(hidden) {
+        match hidden {
+            true if !before => kept.push_str(MASK),
+            true => {}
+            false => kept.push(sign),
+        }
+        before = hidden;
+    }
+    redact(&kept)
+}
+
+fn lowered(sign: char) -> char {
+    sign.to_lowercase().next().unwrap_or(sign)
+}
+
 struct Scan<'a> {
     chars: &'a [char],
     at: usize,
@@ -53,7 +85,7 @@ impl Scan<'_> {
             self.bracketed();
         } else if belongs_to_run(first) && first != '.' {
             self.run();
-        } else if first.is_alphabetic() {
+        } else if is_letter(first) {
             self.word();
         } else {
             self.sign(first);
@@ -223,12 +255,16 @@ fn without_digits(run: &str) -> String {
     masked
 }
 
+/// Some numbers, Ⅻ among them, are letters too; here they are numbers.
+fn is_letter(sign: char) -> bool {
+    sign.is_alphabetic() && !sign.is_numeric()
+}
+
 /// Letters, with hyphens between them.
 fn word_length(rest: &[char]) -> usize {
-    let hyphen = |at: usize| rest.get(at) == Some(&'-') && rest.get(at + 1).is_some_and(|next| next.is_alphabetic());
-    (0..rest.len())
-        .find(|at| !rest.get(*at).is_some_and(|sign| sign.is_alphabetic()) && !hyphen(*at))
-        .unwrap_or(rest.len())
+    let letter = |at: usize| rest.get(at).copied().is_some_and(is_letter);
+    let hyphen = |at: usize| rest.get(at) == Some(&'-') && letter(at + 1);
+    (0..rest.len()).find(|at| !letter(*at) && !hyphen(*at)).unwrap_or(rest.len())
 }
 
 /// `Иванов`, or an initial: `И.`
@@ -298,6 +334,7 @@ mod tests {
             ("тел. +7 (912) 345-67-89", "тел. +# (#) #-#-#"),
             ("дата 2024-03-28T05:00:00", "дата #-#-#T#:#:#"),
             ("цифры ٣٤", "цифры ##"),
+            ("глава Ⅻ, ⅻ", "глава #, #"),
         ];
         for (text, kept) in table {
             assert_eq!(redact(text), kept);
@@ -329,6 +366,20 @@ mod tests {
         ];
         for (text, kept) in table {
             assert_eq!(redact(text), kept);
+        }
+    }
+
+    #[test]
+    fn known_values_are_hidden_in_any_letter_case_and_wherever_they_overlap() {
+        let values = ["Иванов", "Иван", "hunter2 or so", ""].map(str::to_owned);
+        let table = [
+            ("нет записи ИВАНОВ у врача", "нет записи *** у врача"),
+            ("нет ивановых, иван", "нет ***ых, ***"),
+            ("ошибка: Hunter2 Or So", "ошибка: ***"),
+            ("ошибка иваниванов", "ошибка ***"),
+        ];
+        for (text, kept) in table {
+            assert_eq!(redact_hiding(text, &values), kept);
         }
     }
 

@@ -134,7 +134,7 @@ fn each_mistake_is_found_at_its_key() {
         (portal("fuse = { share = 1.5 }"), "portals.fer.fuse.share"),
         (portal("unit_error_budget = 5"), "portals.fer.unit_error_budget"),
         (portal("ca_file = \"nowhere.pem\""), "portals.fer.ca_file"),
-        (portal("on_conflict = \"replace\""), "portals.fer.on_conflict"),
+        (portal("on_conflict = \"overwrite\""), "portals.fer.on_conflict"),
         (format!("[ledger]\nurl = \"postgres://h/d\"\n{GOOD}"), "ledger.url"),
         (format!("[ledger]\nurl = \"sqlite::memory:\"\n{GOOD}"), "ledger.url"),
         (format!("[serve]\nlisten = \"localhost\"\n{GOOD}"), "serve.listen"),

@@ -17,5 +17,6 @@ mod places;
 mod removal;
 mod replay;
 mod sources;
+mod storm;
 mod support;
 mod transport;

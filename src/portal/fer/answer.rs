@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::portal::{Batch, Cure, Delivery, Verdict};
 use crate::record::{Key, guid};
-use crate::transport::{Answer, Failure, Mishap, redact};
+use crate::transport::{Answer, Failure, Mishap, redact_hiding};
 
 /// Longest code that is kept; those of the document have five characters.
 const CODE_LEN: usize = 32;
@@ -73,10 +73,10 @@ impl Reply {
         self.body.as_ref().map(unwrapped).and_then(|body| member(body, name))
     }
 
-    /// What the status comes to, with what the gateway said about it.
-    pub fn failure(&self) -> Failure {
+    /// What the status comes to, with what the gateway said about it, less the values that were sent to it and must not be shown.
+    pub fn failure(&self, sent: &[String]) -> Failure {
         let failure = Failure::from(Mishap::Status { code: self.status, retry_after: self.retry_after });
-        failure.saying(&self.envelope.as_ref().map(Envelope::said).unwrap_or_default())
+        failure.saying(&self.envelope.as_ref().map(|envelope| envelope.said(sent)).unwrap_or_default())
     }
 
     /// A success that is not told in the gateway's words.
@@ -91,7 +91,7 @@ impl Reply {
     /// The records of a read: `result` holds an array, one object, or nothing.
     pub fn records(&self) -> Result<Vec<Map<String, Value>>, Failure> {
         if !(200..300).contains(&self.status) {
-            return Err(self.failure());
+            return Err(self.failure(&[]));
         }
         let payload = match (&self.body, &self.envelope, self.member("result")) {
             (_, _, Some(result)) => result,
@@ -122,7 +122,8 @@ pub(super) fn judge(batch: &Batch, reply: &Reply) -> Delivery {
     match &reply.envelope {
         Some(envelope) if judged(envelope) => envelope.judge(batch, reply),
         None if (200..300).contains(&reply.status) => Delivery::Failed(reply.unreadable()),
-        Some(_) | None => Delivery::Failed(reply.failure()),
+        Some(_) => Delivery::Failed(reply.failure(&personal_values_of(batch))),
+        None => Delivery::Failed(reply.failure(&[])),
     }
 }
 
@@ -137,11 +138,11 @@ pub(super) fn judge_removal(key: &Key, reply: &Reply) -> Delivery {
             let complaint = envelope.errors.first().or(envelope.error.as_ref());
             match complaint {
                 Some(complaint) => Delivery::Judged(vec![complaint.verdict(key, &[])]),
-                None => Delivery::Failed(envelope.unattributed(reply)),
+                None => Delivery::Failed(envelope.unattributed(reply, &[])),
             }
         }
         (200..=299, None) => Delivery::Failed(reply.unreadable()),
-        _ => Delivery::Failed(reply.failure()),
+        _ => Delivery::Failed(reply.failure(&[])),
     }
 }
 
@@ -170,10 +171,11 @@ impl Envelope {
         self.success.unwrap_or(self.errors.is_empty() && self.error.is_none())
     }
 
-    /// The gateway's summary, redacted.
-    pub fn said(&self) -> String {
+    /// The gateway's summary, redacted, less the values that were sent to it and must not be shown.
+    pub fn said(&self, sent: &[String]) -> String {
         let complaint = self.error.as_ref().or(self.errors.first());
-        complaint.map(|complaint| format!("{} {}", complaint.code, redact(&complaint.text))).unwrap_or_default()
+        let told = |complaint: &Complaint| format!("{} {}", complaint.code, redact_hiding(&complaint.text, sent));
+        complaint.map(told).unwrap_or_default()
     }
 
     /// True when the gateway lists all records of the batch as sent, in their order, and complains of none: the usual answer.
@@ -201,12 +203,15 @@ impl Envelope {
         let records = batch.records().iter().enumerate();
         let verdicts: Vec<Verdict> = records.map(|(at, record)| verdict(&record.key, batch.body(at))).collect();
         let names_nobody = verdicts.iter().all(|verdict| *verdict == Verdict::Unknown);
-        if names_nobody && !whole { Delivery::Failed(self.unattributed(reply)) } else { Delivery::Judged(verdicts) }
+        if names_nobody && !whole {
+            return Delivery::Failed(self.unattributed(reply, &personal_values_of(batch)));
+        }
+        Delivery::Judged(verdicts)
     }
 
     /// A refusal that names none of the records that were sent.
-    fn unattributed(&self, reply: &Reply) -> Failure {
-        Failure::from(Mishap::Unnamed { code: reply.status }).saying(&self.said())
+    fn unattributed(&self, reply: &Reply, sent: &[String]) -> Failure {
+        Failure::from(Mishap::Unnamed { code: reply.status }).saying(&self.said(sent))
     }
 }
 
@@ -229,7 +234,7 @@ impl Complaint {
 
     /// `sent` is the record's body, if there was one: what the gateway repeats of it is masked.
     fn verdict(&self, key: &Key, sent: &[u8]) -> Verdict {
-        let text = redact(&without_values(&self.text, sent));
+        let text = redact_hiding(&self.text, &personal_values(sent).collect::<Vec<_>>());
         let holder = self.holder(key);
         let cure = if holder.is_none() { cure(&self.text) } else { Cure::Time };
         Verdict::Rejected { code: self.code.clone(), text, cure, holder }
@@ -264,18 +269,24 @@ fn cure(text: &str) -> Cure {
     if says(&BLAMES_A_VALUE) && !says(&BLAMES_ANOTHER) { Cure::Row } else { Cure::Time }
 }
 
-/// A text without the names and numbers of the record that it speaks of. Enums and ids stay.
-fn without_values(text: &str, sent: &[u8]) -> String {
-    let record: Map<String, Value> = serde_json::from_slice(sent).unwrap_or_default();
-    let digits = |value: &str| value.bytes().filter(u8::is_ascii_digit).count();
-    let is_personal = |value: &&str| {
-        let is_word = value.chars().any(|letter| letter.is_alphabetic() && !letter.is_ascii());
-        value.chars().count() >= 2 && (is_word || digits(value) >= 6) && guid::parse(value).is_none()
-    };
-    let mut values: Vec<&str> = record.values().filter_map(Value::as_str).filter(is_personal).collect();
-    // A long value may hold a short one.
-    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-    values.into_iter().fold(text.to_owned(), |text, value| text.replace(value, "***"))
+/// The names and numbers in a record's body, which no text about it may show. Enums and ids may stay.
+fn personal_values(body: &[u8]) -> impl Iterator<Item = String> {
+    let record: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    record.into_iter().filter_map(|(_, value)| match value {
+        Value::String(value) if is_personal(&value) => Some(value),
+        _ => None,
+    })
+}
+
+fn personal_values_of(batch: &Batch) -> Vec<String> {
+    (0..batch.len()).flat_map(|at| personal_values(batch.body(at))).collect()
+}
+
+fn is_personal(value: &str) -> bool {
+    // The document's enums are Latin capitals.
+    let is_word = value.chars().any(|letter| letter.is_lowercase() || (letter.is_alphabetic() && !letter.is_ascii()));
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    value.chars().count() >= 2 && (is_word || digits >= 6) && guid::parse(value).is_none()
 }
 
 /// A code as it may be shown and grouped by.
@@ -318,5 +329,7 @@ fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,13 @@ mod remedy;
 mod schema;
 mod wire;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing {
+    //! What must hold of the reading of the gateway's answers.
+    pub(crate) use super::answer::fuzzing::{read, removal, upsert};
+    pub(crate) use super::auth::fuzzing::auth;
+}
+
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;

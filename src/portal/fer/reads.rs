@@ -69,7 +69,7 @@ pub(super) async fn read(wire: &Wire, read: &Read<'_>) -> Result<Vec<Map<String,
         match (reply.status(), reply.envelope()) {
             // The gateway's own 404 is an answer; a web server's says only that the address is wrong.
             (404, Some(_)) => absent = true,
-            (404, None) => wrong_address = Some(reply.failure()),
+            (404, None) => wrong_address = Some(reply.failure(&[])),
             _ => return reply.records(),
         }
     }

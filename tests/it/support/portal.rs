@@ -152,13 +152,6 @@ impl ScriptedPortal {
 }
 
 impl Seen {
-    /// True when the request has to wait.
-    fn arrives(&mut self, feed: &str) -> bool {
-        let waits = self.held_up.as_deref() == Some(feed);
-        self.waiting += usize::from(waits);
-        waits
-    }
-
     /// Who holds the place that a record claims.
     fn holder(&self, feed: &str, key: &Key, body: &serde_json::Value) -> Option<Key> {
         let place = |body: &serde_json::Value| match feed {
@@ -190,6 +183,13 @@ impl Seen {
         }
     }
 
+    /// True when the request has to wait.
+    fn arrives(&mut self, feed: &str) -> bool {
+        let waits = self.held_up.as_deref() == Some(feed);
+        self.waiting += usize::from(waits);
+        waits
+    }
+
     fn answer(&mut self, feed: &str, batch: &Batch) -> Delivery {
         let keys: Vec<Key> = batch.records().iter().map(|record| record.key.clone()).collect();
         self.requests.push((feed.to_owned(), keys.clone()));
@@ -217,8 +217,8 @@ impl Seen {
         for (at, (key, body)) in keys.into_iter().zip(bodies).enumerate() {
             let holder = self.holder(feed, &key, &body);
             let refused = self.refused.contains(&key) || holder.is_some();
-            let cure = if self.row_at_fault.contains(&key) { Cure::Row } else { Cure::Time };
             self.refusals += u64::from(refused);
+            let cure = if self.row_at_fault.contains(&key) { Cure::Row } else { Cure::Time };
             if !refused {
                 self.mart.insert((feed.to_owned(), key), body);
             }
@@ -269,7 +269,8 @@ impl Portal for ScriptedPortal {
         }
         if seen.refused.contains(key) {
             let (code, text) = ("R-310".into(), "refused".into());
-            return Delivery::Judged(vec![Verdict::Rejected { code, text, cure: Cure::Time, holder: None }]);
+            let cure = Cure::Time;
+            return Delivery::Judged(vec![Verdict::Rejected { code, text, holder: None, cure }]);
         }
         seen.remove(schema, key);
         match act {

@@ -29,8 +29,8 @@ pub struct World {
     pub tables: BTreeMap<&'static str, BTreeMap<u128, Vec<Value>>>,
     pub changed_at: Option<&'static str>,
     pub batch: usize,
-    pub budget: ErrorBudget,
     pub on_conflict: OnConflict,
+    pub budget: ErrorBudget,
 }
 
 /// The line over a world.
@@ -132,8 +132,8 @@ impl World {
             tables: BTreeMap::new(),
             changed_at: None,
             batch: 10,
-            budget: ErrorBudget { rejects: 100, window: Duration::from_secs(3600) },
             on_conflict: OnConflict::Report,
+            budget: ErrorBudget { rejects: 100, window: Duration::from_secs(3600) },
         };
         world.put("mo", MO, mo(MO, "Unit"));
         world.put("resource", RESOURCE, room(RESOURCE, MO));
@@ -193,10 +193,10 @@ impl World {
             retry: RetryTiming::new(Duration::from_secs(1), Duration::from_secs(60)).unwrap(),
             slow_retry: Duration::from_secs(86_400),
             unit_pause: Duration::from_secs(3600),
-            unit_error_budget: self.budget,
             fuse: FuseSettings { share: 0.2, min: 50 },
             on_conflict: self.on_conflict,
             slice: Duration::from_secs(5),
+            unit_error_budget: self.budget,
             scan_stall: Duration::from_secs(60),
             read_only: false,
             seed: 7,

@@ -251,9 +251,19 @@ fn failure_texts_are_redacted() {
 
 #[test]
 fn what_the_gateway_repeats_of_a_record_is_masked() {
-    let sent = r#"{"id":"aaaaaaa1-5eff-49b8-9d07-ff2486162b3f","type":"SPECIALIST","last_name":"Иванов","snils":"11223344595"}"#;
-    let text = format!("Иванов (11223344595) c типом SPECIALIST дублирует [{B}]: ИВАНОВ");
-    let masked = without_values(&text, sent.as_bytes());
-    assert!(!masked.contains("Иванов") && !masked.contains("1122334"), "{masked}");
-    assert!(masked.contains("SPECIALIST") && masked.contains(B), "{masked}");
+    let body =
+        format!(r#"{{"id":"{A}","type":"SPECIALIST","last_name":"Иванов","first_name":"Hans","snils":"11223344595"}}"#);
+    let mut batch = Batch::default();
+    batch.push(Key::parse(A), Fingerprint::of(body.as_bytes()), None, body.as_bytes());
+    let text = format!("у (11223344595) hans иванов c типом SPECIALIST дублирует [{B}]: ИВАНОВ");
+    let kept = format!("у (***) *** *** c типом SPECIALIST дублирует [{B}]: ***");
+    let complaint = format!(r#"{{"id":"{A}","errorMessage":"{text}","errorCode":"R-330"}}"#);
+    let named = reply(422, format!(r#"{{"isSuccess":false,"errors":[{complaint}]}}"#));
+    let Delivery::Judged(verdicts) = judge(&batch, &named) else { panic!("not judged") };
+    assert!(matches!(&verdicts[0], Verdict::Rejected { text, .. } if *text == kept), "{verdicts:?}");
+    for status in [422, 500] {
+        let unnamed = reply(status, format!(r#"{{"isSuccess":false,"error":{{"errorMessage":"{text}"}}}}"#));
+        let Delivery::Failed(failure) = judge(&batch, &unnamed) else { panic!("judged") };
+        assert!(failure.text.ends_with(&kept), "{}", failure.text);
+    }
 }

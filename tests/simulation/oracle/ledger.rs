@@ -1,0 +1,50 @@
+//! Invariant 2: whenever a process ends, whatever it was doing, what the ledger says without doubt is what the mart holds.
+
+use std::collections::BTreeMap;
+
+use super::{Evidence, Mart, Rows, Violation, expiry, follow};
+use crate::engine::hash;
+use crate::hospital::{Feed, Id};
+use crate::trace::{Memory, What};
+
+pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
+    let mut mart = Mart::new();
+    for (at, event) in evidence.events.iter().enumerate() {
+        follow(&mut mart, &event.what);
+        if let What::Remembered(memories) = &event.what {
+            compare(&mart, memories, event.second, &mut |about, text| {
+                broken.push(Violation { invariant: 2, at: Some(at), about: Some(about), text });
+            });
+        }
+    }
+    if let Some(What::Remembered(memories)) = evidence.events.last().map(|event| &event.what) {
+        let rows = Rows::of(evidence);
+        let doubted =
+            memories.iter().filter(|memory| memory.doubt.is_some() && rows.flow((memory.feed, memory.id), &mart));
+        broken.extend(doubted.map(|memory| Violation {
+            invariant: 2,
+            at: None,
+            about: Some((memory.feed, memory.id)),
+            text: "a doubt is left at the end".to_owned(),
+        }));
+    }
+}
+
+fn compare(mart: &Mart, memories: &[Memory], second: i64, complain: &mut dyn FnMut((Feed, Id), String)) {
+    let known: BTreeMap<(Feed, Id), &Memory> =
+        memories.iter().map(|memory| ((memory.feed, memory.id), memory)).collect();
+    for (record, memory) in &known {
+        let held = mart.get(record).map(|body| hash(body));
+        if memory.doubt.is_none() && memory.accepted != held {
+            let says = if memory.accepted.is_some() { "another version is accepted" } else { "none is accepted" };
+            complain(*record, format!("the ledger says that {says}, the mart holds {:?}", mart.get(record)));
+        }
+    }
+    for (record, body) in mart {
+        // What is past is forgotten.
+        let past = expiry(record.0, body, mart).is_some_and(|expiry| expiry < second);
+        if !known.contains_key(record) && !past {
+            complain(*record, "the mart holds it, and the ledger knows nothing of it".to_owned());
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Invariant 1: when all is quiet, the mart holds the latest version of every valid row whose parents it holds, and nothing whose row
+//! is gone, unless its time is past.
+
+use super::{Evidence, Mart, Rows, Violation, expiry, parents};
+use crate::hospital::{Body, Feed, Id, Version};
+use crate::{PLACES, REMOVAL, wire};
+
+pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
+    let rows = Rows::of(evidence);
+    let mart = &evidence.mart;
+    let mut complain =
+        |record, text: String| broken.push(Violation { invariant: 1, at: None, about: Some(record), text });
+    for (record, copies) in &rows.0 {
+        if let Some(text) = row_is_missed(*record, copies, mart, &rows) {
+            complain(*record, text);
+        }
+    }
+    for (record, body) in mart {
+        let past = expiry(record.0, body, mart).is_some_and(|expiry| expiry < evidence.second);
+        if REMOVAL && !rows.0.contains_key(record) && !past {
+            complain(*record, "its row is gone, and the mart still holds it".to_owned());
+        }
+        if REMOVAL
+            && parents(record.0, body)
+                .iter()
+                .any(|parent| !parent.if_ours && !mart.contains_key(&(parent.feed, parent.id)))
+        {
+            complain(*record, "the mart holds it without its parent".to_owned());
+        }
+    }
+}
+
+/// What is wrong with a record that has rows.
+fn row_is_missed(record: (Feed, Id), copies: &[&Version], mart: &Mart, rows: &Rows<'_>) -> Option<String> {
+    let bodies: Vec<&Body> = copies.iter().filter_map(|version| version.body.as_ref()).collect();
+    let held = mart.get(&record);
+    let all_sound = bodies.len() == copies.len();
+    if !all_sound || held.is_some_and(|held| bodies.contains(&held)) {
+        return None;
+    }
+    let due: Vec<&&Body> = bodies.iter().filter(|body| rows.let_go(record.0, body, mart)).collect();
+    if due.len() < bodies.len() || due.iter().any(|body| is_taken(record, body, mart, rows)) {
+        return None;
+    }
+    Some(match held {
+        Some(held) => format!("the mart holds {held}, the table {}", bodies[0]),
+        None => format!("the mart lacks {}", bodies[0]),
+    })
+}
+
+/// Its place is held by another that cannot leave it: because the rows of both claim it, which is the site's own mistake; because the other
+/// is held up itself; or because all wait for each other in a ring of which none can be taken away for a moment.
+fn is_taken(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>) -> bool {
+    let feed = record.0;
+    let (mut record, mut body) = (record, body);
+    let mut waiting: Vec<(Feed, Id)> = Vec::new();
+    loop {
+        let Some(place) = wire::place(feed, body).filter(|_| PLACES) else { return false };
+        let holds = |(other, held): &(&(Feed, Id), &Body)| {
+            other.0 == feed && **other != record && wire::place(feed, held).as_ref() == Some(&place)
+        };
+        let Some((holder, _)) = mart.iter().find(holds) else { return false };
+        if let Some(start) = waiting.iter().position(|one| one == holder) {
+            let can_go = |one: &(Feed, Id)| {
+                mart.get(one).is_some_and(|held| feed == Feed::Slot && wire::field(held, "status") == Some("AVAILABLE"))
+            };
+            return !waiting[start..].iter().chain([&record]).any(can_go);
+        }
+        let Some(copies) = rows.0.get(holder) else { return false };
+        let [Version { body: Some(wanted), .. }] = copies.as_slice() else { return true };
+        if !rows.let_go(feed, wanted, mart) || wire::place(feed, wanted) == Some(place) {
+            return true;
+        }
+        waiting.push(record);
+        (record, body) = (*holder, wanted);
+    }
+}

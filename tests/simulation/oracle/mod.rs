@@ -1,0 +1,169 @@
+//! The oracle: says of a whole run whether the invariants of ARCHITECTURE.md held. Pure, and without a line of the engine: it reads the
+//! trace, the tables and the mart, and models for itself what must follow from them.
+
+mod ledger;
+mod mart;
+mod reads;
+mod removals;
+mod requests;
+mod secrets;
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::hospital::{Body, Feed, Id, Version};
+use crate::trace::{Event, What};
+use crate::wire;
+
+/// What a run left behind.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    pub events: Vec<Event>,
+    pub versions: Vec<Version>,
+    /// What the tables hold at the end.
+    pub tables: [Vec<usize>; 8],
+    /// What the mart holds at the end.
+    pub mart: Mart,
+    /// Texts that the ledger keeps for people.
+    pub texts: Vec<String>,
+    /// What the engine's clock shows at the end.
+    pub second: i64,
+    pub in_flight: usize,
+    /// The database's clock never stepped back.
+    pub steady_database: bool,
+    /// Reads never showed less than there was.
+    pub honest_source: bool,
+}
+
+/// Records by feed and id, each as it arrived.
+pub type Mart = BTreeMap<(Feed, Id), Body>;
+
+/// The rows of the tables at the end, by record.
+struct Rows<'a>(BTreeMap<(Feed, Id), Vec<&'a Version>>);
+
+impl<'a> Rows<'a> {
+    fn of(evidence: &'a Evidence) -> Self {
+        let mut rows: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for number in evidence.tables.iter().flatten() {
+            let version = &evidence.versions[*number];
+            rows.entry((version.feed, version.row.id)).or_default().push(version);
+        }
+        Rows(rows)
+    }
+
+    /// Every parent of a version is at the portal, as it must be.
+    fn let_go(&self, feed: Feed, body: &str, mart: &Mart) -> bool {
+        parents(feed, body).iter().all(|parent| {
+            let key = (parent.feed, parent.id);
+            match mart.get(&key) {
+                Some(held) => !parent.recorded || is_recorded(held),
+                None => parent.if_ours && !self.0.contains_key(&key),
+            }
+        })
+    }
+
+    /// A record whose row is sound and alone of its key, and held back by no parent.
+    fn flow(&self, record: (Feed, Id), mart: &Mart) -> bool {
+        match self.0.get(&record).map(Vec::as_slice) {
+            Some([Version { body: Some(body), .. }]) => self.let_go(record.0, body, mart),
+            _ => false,
+        }
+    }
+}
+
+/// A broken invariant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Violation {
+    /// Its number in ARCHITECTURE.md.
+    pub invariant: u8,
+    /// At which event, if it is not the end.
+    pub at: Option<usize>,
+    /// Which record.
+    pub about: Option<(Feed, Id)>,
+    pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invariant {}", self.invariant)?;
+        if let Some(at) = self.at {
+            write!(f, ", event {at}")?;
+        }
+        if let Some((feed, id)) = self.about {
+            write!(f, ", {} #{}", feed.name(), id as u64)?;
+        }
+        write!(f, ": {}", self.text)
+    }
+}
+
+/// Everything that was broken.
+pub fn judge(evidence: &Evidence) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    mart::check(evidence, &mut broken);
+    ledger::check(evidence, &mut broken);
+    requests::check(evidence, &mut broken);
+    reads::check(evidence, &mut broken);
+    removals::check(evidence, &mut broken);
+    secrets::check(evidence, &mut broken);
+    broken
+}
+
+/// Follows the mart through a trace.
+fn follow(mart: &mut Mart, what: &What) {
+    match what {
+        What::Stored { feed, id, body } => drop(mart.insert((*feed, *id), body.clone())),
+        What::Removed { feed, id, .. } => drop(mart.remove(&(*feed, *id))),
+        _ => {}
+    }
+}
+
+/// A parent that a record must not go before.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Parent {
+    feed: Feed,
+    id: Id,
+    /// It must be there as RECORDED.
+    recorded: bool,
+    /// It counts only if the hospital has it at all.
+    if_ours: bool,
+}
+
+/// The parents that the document names (RECORDED slots for visits that stand, took place or were missed).
+fn parents(feed: Feed, body: &str) -> Vec<Parent> {
+    let parent = |feed, field| wire::id_in(body, field).map(|id| Parent { feed, id, recorded: false, if_ours: false });
+    let named = match feed {
+        Feed::Mo | Feed::Referral => vec![],
+        Feed::Resource => vec![parent(Feed::Mo, "mo_id")],
+        Feed::Service | Feed::Profile | Feed::Period => vec![parent(Feed::Resource, "resource_id")],
+        Feed::Slot => vec![parent(Feed::Mo, "mo_id"), parent(Feed::Resource, "resource_id")],
+        Feed::Book => {
+            let stands = ["5000", "5020", "5030"].iter().any(|code| body.contains(&format!("\"status_code\":{code}")));
+            let slot = parent(Feed::Slot, "slot_id").map(|slot| Parent { recorded: stands, ..slot });
+            let referral = parent(Feed::Referral, "referral_id").map(|referral| Parent { if_ours: true, ..referral });
+            vec![slot, referral]
+        }
+    };
+    named.into_iter().flatten().collect()
+}
+
+fn is_recorded(body: &str) -> bool {
+    wire::field(body, "status") == Some("RECORDED")
+}
+
+/// When the time of a record is over: seconds since 1970. None is never.
+fn expiry(feed: Feed, body: &str, mart: &Mart) -> Option<i64> {
+    let time = |name: &str| {
+        let text = wire::field(body, name)?;
+        chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S").ok().map(|time| time.and_utc().timestamp())
+    };
+    match feed {
+        Feed::Slot => time("visit_time"),
+        Feed::Period | Feed::Referral => time("end_date"),
+        Feed::Book => {
+            let slot = mart.get(&(Feed::Slot, wire::id_in(body, "slot_id")?))?;
+            expiry(Feed::Slot, slot, mart)
+        }
+        Feed::Mo | Feed::Resource | Feed::Service | Feed::Profile => None,
+    }
+}

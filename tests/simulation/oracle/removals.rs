@@ -1,0 +1,183 @@
+//! Invariants 5 (backwards), 6 and 7: what may be removed, and how much of it at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Evidence, Mart, Parent, Violation, expiry, follow, parents};
+use crate::hospital::{Body, Feed, Id};
+use crate::trace::{Asked, What};
+use crate::{REMOVAL, wire};
+
+/// The fuse as it is worded: more than this share and at least so many, or more than half of a feed that is not small. One record
+/// more or less is left to it: what is in doubt or past by a second may be counted either way.
+const SHARE: f64 = 0.2;
+const LEAST: usize = 50;
+const SMALL: usize = 5;
+const DOUBTFUL: usize = 1;
+
+type Record = (Feed, Id);
+
+/// What the last look at each record said.
+#[derive(Default)]
+struct Seen {
+    /// Records whose row was missing when it was last asked for.
+    absent: BTreeSet<Record>,
+    /// The row of each record at the last look that showed one; none for one that breaks a rule.
+    rows: BTreeMap<Record, Option<Body>>,
+    reads: BTreeMap<usize, (Feed, Asked, BTreeSet<Id>)>,
+    /// Records that a read without an operator's word must not take away.
+    fused: BTreeMap<Feed, BTreeSet<Id>>,
+}
+
+pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
+    if !REMOVAL {
+        return;
+    }
+    let mut mart = Mart::new();
+    let mut seen = Seen::default();
+    for (at, event) in evidence.events.iter().enumerate() {
+        let mut complain = |invariant, about, text: &str| {
+            broken.push(Violation { invariant, at: Some(at), about: Some(about), text: text.to_owned() });
+        };
+        match &event.what {
+            What::Asked { feed, id, .. } => check_removal(&seen, &mart, (*feed, *id), event.second, &mut complain),
+            What::Removed { feed, id, with: Some(_) } if seen.stands_alone((*feed, *id), &mart) => {
+                complain(6, (*feed, *id), "it went with a parent that its row names no longer");
+            }
+            what => seen.take(what, evidence, &mart, event.second),
+        }
+        follow(&mut mart, &event.what);
+    }
+}
+
+fn check_removal(seen: &Seen, mart: &Mart, record: Record, second: i64, complain: &mut impl FnMut(u8, Record, &str)) {
+    let with_its_parent = seen.hangs_on_what_is_gone(record, mart);
+    if !seen.absent.contains(&record) && !with_its_parent && !seen.makes_room(record, mart) {
+        complain(6, record, "its removal is asked for, and its row was there at the last look");
+    }
+    if seen.fused.get(&record.0).is_some_and(|fused| fused.contains(&record.1)) && !with_its_parent {
+        complain(7, record, "its removal is asked for, and no operator has let it go");
+    }
+    let Some(body) = mart.get(&record) else { return };
+    if expiry(record.0, body, mart).is_some_and(|expiry| expiry < second) && !with_its_parent {
+        complain(6, record, "its removal is asked for, and its time is past");
+    }
+    if has_other_children(mart, record) {
+        complain(5, record, "its removal is asked for before that of its children");
+    }
+}
+
+impl Seen {
+    fn take(&mut self, what: &What, evidence: &Evidence, mart: &Mart, second: i64) {
+        match what {
+            What::ReadBegun { read, feed, asked, .. } => {
+                self.reads.insert(*read, (*feed, asked.clone(), BTreeSet::new()));
+            }
+            What::Shown { read, rows } => {
+                let Some((feed, _, shown)) = self.reads.get_mut(read) else { return };
+                for number in rows {
+                    let version = &evidence.versions[*number];
+                    shown.insert(version.row.id);
+                    self.absent.remove(&(*feed, version.row.id));
+                    self.rows.insert((*feed, version.row.id), version.body.clone());
+                }
+            }
+            What::ReadDone { read } => {
+                let Some((feed, asked, shown)) = self.reads.remove(read) else { return };
+                let unseen = |id: &Id| !shown.contains(id);
+                match asked {
+                    Asked::All => {
+                        let held = mart.keys().filter(|(other, _)| *other == feed).map(|(_, id)| *id);
+                        self.absent.extend(held.filter(unseen).map(|id| (feed, id)));
+                        self.blow_the_fuse(feed, shown.is_empty(), mart, second);
+                    }
+                    Asked::Keys(keys) if !shown.is_empty() => {
+                        self.absent.extend(keys.into_iter().filter(unseen).map(|id| (feed, id)));
+                    }
+                    Asked::Keys(_) | Asked::Changed(_) => {}
+                }
+            }
+            What::Word { feed } => drop(self.fused.remove(feed)),
+            _ => {}
+        }
+    }
+
+    /// After a whole read: are so many gone, with what hangs on them, that none of them may be removed?
+    fn blow_the_fuse(&mut self, feed: Feed, empty: bool, mart: &Mart, second: i64) {
+        let is_past = |record: &Record, body: &Body| expiry(record.0, body, mart).is_some_and(|over| over < second);
+        let gone: BTreeSet<Id> = mart
+            .iter()
+            .filter(|(record, body)| record.0 == feed && self.absent.contains(record) && !is_past(record, body))
+            .map(|((_, id), _)| *id)
+            .collect();
+        let mut of: BTreeMap<Feed, usize> = BTreeMap::new();
+        let mut lost: BTreeMap<Feed, usize> = BTreeMap::new();
+        for (record, body) in mart.iter().filter(|(record, body)| !is_past(record, body)) {
+            *of.entry(record.0).or_default() += 1;
+            let goes = |one: &Record| one.0 == feed && gone.contains(&one.1);
+            if goes(record) || ancestors(record.0, body, mart).iter().any(goes) {
+                *lost.entry(record.0).or_default() += 1;
+            }
+        }
+        let blown = lost.iter().any(|(feed, lost)| {
+            let (lost, of) = (lost.saturating_sub(DOUBTFUL), of[feed]);
+            let much = lost as f64 > SHARE * of as f64 && lost >= LEAST;
+            much || (of > SMALL && lost * 2 > of)
+        });
+        if (blown || empty) && !gone.is_empty() {
+            self.fused.insert(feed, gone);
+        } else {
+            self.fused.remove(&feed);
+        }
+    }
+
+    /// A parent of it, or a parent of that, is gone: it has to go first.
+    fn hangs_on_what_is_gone(&self, record: Record, mart: &Mart) -> bool {
+        let row = self.rows.get(&record).and_then(Option::as_ref);
+        let is_gone = |record: &Record| self.absent.contains(record);
+        mart.get(&record).into_iter().chain(row).any(|body| ancestors(record.0, body, mart).iter().any(is_gone))
+    }
+
+    /// It is an AVAILABLE slot that is about to move elsewhere, and stands where another belongs: one of a ring must go for a moment.
+    fn makes_room(&self, record: Record, mart: &Mart) -> bool {
+        let Some(held) = mart.get(&record).filter(|body| wire::field(body, "status") == Some("AVAILABLE")) else {
+            return false;
+        };
+        let place = wire::place(record.0, held);
+        let wants = |record: &Record| {
+            let row = self.rows.get(record).and_then(Option::as_ref);
+            row.and_then(|body| wire::place(record.0, body))
+        };
+        wants(&record) != place && self.rows.keys().any(|other| *other != record && wants(other) == place)
+    }
+
+    /// The row was there at the last look, and every parent that it names is still in the mart.
+    fn stands_alone(&self, record: Record, mart: &Mart) -> bool {
+        let row = self.rows.get(&record).filter(|_| !self.absent.contains(&record));
+        let has = |parent: &Parent| parent.if_ours || mart.contains_key(&(parent.feed, parent.id));
+        row.and_then(Option::as_ref).is_some_and(|body| parents(record.0, body).iter().all(has))
+    }
+}
+
+/// Parents, their parents and so on, but for those that only count if they are the hospital's own.
+fn ancestors(feed: Feed, body: &str, mart: &Mart) -> Vec<Record> {
+    let mut all = Vec::new();
+    for parent in parents(feed, body).iter().filter(|parent| !parent.if_ours) {
+        let record = (parent.feed, parent.id);
+        all.push(record);
+        if let Some(body) = mart.get(&record) {
+            all.extend(ancestors(parent.feed, body, mart));
+        }
+    }
+    all
+}
+
+/// Children that the document's cascade does not name are there still.
+fn has_other_children(mart: &Mart, record: Record) -> bool {
+    let cascades: &[Feed] = match record.0 {
+        Feed::Mo => &[Feed::Resource, Feed::Slot, Feed::Book, Feed::Service],
+        Feed::Resource => &[Feed::Slot, Feed::Book, Feed::Service],
+        Feed::Slot => &[Feed::Book],
+        Feed::Service | Feed::Profile | Feed::Period | Feed::Referral | Feed::Book => &[],
+    };
+    mart.iter().any(|((feed, _), body)| !cascades.contains(feed) && ancestors(*feed, body, mart).contains(&record))
+}

@@ -1,0 +1,333 @@
+//! What may be sent, and when: invariants 3 (nothing twice without need), 4 (the newest, in one request at a time), 5 (parents first),
+//! 10 (a place is kept for slots), 11 and 12 (who asks to be left alone is left alone).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Evidence, Mart, Violation, expiry, follow, is_recorded, parents};
+use crate::gateway::unit_of;
+use crate::hospital::{Body, Feed, Id, Version};
+use crate::stage::{SLOW_RETRY, UNIT_PAUSE};
+use crate::trace::{Answer, Asked, Said, What};
+
+/// A cycle may find that a record is past a little after its read ended.
+const SOON: i64 = 180;
+
+/// What the trace so far says of one record.
+#[derive(Debug, Default)]
+struct Known {
+    /// The version that the engine was told is accepted.
+    acknowledged: Option<Body>,
+    /// Something else may be there, or the engine may not know what it was told.
+    doubt: bool,
+    /// It is in a request that has no answer yet.
+    open: bool,
+    refused: Option<Refused>,
+    /// What its row said at the last look; more than one if there were several.
+    shown: Vec<Option<Body>>,
+    /// By which read, and when that began.
+    look: Option<(usize, usize)>,
+}
+
+/// A version that an answer refused by name.
+#[derive(Debug)]
+struct Refused {
+    body: Body,
+    holder: Option<Id>,
+    at: usize,
+    second: i64,
+}
+
+/// A request without an answer.
+struct Open {
+    feed: Feed,
+    records: Vec<(Id, Body)>,
+    unit: Option<Id>,
+    removal: bool,
+}
+
+/// A read that goes on.
+struct Look {
+    feed: Feed,
+    asked: Asked,
+    begun: usize,
+    seen: BTreeSet<Id>,
+}
+
+struct Watch<'a> {
+    evidence: &'a Evidence,
+    broken: &'a mut Vec<Violation>,
+    mart: Mart,
+    known: BTreeMap<(Feed, Id), Known>,
+    /// When a record last changed at the portal, as the engine was told.
+    told: BTreeMap<(Feed, Id), usize>,
+    /// When a record was last there, and last there as RECORDED, if it is no more.
+    gone: BTreeMap<(Feed, Id), usize>,
+    unrecorded: BTreeMap<Id, usize>,
+    open: BTreeMap<usize, Open>,
+    looks: BTreeMap<usize, Look>,
+    marks: BTreeMap<i64, Vec<(Feed, Id)>>,
+    /// The portal wants to be left alone until then.
+    closed_until: i64,
+    paused_units: BTreeMap<Id, i64>,
+}
+
+pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
+    let mut watch = Watch {
+        evidence,
+        broken,
+        mart: Mart::new(),
+        known: BTreeMap::new(),
+        told: BTreeMap::new(),
+        gone: BTreeMap::new(),
+        unrecorded: BTreeMap::new(),
+        open: BTreeMap::new(),
+        looks: BTreeMap::new(),
+        marks: BTreeMap::new(),
+        closed_until: i64::MIN,
+        paused_units: BTreeMap::new(),
+    };
+    for (at, event) in evidence.events.iter().enumerate() {
+        watch.take(at, event.second, &event.what);
+        watch.follow_mart(at, &event.what);
+    }
+}
+
+impl Watch<'_> {
+    fn take(&mut self, at: usize, second: i64, what: &What) {
+        match what {
+            What::Died => self.die(),
+            What::ClockStepped => self.forget_pauses(),
+            What::ReadBegun { read, feed, asked, .. } => {
+                let look = Look { feed: *feed, asked: asked.clone(), begun: at, seen: BTreeSet::new() };
+                self.looks.insert(*read, look);
+            }
+            What::Shown { read, rows } => rows.iter().for_each(|number| self.see(*read, *number)),
+            What::ReadDone { read } => self.end_look(*read, second),
+            What::Marked { mark, feed, ids } => {
+                self.marks.insert(*mark, ids.iter().map(|id| (*feed, *id)).collect());
+            }
+            What::Settled { mark } => drop(self.marks.remove(mark)),
+            What::Sent { request, feed, records } => {
+                self.check_pauses(at, second, *feed, records);
+                records.iter().for_each(|(id, body)| self.check_record(at, second, (*feed, *id), body));
+                self.open(*request, *feed, records.clone(), false);
+                self.check_places(at, *feed);
+            }
+            What::Asked { request, feed, id } => {
+                if self.known.entry((*feed, *id)).or_default().open {
+                    self.complain(at, 4, (*feed, *id), "it is to be removed while it is in another request");
+                }
+                let body = self.mart.get(&(*feed, *id)).cloned().unwrap_or_else(|| Body::from(""));
+                self.check_pauses(at, second, *feed, &[(*id, body)]);
+                self.open(*request, *feed, vec![(*id, Body::from(""))], true);
+                self.check_places(at, *feed);
+            }
+            What::Answered { request, answer } => {
+                if let Some(open) = self.open.remove(request) {
+                    self.hear(at, second, &open, answer);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn complain(&mut self, at: usize, invariant: u8, record: (Feed, Id), text: &str) {
+        self.broken.push(Violation { invariant, at: Some(at), about: Some(record), text: text.to_owned() });
+    }
+
+    /// A process that is no more has forgotten what was not settled.
+    fn die(&mut self) {
+        let open = std::mem::take(&mut self.open);
+        let in_requests = open.into_values().flat_map(|open| {
+            let feed = open.feed;
+            open.records.into_iter().map(move |(id, _)| (feed, id))
+        });
+        let unsettled: Vec<_> = std::mem::take(&mut self.marks).into_values().flatten().chain(in_requests).collect();
+        for record in unsettled {
+            let known = self.known.entry(record).or_default();
+            (known.open, known.doubt, known.refused) = (false, true, None);
+        }
+        self.looks.clear();
+        self.forget_pauses();
+    }
+
+    fn forget_pauses(&mut self) {
+        self.closed_until = i64::MIN;
+        self.paused_units.clear();
+    }
+
+    fn see(&mut self, read: usize, number: usize) {
+        let Version { feed, row, body, .. } = &self.evidence.versions[number];
+        let Some(look) = self.looks.get_mut(&read) else { return };
+        look.seen.insert(row.id);
+        let known = self.known.entry((*feed, row.id)).or_default();
+        if known.look.is_none_or(|(last, _)| last != read) {
+            known.look = Some((read, look.begun));
+            known.shown.clear();
+        }
+        known.shown.push(body.clone());
+        if known.refused.as_ref().is_some_and(|refused| Some(&refused.body) != body.as_ref()) {
+            known.refused = None;
+        }
+    }
+
+    /// Rows that were asked for and did not come are gone; what is gone and past is forgotten, and what is gone was never refused.
+    fn end_look(&mut self, read: usize, second: i64) {
+        let Some(look) = self.looks.remove(&read) else { return };
+        let asked_for = |id: &Id| match &look.asked {
+            Asked::All => true,
+            Asked::Keys(keys) => keys.contains(id),
+            Asked::Changed(_) => false,
+        };
+        let gone: Vec<_> = self
+            .known
+            .keys()
+            .filter(|(feed, id)| *feed == look.feed && asked_for(id) && !look.seen.contains(id))
+            .copied()
+            .collect();
+        for record in gone {
+            let body = self.mart.get(&record);
+            let past =
+                body.and_then(|body| expiry(record.0, body, &self.mart)).is_some_and(|over| over < second + SOON);
+            let known = self.known.entry(record).or_default();
+            known.refused = None;
+            known.shown.clear();
+            if past {
+                known.acknowledged = None;
+            }
+        }
+    }
+
+    fn open(&mut self, request: usize, feed: Feed, records: Vec<(Id, Body)>, removal: bool) {
+        records.iter().for_each(|(id, _)| self.known.entry((feed, *id)).or_default().open = true);
+        let mut units: Vec<_> = records.iter().map(|(_, body)| unit_of(&self.mart, feed, body)).collect();
+        units.dedup();
+        let unit = if let [unit] = units[..] { unit } else { None };
+        self.open.insert(request, Open { feed, records, unit, removal });
+    }
+
+    /// One place in flight is for slots alone.
+    fn check_places(&mut self, at: usize, feed: Feed) {
+        let in_flight = self.evidence.in_flight;
+        let others = self.open.values().filter(|open| open.feed != Feed::Slot).count();
+        if self.open.len() > in_flight || (in_flight > 1 && others >= in_flight) {
+            self.complain(at, 10, (feed, 0), "requests that are under way leave no place for slots");
+        }
+    }
+
+    fn check_pauses(&mut self, at: usize, second: i64, feed: Feed, records: &[(Id, Body)]) {
+        if second < self.closed_until {
+            self.complain(at, 11, (feed, 0), "the portal asked to be left alone");
+        }
+        for (id, body) in records {
+            let unit = unit_of(&self.mart, feed, body);
+            if unit.and_then(|unit| self.paused_units.get(&unit)).is_some_and(|until| second < *until) {
+                self.complain(at, 12, (feed, *id), "its unit is blocked");
+            }
+        }
+    }
+
+    fn check_record(&mut self, at: usize, second: i64, record: (Feed, Id), body: &Body) {
+        let known = self.known.entry(record).or_default();
+        let (open, look) = (known.open, known.look);
+        let repeated = !known.doubt && known.acknowledged.as_ref() == Some(body);
+        let newest = known.shown.contains(&Some(body.clone()));
+        if open {
+            self.complain(at, 4, record, "it is in another request");
+        }
+        if repeated {
+            self.complain(at, 3, record, "it is accepted and unchanged");
+        }
+        if !newest {
+            self.complain(at, 4, record, "its row said otherwise at the last look");
+        }
+        if self.is_refused_again(second, record, body) {
+            self.complain(at, 3, record, "this version was refused by name, and nothing has happened since");
+        }
+        self.check_parents(at, record, body, look.map_or(at, |(_, begun)| begun));
+    }
+
+    fn is_refused_again(&self, second: i64, record: (Feed, Id), body: &Body) -> bool {
+        let Some(refused) = self.known.get(&record).and_then(|known| known.refused.as_ref()) else { return false };
+        let since = |other: (Feed, Id)| self.told.get(&other).is_some_and(|told| *told > refused.at);
+        let cause = parents(record.0, body).iter().any(|parent| since((parent.feed, parent.id)))
+            || refused.holder.is_some_and(|holder| since((record.0, holder)));
+        refused.body == *body && !cause && second < refused.second + SLOW_RETRY as i64
+    }
+
+    /// Parents must have been at the portal at some time since the look that made the child go.
+    fn check_parents(&mut self, at: usize, record: (Feed, Id), body: &Body, since: usize) {
+        for parent in parents(record.0, body) {
+            let key = (parent.feed, parent.id);
+            let held = self.mart.get(&key);
+            let there = held.is_some() || self.gone.get(&key).is_some_and(|gone| *gone > since);
+            let recorded = held.is_some_and(|body| is_recorded(body))
+                || self.unrecorded.get(&parent.id).is_some_and(|gone| *gone > since);
+            if !parent.if_ours && !there {
+                self.complain(at, 5, record, "the portal does not hold its parent");
+            } else if parent.recorded && !recorded {
+                self.complain(at, 5, record, "its slot is not RECORDED at the portal");
+            }
+        }
+    }
+
+    fn hear(&mut self, at: usize, second: i64, open: &Open, answer: &Answer) {
+        let feed = open.feed;
+        for (position, (id, body)) in open.records.iter().enumerate() {
+            let known = self.known.entry((feed, *id)).or_default();
+            known.open = false;
+            match answer {
+                Answer::Judged(said) => match said.get(position) {
+                    Some(Said::Accepted) => {
+                        known.acknowledged = (!open.removal).then(|| body.clone());
+                        (known.doubt, known.refused) = (false, None);
+                        self.told.insert((feed, *id), at);
+                    }
+                    Some(Said::Refused { holder }) if !open.removal => {
+                        known.refused = Some(Refused { body: body.clone(), holder: *holder, at, second });
+                    }
+                    Some(Said::Refused { .. }) => {}
+                    Some(Said::Nothing) | None => known.doubt = true,
+                },
+                other => known.doubt |= other.leaves_doubt(),
+            }
+        }
+        if let Answer::Status { code, retry_after } = answer {
+            match (code, retry_after) {
+                (429 | 500..=503 | 505..=599, Some(seconds)) => self.close_until(second + *seconds as i64),
+                (503, None) => self.close_until(second + 1),
+                (405, _) => self.pause(open.unit, second),
+                _ => {}
+            }
+        }
+    }
+
+    fn close_until(&mut self, until: i64) {
+        self.closed_until = self.closed_until.max(until);
+    }
+
+    fn pause(&mut self, unit: Option<Id>, second: i64) {
+        if let Some(unit) = unit {
+            self.paused_units.insert(unit, second + UNIT_PAUSE as i64);
+        }
+    }
+
+    fn follow_mart(&mut self, at: usize, what: &What) {
+        match what {
+            What::Removed { feed, id, .. } => {
+                self.gone.insert((*feed, *id), at);
+                self.unrecorded.insert(*id, at);
+                self.known.entry((*feed, *id)).or_default().acknowledged = None;
+                self.told.insert((*feed, *id), at);
+            }
+            What::Stored { feed: Feed::Slot, id, body } => {
+                let was_recorded = self.mart.get(&(Feed::Slot, *id)).is_some_and(|body| is_recorded(body));
+                if was_recorded && !is_recorded(body) {
+                    self.unrecorded.insert(*id, at);
+                }
+            }
+            _ => {}
+        }
+        follow(&mut self.mart, what);
+    }
+}
