@@ -1,5 +1,6 @@
 //! The command line: one file per verb.
 
+pub mod audit;
 pub mod check;
 pub mod completions;
 mod config_file;
@@ -18,6 +19,7 @@ mod runtime;
 mod selection;
 pub mod status;
 pub mod sync;
+pub mod unit;
 
 use std::process::ExitCode;
 
@@ -61,10 +63,14 @@ pub enum Verb {
     Sync(sync::Args),
     /// Show feeds, lag, counts and the states of the portals
     Status(status::Args),
+    /// Compare a portal's own contents with the source, and repair what differs
+    Audit(audit::Args),
     /// Show what was refused or is held, why, and who must act; have it tried again
     Rejects(rejects::Args),
     /// Show tripped fuses and what they hold back; let one go
     Fuse(fuse::Args),
+    /// Show the units whose records wait; end a pause
+    Unit(unit::Args),
     /// Bring the ledger's tables up to date
     Migrate(migrate::Args),
     /// Print shell completions
@@ -87,8 +93,10 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Run(args) => block_on(run::run(&args)),
         Verb::Sync(args) => block_on(sync::run(&args)),
         Verb::Status(args) => block_on(status::run(&args)),
+        Verb::Audit(args) => block_on(audit::run(&args)),
         Verb::Rejects(args) => block_on(rejects::run(&args)),
         Verb::Fuse(args) => block_on(fuse::run(&args)),
+        Verb::Unit(args) => block_on(unit::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),
         Verb::Init(args) if args.views => init::views(&args, "fer", crate::portal::fer::SCHEMAS),
         Verb::Init(args) => init::configuration(&args),
@@ -112,7 +120,7 @@ mod tests {
 
     #[test]
     fn every_verb_with_a_configuration_looks_for_it_in_one_place() {
-        for verb in ["run", "check", "sync", "status", "migrate"] {
+        for verb in ["run", "check", "sync", "status", "audit", "migrate"] {
             let command = Cli::command();
             let verb = command.find_subcommand(verb).expect("a verb");
             let config = verb.get_arguments().find(|arg| arg.get_id() == "config").expect("--config");

@@ -2,6 +2,7 @@
 
 mod after;
 mod assembly;
+mod audits;
 mod clock;
 mod notify;
 mod pool;

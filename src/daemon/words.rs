@@ -4,16 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::audits::Audits;
 use super::{AnyLine, Shared};
 use crate::ledger::{AnyLedger, Ledger, LedgerError, Word, WordId, WordKind};
-use crate::sync::{AcceptFuse, RetryWord};
+use crate::record::Key;
+use crate::sync::{AcceptFuse, ResumeWord, RetryWord};
 
 /// How often the daemon asks the ledger for words.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What comes of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hearing {
+pub(super) enum Hearing {
     /// What follows from it is durable.
     Done,
     /// It is not for this process to hear.
@@ -25,6 +27,15 @@ pub async fn hear_words(
     lines: &[Arc<AnyLine>],
     ledger: &AnyLedger,
 ) -> Result<Vec<(Arc<AnyLine>, String)>, LedgerError> {
+    hear_all(lines, ledger, None).await
+}
+
+/// As [`hear_words`]. Without `audits` this process runs none: they are left to one that does.
+async fn hear_all(
+    lines: &[Arc<AnyLine>],
+    ledger: &AnyLedger,
+    mut audits: Option<&mut Audits>,
+) -> Result<Vec<(Arc<AnyLine>, String)>, LedgerError> {
     let mut heard: Vec<WordId> = Vec::new();
     let mut pokes = Vec::new();
     for (id, word) in ledger.words().await? {
@@ -33,9 +44,19 @@ pub async fn hear_words(
             heard.push(id);
             continue;
         };
-        if take_up(line, &word).await? == Hearing::Done {
+        let hearing = match (word.kind, &mut audits) {
+            (WordKind::Audit, Some(audits)) => audits.take_up(line, id, &word).await?,
+            _ => take_up(line, &word).await?,
+        };
+        if hearing == Hearing::Done {
             heard.push(id);
-            pokes.push((Arc::clone(line), word.feed));
+            // What concerns the whole portal gives every feed work.
+            let feeds = line.feeds();
+            let named = feeds
+                .iter()
+                .map(|feed| feed.plan.schema.feed)
+                .filter(|feed| word.feed.is_empty() || word.feed == *feed);
+            pokes.extend(named.map(|feed| (Arc::clone(line), feed.to_owned())));
         }
     }
     if !heard.is_empty() {
@@ -65,24 +86,47 @@ async fn take_up(line: &AnyLine, word: &Word) -> Result<Hearing, LedgerError> {
             ),
             None => unreadable(word),
         },
-        WordKind::Audit | WordKind::ResumeUnit => return Ok(Hearing::Later),
+        WordKind::ResumeUnit => match ResumeWord::of_json(&word.argument) {
+            Some(order) => {
+                line.resume_unit(&Key::parse(&order.unit)).await?;
+                tracing::info!(portal, unit = %order.unit, "an operator has ended a unit's pause");
+            }
+            None => unreadable(word),
+        },
+        WordKind::Audit => return Ok(Hearing::Later),
     }
     Ok(Hearing::Done)
 }
 
-fn unreadable(word: &Word) {
+pub(super) fn unreadable(word: &Word) {
     tracing::warn!(portal = %word.portal, feed = %word.feed, "a word that this version does not understand is dropped");
 }
 
 impl Shared {
-    /// Hears words until the daemon stops.
+    /// Hears words until the daemon stops, and runs what takes long of what they ask for.
     pub(super) async fn hear(self: Arc<Self>, ledger: Arc<AnyLedger>) {
-        while tokio::time::timeout(PAUSE, self.stopping.cancelled()).await.is_err() {
-            match hear_words(&self.lines, &ledger).await {
-                Ok(pokes) => pokes.iter().for_each(|(line, feed)| self.poke(line, feed)),
-                Err(error) => {
-                    tracing::error!("operators' words cannot be heard: {error}; the process ends");
-                    return self.fatal.cancel();
+        let mut audits = Audits::new(Arc::clone(&ledger));
+        if let Err(error) = self.listen(&ledger, &mut audits).await {
+            tracing::error!("operators' words cannot be heard: {error}; the process ends");
+            self.fatal.cancel();
+        }
+        audits.finish().await;
+    }
+
+    async fn listen(&self, ledger: &AnyLedger, audits: &mut Audits) -> Result<(), LedgerError> {
+        for line in &self.lines {
+            audits.go_on(line).await?;
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return Ok(()),
+                well = audits.one_ends() => if !well {
+                    self.fatal.cancel();
+                },
+                () = tokio::time::sleep(PAUSE) => {
+                    let pokes = hear_all(&self.lines, ledger, Some(&mut *audits)).await?;
+                    pokes.iter().for_each(|(line, feed)| self.poke(line, feed));
                 }
             }
         }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::fer::FerPortal;
-use super::{Abilities, Batch, Delivery, Portal};
+use super::{Abilities, Ask, Batch, Delivery, Held, Portal, Reading};
 use crate::record::{Key, Schema};
+use crate::transport::Failure;
 
 /// A portal of any kind.
 pub enum AnyPortal {
@@ -34,6 +35,18 @@ impl Portal for AnyPortal {
     async fn remove(&self, schema: &'static Schema, key: &Key) -> Delivery {
         match self {
             AnyPortal::Fer(portal) => portal.remove(schema, key).await,
+        }
+    }
+
+    fn reading(&self, schema: &Schema) -> Reading {
+        match self {
+            AnyPortal::Fer(portal) => portal.reading(schema),
+        }
+    }
+
+    async fn read_back(&self, schema: &'static Schema, ask: Ask<'_>) -> Result<Vec<Held>, Failure> {
+        match self {
+            AnyPortal::Fer(portal) => portal.read_back(schema, ask).await,
         }
     }
 }

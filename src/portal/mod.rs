@@ -11,6 +11,9 @@ pub use any::AnyPortal;
 pub use batch::{Batch, Sent};
 pub use catalogue::{Kind, UNEXPLAINED, kind};
 
+use chrono::NaiveDate;
+use serde_json::{Map, Value};
+
 use crate::record::{Key, Schema};
 use crate::transport::Failure;
 
@@ -27,6 +30,71 @@ pub trait Portal: Send + Sync + 'static {
 
     /// Removes one record. An id that is not there counts as removed.
     fn remove(&self, schema: &'static Schema, key: &Key) -> impl Future<Output = Delivery> + Send;
+
+    /// How the records of this feed can be read back.
+    fn reading(&self, schema: &Schema) -> Reading {
+        let _ = schema;
+        Reading::Unsupported
+    }
+
+    /// Reads records back as the portal holds them. What is not there gives none. Is asked only what [`Self::reading`] allows.
+    fn read_back(
+        &self,
+        schema: &'static Schema,
+        ask: Ask<'_>,
+    ) -> impl Future<Output = Result<Vec<Held>, Failure>> + Send {
+        let _ = (schema, ask);
+        std::future::ready(Ok(Vec::new()))
+    }
+}
+
+/// How the records of a feed can be read back from a portal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Not at all.
+    Unsupported,
+    /// One record by its key; nobody can say what else is there.
+    ByKey,
+    /// By key, and all that the account holds at once.
+    Whole,
+    /// By key, and all that belong to one record of another feed.
+    OfParent {
+        /// The other feed, which one of the schema's edges names.
+        feed: &'static str,
+        /// True when a span of days is asked for.
+        dated: bool,
+    },
+}
+
+/// What is read back.
+#[derive(Debug, Clone, Copy)]
+pub enum Ask<'a> {
+    /// One record.
+    Record(&'a Key),
+    /// All records of the account.
+    Whole,
+    /// The records that belong to a parent.
+    ChildrenOf {
+        /// The parent's key.
+        parent: &'a Key,
+        /// First and last day, both included, where the reading is dated.
+        days: Option<(NaiveDate, NaiveDate)>,
+    },
+}
+
+/// A record as a portal holds it.
+#[derive(Clone, PartialEq)]
+pub struct Held {
+    /// Its key.
+    pub key: Key,
+    /// Its fields under the names of the schema. Others may stand beside them.
+    pub record: Map<String, Value>,
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Held").field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 /// What a portal can do with the records of a feed.

@@ -246,6 +246,12 @@ impl Encoder {
         &self.body
     }
 
+    /// What the last row's body says of a field of the schema, by the field's position; none when it is absent or broken.
+    pub fn written(&self, field: usize) -> Option<&[u8]> {
+        let absent = self.values.get(field).is_none_or(|value| *value == Value::Absent);
+        if absent { None } else { Some(self.span(field)) }
+    }
+
     /// The fingerprint of the last row's body.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.body)

@@ -23,8 +23,9 @@ pub struct Schema {
     pub place: &'static [&'static str],
     /// The enum field that children look at (`RECORDED` slots).
     pub status: Option<&'static str>,
-    /// The value of that field under which nothing hangs on a record, so that it may be taken away for a moment to free its place.
-    pub spare: Option<&'static str>,
+    /// The values of that field under which nothing that counts hangs on a record, so that it may be taken away for a moment to free its
+    /// place. The best first.
+    pub spare: &'static [&'static str],
     /// Feeds whose records the portal itself removes together with a parent of this feed. All that the document names, at any
     /// depth; children that are not named must be removed first.
     pub cascades: &'static [&'static str],
@@ -180,9 +181,9 @@ impl Schema {
         }
     }
 
-    /// The position of the status under which nothing hangs on a record.
-    pub fn spare_status(&self) -> Option<u8> {
-        self.status_number(self.spare?)
+    /// The positions of the statuses under which nothing that counts hangs on a record, the best first.
+    pub fn spare_statuses(&self) -> impl Iterator<Item = u8> {
+        self.spare.iter().filter_map(|status| self.status_number(status))
     }
 
     /// The edges that can hold a child back, in the order in which the ledger keeps parent keys.

@@ -76,12 +76,10 @@ pub(super) fn rings(contests: &[Contest]) -> Vec<Vec<KeyId>> {
     rings
 }
 
-/// The member of a ring that is taken away for a moment: one whose status says that nothing hangs on it, so that what the portal
-/// removes with it is nothing.
-pub(super) fn spare(ring: &[KeyId], index: &Index, schema: &Schema) -> Option<At> {
-    let spare = schema.spare_status()?;
-    let is_spare = |at: &At| index.entry(*at).status == Some(spare) && !index.in_flight(*at);
-    ring.iter().filter_map(|id| index.find(*id)).find(is_spare)
+/// The member of a ring whose status says that nothing hangs on it, so that what the portal removes with it is nothing.
+pub(super) fn spare(members: &[At], index: &Index, schema: &Schema) -> Option<At> {
+    let is_in = |status: u8| members.iter().copied().find(|at| index.entry(*at).status == Some(status));
+    schema.spare_statuses().find_map(is_in)
 }
 
 /// The portal refused a record because another holds its place. None when that is no contest: the record claims no place, names

@@ -41,7 +41,7 @@ mod tests {
             expires: Expiry::Never,
             place: &[],
             status: None,
-            spare: None,
+            spare: &[],
             cascades: &[],
             urgent: false,
         }

@@ -173,6 +173,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         removed: &mut Removed,
     ) -> Result<(), LedgerError> {
         let Some(leaving) = self.leave(feed, group).await? else { return Ok(()) };
+        self.doubt_what_is_behind(feed).await?;
         let mut outcomes = Vec::with_capacity(leaving.records.len());
         for (_, entry, _) in &leaving.records {
             let stop = removed.failure.is_some() || self.stopping.is_cancelled();
@@ -212,15 +213,15 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         }
         let outcome = match own.records.first() {
-            Some((_, entry, _)) if !stays => self.ask(feed, entry, removed).await?,
+            Some((_, entry, _)) if !stays => {
+                self.doubt_what_is_behind(feed).await?;
+                self.ask(feed, entry, removed).await?
+            }
             _ => Away::NotAsked,
         };
         for (child, leaving) in following {
             let outcomes = leaving.records.iter().map(|_| outcome.of_children()).collect();
             self.settle_removals(child, leaving, outcomes, Purpose::ForNow, &mut Removed::default()).await?;
-        }
-        if matches!(outcome, Away::Done) {
-            self.doubt_what_is_behind(feed).await?;
         }
         if matches!(outcome, Away::NotAsked) {
             // Somebody is busy with a child of it: its feed will come back to it.
@@ -393,7 +394,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         entry
     }
 
-    /// A parent has gone. Records of which the portal holds an old version may have hung on it by that version: whether they are still there is not known.
+    /// A parent is about to go. Records of which the portal holds an old version may hang on it by that version, and go with it: from here
+    /// on nobody knows whether they are still there, whatever is heard of the parent.
     async fn doubt_what_is_behind(&self, feed: &FeedLine<S>) -> Result<(), LedgerError> {
         for name in feed.plan.schema.cascades {
             let Some(child) = self.feeds.get(name) else { continue };

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::contest::{self, Contest, DUPLICATE_PLACE, Decision};
 use super::cycle::{CycleError, Run, Wanted};
+use super::index::At;
 use super::line::OnConflict;
 use super::plan::refusal;
 use super::watermark::Watermark;
@@ -93,8 +94,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             }
         }
         for ring in contest::rings(&waiting) {
-            let spare = contest::spare(&ring, &self.feed.index(), self.feed.plan.schema);
-            if let Some(at) = spare {
+            if let Some(at) = self.who_steps_aside(&ring) {
                 let removed = self.line.make_room(self.feed, at).await?;
                 moved |= removed.removed > 0;
                 self.take_removed(removed);
@@ -102,6 +102,24 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         }
         self.contested.extend(waiting);
         Ok(moved)
+    }
+
+    /// Who of a ring is taken away for a moment: one whose status says that nothing hangs on it, else the one with the fewest children, which
+    /// are sent again after it. Nobody where the schema knows no such status: a unit is not torn down for a name.
+    fn who_steps_aside(&self, ring: &[KeyId]) -> Option<At> {
+        let schema = self.feed.plan.schema;
+        schema.spare_statuses().next()?;
+        let (spare, members) = {
+            let index = self.feed.index();
+            let at_rest = |at: &At| !index.in_flight(*at);
+            let members: Vec<At> = ring.iter().filter_map(|id| index.find(*id)).filter(at_rest).collect();
+            (contest::spare(&members, &index, schema), members)
+        };
+        let children = |at: &At| {
+            let key = self.feed.index().key(*at);
+            self.line.subtree(self.feed, vec![key]).feeds.values().map(Vec::len).sum::<usize>()
+        };
+        spare.or_else(|| members.into_iter().min_by_key(children))
     }
 
     /// Both rows want the place: the one that the portal holds there stays, the other is a fault of the site's data.

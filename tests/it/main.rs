@@ -1,11 +1,13 @@
 //! The integration tests: one binary, real databases, real HTTP on loopback.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop")]
 
+mod audit;
 mod binary;
 mod cli_check;
 mod cli_fuse;
 mod cli_init;
 mod cli_rejects;
+mod cli_unit;
 mod dashboard;
 mod engine;
 mod fer;

@@ -52,6 +52,23 @@ async fn in_a_swap_the_available_one_steps_aside() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_two_booked_slots_that_swap_the_one_with_fewer_bookings_steps_aside_and_gets_them_back() {
+    let mut world = strict(0);
+    (1..=2).for_each(|id| world.put("slot", id, slot(id, "RECORDED")));
+    for (id, of) in [(0xc1, 1), (0xc2, 2), (0xc3, 2)] {
+        world.put("book", id, book(id, of, 5000));
+    }
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 1, slot_at(1, 2, "RECORDED"));
+    world.put("slot", 2, slot_at(2, 1, "RECORDED"));
+    passes(&line).await;
+    assert_eq!(world.portal.seen().removals, [("slot".to_owned(), Key::Guid(1))]);
+    assert_eq!((world.portal.held("slot").len(), world.portal.held("book").len()), (2, 3));
+    assert_eq!(refusals_by_name(&world), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_schedule_that_moves_by_one_slot_goes_from_its_end() {
     let mut world = strict(30);
     let line = world.start().await;

@@ -149,7 +149,7 @@ mod tests {
         expires: Expiry::Never,
         place: &[],
         status: None,
-        spare: None,
+        spare: &[],
     };
 
     #[tokio::test]

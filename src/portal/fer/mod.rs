@@ -30,7 +30,7 @@ use url::Url;
 pub use reads::Read;
 pub use schema::SCHEMAS;
 
-use super::{Abilities, Batch, Delivery, Kind, Portal, Removal};
+use super::{Abilities, Ask, Batch, Delivery, Held, Kind, Portal, Reading, Removal};
 use crate::record::{Key, Schema};
 use crate::transport::{
     Bearer, ClientError, ClientSettings, Failure, HttpClient, Level, Packed, Pauses, Rate, Witness,
@@ -67,6 +67,7 @@ pub(super) static KIND: Kind = Kind { name: "fer", schemas: SCHEMAS, remedies: r
 /// The gateway.
 pub struct FerPortal {
     wire: Wire,
+    oid: String,
     gzip_level: Level,
 }
 
@@ -82,9 +83,10 @@ impl FerPortal {
         };
         let client = HttpClient::new(&client_settings, witness)?;
         let rate = Arc::new(Rate::new(settings.requests_per_second));
+        let oid = settings.username.clone();
         let login = auth::Login::new(client.clone(), Arc::clone(&rate), settings.username, settings.password);
         let wire = Wire::new(client, rate, login, settings.pauses);
-        Ok(FerPortal { wire, gzip_level: settings.gzip_level })
+        Ok(FerPortal { wire, oid, gzip_level: settings.gzip_level })
     }
 
     /// Fetches a token if there is none: proves address, TLS and credentials.
@@ -143,5 +145,14 @@ impl Portal for FerPortal {
             Ok(reply) => answer::judge_removal(key, &reply),
             Err(failure) => Delivery::Failed(failure),
         }
+    }
+    fn reading(&self, schema: &Schema) -> Reading {
+        reads::reading(schema)
+    }
+
+    async fn read_back(&self, schema: &'static Schema, ask: Ask<'_>) -> Result<Vec<Held>, Failure> {
+        let Some(read) = reads::asked(schema, ask, &self.oid) else { return Ok(Vec::new()) };
+        let records = self.read(&read).await?;
+        records.into_iter().map(|record| reads::held(schema, record)).collect()
     }
 }

@@ -26,7 +26,9 @@ async fn fifty_kills_lose_nothing() {
     Hospital::new(SLOTS, false).fill(&db).await;
     let settings = Settings { requests_per_second: RATE, batch: 10, timeout: 5, more: Site::every_second() };
     let site = Site::new(db, &settings).await;
-    let mut work = Workload::new(Kinds { removals: true, swaps: true }, SLOTS, StdRng::seed_from_u64(rng.random()));
+    let mut work =
+        Workload::new(Kinds { removals: true, swaps: true }, SLOTS, StdRng::seed_from_u64(rng.random()), &site.db)
+            .await;
 
     for round in 0..ROUNDS {
         let before = site.receiver.journal().len();

@@ -192,9 +192,12 @@ impl Site {
                 let rejects = run(vitrina(&["rejects", "list", "--config", config]));
                 let log = self.log();
                 let last: Vec<&str> = log.lines().rev().take(30).collect();
+                let ids = differences.iter().flat_map(|text| text.split([' ', ':'])).filter(|word| word.len() == 36);
+                let of = |id: &str| format!("{id}\n{}", self.receiver.journal().history(id).join("\n"));
                 panic!(
-                    "not equal after {within:?}: {differences:#?}\n{}\nlast of the log, newest first:\n{}",
+                    "not equal after {within:?}: {differences:#?}\n{}\n{}\nlast of the log, newest first:\n{}",
                     rejects.out,
+                    ids.map(of).collect::<Vec<_>>().join("\n"),
                     last.join("\n")
                 );
             }

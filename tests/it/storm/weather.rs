@@ -50,7 +50,7 @@ async fn after_a_storm_the_mart_is_equal_to_the_source() {
     let settings = Settings { requests_per_second: RATE, batch: size.batch, timeout: 1, more: Site::every_second() };
     let site = Site::new(db, &settings).await;
     let mut fork = || StdRng::seed_from_u64(rng.random());
-    let mut work = Workload::new(Kinds { removals: true, swaps: true }, size.slots, fork());
+    let mut work = Workload::new(Kinds { removals: true, swaps: true }, size.slots, fork(), &site.db).await;
     site.receiver.follow(Plan::Storm { percent: FAULTS, rng: Box::new(fork()) });
 
     let (began, mut killed) = (Instant::now(), Instant::now());

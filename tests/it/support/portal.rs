@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use vitrina::portal::fer::SCHEMAS;
-use vitrina::portal::{Abilities, Batch, Cure, Delivery, Portal, Removal, Verdict};
+use vitrina::portal::{Abilities, Ask, Batch, Cure, Delivery, Held, Portal, Reading, Removal, Verdict};
 use vitrina::record::{Key, Schema};
 use vitrina::transport::{Failure, Trouble};
 
@@ -45,6 +46,14 @@ pub struct Seen {
     parked_feed: Option<String>,
     held_up: Option<String>,
     waiting: usize,
+    /// Each read: the feed, and the key it was by; none for all of the account.
+    pub reads: Vec<(String, Option<Key>)>,
+    /// What the next reads fail with.
+    pub read_failures: VecDeque<Trouble>,
+    /// Records that no list shows, though they can be read by their keys: the mart commits late.
+    pub late: BTreeSet<Key>,
+    /// Cancelled at a read of this feed by this key.
+    pub stop_at_read: Option<(String, Key, CancellationToken)>,
 }
 
 /// The portal. Clones share what they hold.
@@ -152,6 +161,27 @@ impl ScriptedPortal {
 }
 
 impl Seen {
+    fn read(&self, schema: &Schema, ask: Ask<'_>) -> Vec<Held> {
+        let edge = schema.parents.last().map_or("", |edge| if schema.feed == "book" { "slot_id" } else { edge.field });
+        let wanted = |key: &Key, body: &serde_json::Value| match ask {
+            Ask::Record(wanted) => key == wanted,
+            Ask::Whole => !self.late.contains(key),
+            Ask::ChildrenOf { parent, days } => {
+                let visit = body["visit_time"].as_str().unwrap_or_default();
+                let in_days = days.is_none_or(|(from, to)| {
+                    let day = visit.get(..10).unwrap_or_default();
+                    (from.to_string().as_str()..=to.to_string().as_str()).contains(&day)
+                });
+                !self.late.contains(key) && in_days && body[edge] == parent.to_string()
+            }
+        };
+        self.mart
+            .iter()
+            .filter(|((feed, key), body)| feed == schema.feed && wanted(key, body))
+            .map(|((_, key), body)| Held { key: key.clone(), record: body.as_object().unwrap().clone() })
+            .collect()
+    }
+
     /// Who holds the place that a record claims.
     fn holder(&self, feed: &str, key: &Key, body: &serde_json::Value) -> Option<Key> {
         let place = |body: &serde_json::Value| match feed {
@@ -246,6 +276,34 @@ impl Portal for ScriptedPortal {
 
     fn abilities(&self, _: &Schema) -> Abilities {
         Abilities { idempotent: true, update: true, removal: Removal::Supported }
+    }
+
+    fn reading(&self, schema: &Schema) -> Reading {
+        match schema.feed {
+            "mo" => Reading::Whole,
+            "resource" => Reading::OfParent { feed: "mo", dated: false },
+            "slot" => Reading::OfParent { feed: "resource", dated: true },
+            "book" => Reading::OfParent { feed: "slot", dated: false },
+            _ => Reading::ByKey,
+        }
+    }
+
+    async fn read_back(&self, schema: &'static Schema, ask: Ask<'_>) -> Result<Vec<Held>, Failure> {
+        let mut seen = self.seen();
+        let by = match ask {
+            Ask::Whole => None,
+            Ask::Record(key) | Ask::ChildrenOf { parent: key, .. } => Some(key.clone()),
+        };
+        if let Some((feed, key, stop)) = &seen.stop_at_read
+            && (feed.as_str(), Some(key)) == (schema.feed, by.as_ref())
+        {
+            stop.cancel();
+        }
+        seen.reads.push((schema.feed.to_owned(), by));
+        if let Some(trouble) = seen.read_failures.pop_front() {
+            return Err(Failure { trouble, maybe_applied: false, text: "as the test told it".into() });
+        }
+        Ok(seen.read(schema, ask))
     }
 
     async fn deliver(&self, schema: &'static Schema, batch: &Batch) -> Delivery {

@@ -23,7 +23,7 @@ static SLOT: Schema = Schema {
     expires: Expiry::Never,
     place: &[],
     status: None,
-    spare: None,
+    spare: &[],
 };
 
 static SCHEMAS: &[&Schema] = &[&SLOT];

@@ -49,7 +49,7 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::WithParent("slot_id"),
     place: &[],
     status: None,
-    spare: None,
+    spare: &[],
     cascades: &[],
     urgent: false,
 };

@@ -28,7 +28,7 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::Never,
     place: &["name"],
     status: None,
-    spare: None,
+    spare: &[],
     cascades: &["resource", "slot", "book", "service"],
     urgent: false,
 };

@@ -19,7 +19,7 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::Never,
     place: &[],
     status: None,
-    spare: None,
+    spare: &[],
     cascades: &[],
     urgent: false,
 };

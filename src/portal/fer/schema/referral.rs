@@ -55,7 +55,7 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::At("end_date"),
     place: &[],
     status: None,
-    spare: None,
+    spare: &[],
     cascades: &[],
     urgent: false,
 };

@@ -37,7 +37,7 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::Never,
     place: &[],
     status: None,
-    spare: None,
+    spare: &[],
     cascades: &["slot", "book", "service"],
     urgent: false,
 };

@@ -20,7 +20,7 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::Never,
     place: &[],
     status: None,
-    spare: None,
+    spare: &[],
     cascades: &[],
     urgent: false,
 };

@@ -38,7 +38,8 @@ pub(super) static SCHEMA: Schema = Schema {
     expires: Expiry::At("visit_time"),
     place: &["resource_id", "visit_time"],
     status: Some("status"),
-    spare: Some("AVAILABLE"),
+    // A booking may hang on the others, one of ours or one that only the gateway knows of.
+    spare: &["AVAILABLE", "BLOCKED", "CANCELED"],
     cascades: &["book"],
     // Section «Требования к наполнению данными»: at the mart within half a minute.
     urgent: true,

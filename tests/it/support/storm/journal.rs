@@ -139,6 +139,17 @@ impl Journal {
         self.exchanges[from..].iter().map(count).sum()
     }
 
+    /// Everything that came about one record, and the kills between, a line each.
+    pub fn history(&self, id: &str) -> Vec<String> {
+        let Some(first) = self.exchanges.iter().map(|exchange| exchange.at).min() else { return Vec::new() };
+        let mut lines: Vec<(Instant, String)> =
+            self.exchanges.iter().filter_map(|exchange| Some((exchange.at, exchange.about(id)?))).collect();
+        let in_flight = |kill: &Kill| kill.in_flight.iter().any(|(_, marked)| marked == id);
+        lines.extend(self.kills.iter().map(|kill| (kill.at, format!("kill, in flight: {}", in_flight(kill)))));
+        lines.sort();
+        lines.iter().map(|(at, line)| format!("{:.3} s: {line}", (*at - first).as_secs_f64())).collect()
+    }
+
     /// How often each fault was met.
     pub fn faults(&self) -> BTreeMap<String, usize> {
         let mut faults = BTreeMap::new();
@@ -148,6 +159,26 @@ impl Journal {
             *faults.entry(kind.to_owned()).or_default() += 1;
         }
         faults
+    }
+}
+
+impl Exchange {
+    /// What it says about one record, if it does.
+    fn about(&self, id: &str) -> Option<String> {
+        let what = match &self.request {
+            Request::Upsert { records, .. } => {
+                let record = records.iter().find(|record| record.id == id)?;
+                format!("version {:04x} of {} records", record.version & 0xffff, records.len())
+            }
+            Request::Removal { id: removed, .. } if removed == id => "removal".to_owned(),
+            _ => return None,
+        };
+        let said = self.answered.as_ref().map(|answered| match answered.judged.refused.get(id) {
+            Some(text) => format!("refused: {text}"),
+            None if answered.judged.accepted.contains(id) => "accepted".to_owned(),
+            None => "not mentioned".to_owned(),
+        });
+        Some(format!("{what}; fault {:?}, gateway {:?}, answer {said:?}", self.fault, self.gateway))
     }
 }
 
