@@ -31,8 +31,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             let index = child.index();
             for (edge, parent) in clinging_edges(schema) {
                 if let Some(parents) = keys.get(parent) {
-                    let named = index.children_of(edge, parents).into_iter().map(|(_, at)| at);
-                    found.extend(named.filter(|at| index.state(*at) != State::Past));
+                    found.extend(index.children_of(edge, parents).into_iter().map(|(_, at)| at));
                 }
             }
             if !found.is_empty() {
@@ -57,7 +56,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         for (name, found) in self.subtree(feed, keys).feeds {
             let Some(child) = self.feeds.get(name) else { continue };
             let index = child.index();
-            let removed = found.iter().filter(|at| index.may_be_at_portal(**at)).count() as u64;
+            let counts = |at: &&At| index.state(**at) != State::Past && index.may_be_at_portal(**at);
+            let removed = found.iter().filter(counts).count() as u64;
             losses.insert(name.to_owned(), Loss { removed, of: index.held_by_portal() });
         }
         losses.insert(feed.plan.schema.feed.to_owned(), Loss { removed, of: feed.index().held_by_portal() });
@@ -67,7 +67,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// The feeds that have children of these records, whose own cycles must have run before the records go: a child that has moved to
     /// another parent must not go with the old one.
     pub(super) fn feeds_with_children(&self, feed: &FeedLine<S>, keys: Vec<Key>) -> Vec<&FeedLine<S>> {
-        self.subtree(feed, keys).feeds.keys().filter_map(|name| self.feeds.get(name)).collect()
+        let subtree = self.subtree(feed, keys).feeds.into_iter();
+        let has_present = |child: &FeedLine<S>, found: &[At]| {
+            let index = child.index();
+            found.iter().any(|at| index.state(*at) != State::Past)
+        };
+        subtree
+            .filter_map(|(name, found)| self.feeds.get(name).filter(|child| has_present(child, &found)))
+            .collect()
     }
 }
 

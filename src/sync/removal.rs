@@ -433,7 +433,8 @@ impl Away {
 /// A record that the portal has removed is forgotten, unless its row is, or may be, there.
 fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &mut Settlement, now: i64) {
     let is_back = index.is_superseded(at);
-    if purpose == Purpose::Gone && !is_back {
+    let is_past = entry.state == State::Past;
+    if (purpose == Purpose::Gone || is_past) && !is_back {
         settlement.cleared.push(entry.key.clone());
         settlement.dropped.push(entry.key);
         index.forget(at);

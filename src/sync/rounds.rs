@@ -39,9 +39,10 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             let later = contests.split_off(contests.len().min(MOST_CONTESTS));
             let accepted = self.report.accepted;
             let keys: BTreeSet<Key> = contests.iter().flat_map(|one| [one.key.clone(), one.holder.clone()]).collect();
+            let asked_for: BTreeSet<KeyId> = keys.iter().map(Key::id).collect();
             self.report.held -= (contests.len() as u64).min(self.report.held);
             self.read_and_settle(Wanted::Contested(keys.into_iter().collect()), watermark, findings).await?;
-            let moved = self.decide().await?;
+            let moved = self.decide(&asked_for).await?;
             if !moved && self.report.accepted == accepted && later.is_empty() {
                 return Ok(());
             }
@@ -81,11 +82,14 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     }
 
     /// Decides on every contest that the last read has left. True when something has moved at the portal.
-    async fn decide(&mut self) -> Result<bool, CycleError> {
-        let mut moved = false;
+    async fn decide(&mut self, asked_for: &BTreeSet<KeyId>) -> Result<bool, CycleError> {
         let mut waiting = Vec::new();
         let wants = std::mem::take(&mut self.wants);
-        for contest in self.open_contests() {
+        // A place that this very read has found taken: of its holder nothing is known before the next one.
+        let (known, news): (Vec<_>, Vec<_>) =
+            self.open_contests().into_iter().partition(|contest| asked_for.contains(&contest.holder.id()));
+        let mut moved = !news.is_empty();
+        for contest in known {
             match contest::decide(&contest, &wants) {
                 None => {}
                 Some(Decision::Wait) => waiting.push(contest),
@@ -100,7 +104,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 self.take_removed(removed);
             }
         }
-        self.contested.extend(waiting);
+        self.contested.extend(waiting.into_iter().chain(news));
         Ok(moved)
     }
 
