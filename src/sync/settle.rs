@@ -88,7 +88,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                         holder.and_then(|holder| contest::of_refusal(feed, index, &entry, holder, (&code, &text), now));
                     let doubt = if maybe_applied { entry.mark } else { before };
                     self.reject(index, at, &mut entry, doubt, cure, now);
-                    if let Some(contest) = contest {
+                    if let Some((contest, learnt)) = contest {
+                        settlement.entries.extend(learnt);
                         let text = contest::waiting_text(feed, &contest.holder);
                         settlement.refused.push(refusal(key, State::Held, PLACE, Vec::new(), text, now));
                         entry.state = State::Held;

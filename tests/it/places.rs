@@ -1,10 +1,14 @@
 //! Places change hands: slots that exchange times, units that take a name, holders that are gone, in doubt or strangers.
 
+use std::time::Duration;
+
 use serde_json::json;
 use vitrina::ledger::State;
 use vitrina::record::Key;
 use vitrina::sync::OnConflict;
+use vitrina::transport::Trouble;
 
+use crate::support::portal::Act;
 use crate::support::world::*;
 
 fn strict(count: u128) -> World {
@@ -224,4 +228,49 @@ async fn a_holder_whose_row_is_in_the_source_is_sent_first() {
     assert_eq!(world.portal.held("slot").len(), 9);
     assert_eq!(world.portal.held("slot")[&Key::Guid(3)]["status"], "BLOCKED");
     assert!(refusals_by_name(&world) <= 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_refusal_says_of_a_holder_is_known_after_a_crash_too() {
+    let mut world = strict(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 3, slot_at(3, 40, "AVAILABLE"));
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "slot").await;
+    world.put("slot", 3, slot_at(3, 41, "AVAILABLE"));
+    world.portal.next(Act::Fail(Trouble::Transient { retry_after: None }));
+    cycle(&line, "slot").await;
+
+    world.put("slot", 9, slot_at(9, 40, "AVAILABLE"));
+    cycle(&line, "slot").await;
+    assert_eq!(refusals_by_name(&world), 1, "nobody knew that the lost request was applied");
+    drop(line);
+    let line = world.start().await;
+    cycle(&line, "slot").await;
+    assert_eq!(refusals_by_name(&world), 1);
+    tokio::time::advance(Duration::from_secs(120)).await;
+    passes(&line).await;
+    assert_eq!(world.portal.held("slot").len(), 9);
+    assert_eq!(refusals_by_name(&world), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_often_failed_to_arrive_is_not_given_up_at_its_first_contest() {
+    let mut world = strict(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 3, slot_at(3, 40, "AVAILABLE"));
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "slot").await;
+    world.put("slot", 3, slot(3, "AVAILABLE"));
+    world.put("slot", 9, slot_at(9, 40, "AVAILABLE"));
+    for _ in 0..4 {
+        world.portal.next(Act::Fail(Trouble::Transient { retry_after: None }));
+        cycle(&line, "slot").await;
+        tokio::time::advance(Duration::from_secs(120)).await;
+    }
+    passes(&line).await;
+    assert_eq!(world.portal.held("slot").len(), 9);
+    assert!(world.refusals(&line, "slot").await.is_empty());
 }
