@@ -72,9 +72,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             let index = child.index();
             found.iter().any(|at| index.state(*at) != State::Past)
         };
-        subtree
-            .filter_map(|(name, found)| self.feeds.get(name).filter(|child| has_present(child, &found)))
-            .collect()
+        subtree.filter_map(|(name, found)| self.feeds.get(name).filter(|child| has_present(child, &found))).collect()
     }
 }
 

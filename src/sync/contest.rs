@@ -13,7 +13,7 @@ use crate::record::{Fingerprint, Key, KeyId, Rule, Schema, Violation};
 
 /// Code of a record whose place the row of another record claims as well.
 pub(super) const DUPLICATE_PLACE: &str = "DUPLICATE_PLACE";
-/// Times that one version may be refused over its place before that is taken for an answer.
+/// Times that one version may be tried, and refused over a place that a stranger holds, before that is taken for an answer.
 const MOST_REFUSALS: u16 = 3;
 
 /// Which place each row of a read wants; rows that were not there are not in it.
@@ -83,8 +83,10 @@ pub(super) fn spare(members: &[At], index: &Index, schema: &Schema) -> Option<At
 }
 
 /// The portal refused a record because another holds its place. None when that is no contest: the record claims no place, names
-/// itself, or has been refused for this too often. A holder that is not known is taken into the index for the time being. With the contest comes
-/// what the ledger is to learn of the holder: a restart is no reason to try again.
+/// itself, or has been refused over and over for a record that nobody here knows.
+///
+/// With it comes the holder as the ledger is to know it from now on, if something was learnt of it: a process that dies before the contest
+/// is decided must not ask the portal again. A holder that is not known is taken into the index for the time being.
 pub(super) fn of_refusal(
     feed: &str,
     index: &mut Index,
@@ -93,22 +95,22 @@ pub(super) fn of_refusal(
     said: (&str, &str),
     now: i64,
 ) -> Option<(Contest, Option<Entry>)> {
-    let place = entry.place?;
-    let mut learnt = None;
-    if holder == entry.key || entry.attempts + 1 >= MOST_REFUSALS {
-        return None;
-    }
-    match index.find(holder.id()) {
-        Some(at) if index.in_flight(at) => {}
+    let place = entry.place.filter(|_| holder != entry.key)?;
+    let learnt = match index.find(holder.id()) {
+        // Where it is will be known when its own request is answered.
+        Some(at) if index.in_flight(at) => None,
+        Some(at) if index.place(at) == Some(place) => None,
         Some(at) => {
-            if index.place(at) != Some(place) {
-                tracing::debug!(feed, key = %holder, "the portal holds a place for this record that was not known of");
-                index.set_place(at, place);
-                learnt = Some(index.entry(at));
-            }
+            tracing::debug!(feed, key = %holder, "the portal holds a place for this record that was not known of");
+            index.set_place(at, place);
+            Some(at).filter(|at| !index.is_stranger(*at)).map(|at| index.entry(at))
         }
-        None => index.take_in(stranger(&holder, place), now),
-    }
+        None if entry.attempts + 1 >= MOST_REFUSALS => return None,
+        None => {
+            index.take_in(stranger(&holder, place), now);
+            None
+        }
+    };
     let said = Some((said.0.to_owned(), said.1.to_owned()));
     Some((Contest { key: entry.key.clone(), holder, place, said }, learnt))
 }

@@ -7,6 +7,7 @@ use vitrina::ledger::State;
 use vitrina::record::Key;
 use vitrina::source::memory::Fault;
 use vitrina::sync::{OnConflict, Order};
+use vitrina::transport::Trouble;
 
 use crate::support::portal::Act;
 use crate::support::world::*;
@@ -290,4 +291,24 @@ async fn a_holder_that_a_refusal_named_is_remembered_over_a_restart() {
         let _ = line.cycle("slot", Order::default()).await;
     }
     assert_eq!(refusals_by_name(&world), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_often_failed_to_arrive_is_not_given_up_at_its_first_contest() {
+    let mut world = strict(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 3, slot_at(3, 40, "AVAILABLE"));
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "slot").await;
+    world.put("slot", 3, slot(3, "AVAILABLE"));
+    world.put("slot", 9, slot_at(9, 40, "AVAILABLE"));
+    for _ in 0..4 {
+        world.portal.next(Act::Fail(Trouble::Transient { retry_after: None }));
+        cycle(&line, "slot").await;
+        tokio::time::advance(Duration::from_secs(120)).await;
+    }
+    passes(&line).await;
+    assert_eq!(world.portal.held("slot").len(), 9);
+    assert!(world.refusals(&line, "slot").await.is_empty());
 }

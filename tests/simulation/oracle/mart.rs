@@ -31,13 +31,7 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
 }
 
 /// What is wrong with a record that has rows.
-fn row_is_missed(
-    record: (Feed, Id),
-    copies: &[&Version],
-    mart: &Mart,
-    rows: &Rows<'_>,
-    second: i64,
-) -> Option<String> {
+fn row_is_missed(record: (Feed, Id), copies: &[&Version], mart: &Mart, rows: &Rows<'_>, second: i64) -> Option<String> {
     let bodies: Vec<&Body> = copies.iter().filter_map(|version| version.body.as_ref()).collect();
     let held = mart.get(&record);
     let all_sound = bodies.len() == copies.len();
