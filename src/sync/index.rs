@@ -156,11 +156,16 @@ impl Index {
     pub fn replay(&mut self, step: Replay, now: i64) {
         match step {
             Replay::Put(entry) => {
-                let before = self.find(entry.key.id()).and_then(|at| self.place(at));
+                let known = self.find(entry.key.id()).map(|at| (self.accepted(at), self.place(at)));
                 let at = self.put(&entry, now);
-                // A mark that was never closed: the portal holds the place of the version before, or that of the marked one.
-                if let (Some(Mark::Version(_)), Some(place)) = (entry.mark, before.filter(|_| entry.place != before)) {
-                    self.set_place(at, place);
+                if let Some(Mark::Version(_)) = entry.mark {
+                    // A mark that was never closed names the place of its own version, which the portal may hold beside that of the accepted one.
+                    let own = match known {
+                        _ if entry.accepted.is_none() => None,
+                        Some((accepted, place)) if accepted == entry.accepted => place,
+                        Some(_) | None => entry.place,
+                    };
+                    self.set_place(at, own.unwrap_or(0));
                     self.may_hold(at, entry.place);
                 }
             }

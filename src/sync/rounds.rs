@@ -97,14 +97,28 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 Some(Decision::HolderGone) => moved |= self.holder_gone(contest).await?,
             }
         }
-        for ring in contest::rings(&waiting) {
+        let (doubtful, held): (Vec<Contest>, Vec<Contest>) = {
+            let index = self.feed.index();
+            waiting.into_iter().partition(|contest| contest::is_doubtful(contest, &index))
+        };
+        for ring in contest::rings(&held) {
             if let Some(at) = self.who_steps_aside(&ring) {
                 let removed = self.line.make_room(self.feed, at).await?;
                 moved |= removed.removed > 0;
                 self.take_removed(removed);
             }
         }
-        self.contested.extend(waiting.into_iter().chain(news));
+        if !moved {
+            // Nobody else can bring it further: the portal is asked, and if the holder is there after all, its refusal says so.
+            let mut index = self.feed.index();
+            for contest in &doubtful {
+                if let Some(at) = index.find(contest.holder.id()) {
+                    index.may_hold(at, None);
+                    moved = true;
+                }
+            }
+        }
+        self.contested.extend(held.into_iter().chain(doubtful).chain(news));
         Ok(moved)
     }
 
