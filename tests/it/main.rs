@@ -17,6 +17,7 @@ mod ledgers;
 mod places;
 mod removal;
 mod replay;
+mod review;
 mod sources;
 mod storm;
 mod support;
