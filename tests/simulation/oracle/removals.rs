@@ -110,7 +110,9 @@ impl Seen {
                 let unseen = |id: &Id| !shown.contains(id);
                 match asked {
                     Asked::All => {
-                        let held = mart.keys().filter(|(other, _)| *other == feed).map(|(_, id)| *id);
+                        // What was sent and not answered for may be there as well.
+                        let known: BTreeSet<Record> = mart.keys().chain(self.sent.keys()).copied().collect();
+                        let held = known.into_iter().filter(|(other, _)| *other == feed).map(|(_, id)| id);
                         self.miss(at, feed, held.filter(unseen));
                         self.blow_the_fuse(feed, shown.is_empty(), mart, second);
                     }
