@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::sleep;
 
 use super::run::Signals;
-use super::{CliError, ConfigFile, Outcome, Selection, print};
+use super::{CliError, ConfigFile, Outcome, Selection, moment, print};
 use crate::config::Config;
 use crate::daemon::{Access, Assembly, AssemblyError};
 use crate::ledger::{AnyLedger, Ledger, LedgerError, Word, WordKind};
@@ -197,7 +197,7 @@ impl View {
 
     fn announce(&self, progress: &AuditProgress) {
         if progress.resumed {
-            eprintln!("goes on with the audit that was begun at {}", report::moment(progress.begun));
+            eprintln!("goes on with the audit that was begun at {}", moment(progress.begun));
         }
     }
 

@@ -19,6 +19,7 @@ mod runtime;
 mod selection;
 pub mod status;
 pub mod sync;
+pub mod unit;
 
 use std::process::ExitCode;
 
@@ -68,6 +69,8 @@ pub enum Verb {
     Rejects(rejects::Args),
     /// Show tripped fuses and what they hold back; let one go
     Fuse(fuse::Args),
+    /// Show the units whose records wait; end a pause
+    Unit(unit::Args),
     /// Bring the ledger's tables up to date
     Migrate(migrate::Args),
     /// Print shell completions
@@ -93,6 +96,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Audit(args) => block_on(audit::run(&args)),
         Verb::Rejects(args) => block_on(rejects::run(&args)),
         Verb::Fuse(args) => block_on(fuse::run(&args)),
+        Verb::Unit(args) => block_on(unit::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),
         Verb::Init(args) if args.views => init::views(&args, "fer", crate::portal::fer::SCHEMAS),
         Verb::Init(args) => init::configuration(&args),

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::audits::Audits;
 use super::{AnyLine, Shared};
 use crate::ledger::{AnyLedger, Ledger, LedgerError, Word, WordId, WordKind};
-use crate::sync::{AcceptFuse, RetryWord};
+use crate::record::Key;
+use crate::sync::{AcceptFuse, ResumeWord, RetryWord};
 
 /// How often the daemon asks the ledger for words.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -49,7 +50,13 @@ async fn hear_all(
         };
         if hearing == Hearing::Done {
             heard.push(id);
-            pokes.push((Arc::clone(line), word.feed));
+            // What concerns the whole portal gives every feed work.
+            let feeds = line.feeds();
+            let named = feeds
+                .iter()
+                .map(|feed| feed.plan.schema.feed)
+                .filter(|feed| word.feed.is_empty() || word.feed == *feed);
+            pokes.extend(named.map(|feed| (Arc::clone(line), feed.to_owned())));
         }
     }
     if !heard.is_empty() {
@@ -79,7 +86,14 @@ async fn take_up(line: &AnyLine, word: &Word) -> Result<Hearing, LedgerError> {
             ),
             None => unreadable(word),
         },
-        WordKind::Audit | WordKind::ResumeUnit => return Ok(Hearing::Later),
+        WordKind::ResumeUnit => match ResumeWord::of_json(&word.argument) {
+            Some(order) => {
+                line.resume_unit(&Key::parse(&order.unit)).await?;
+                tracing::info!(portal, unit = %order.unit, "an operator has ended a unit's pause");
+            }
+            None => unreadable(word),
+        },
+        WordKind::Audit => return Ok(Hearing::Later),
     }
     Ok(Hearing::Done)
 }

@@ -51,7 +51,7 @@ pub struct MemorySource {
 #[derive(Debug, Default)]
 struct State {
     tables: BTreeMap<String, Table>,
-    faults: VecDeque<Fault>,
+    faults: VecDeque<Option<Fault>>,
     now: i64,
     reads: u64,
 }
@@ -91,7 +91,14 @@ impl MemorySource {
 
     /// Lets the next read that has no fault yet meet this one.
     pub fn fail_next(&self, fault: Fault) {
-        self.lock().faults.push_back(fault);
+        self.lock().faults.push_back(Some(fault));
+    }
+
+    /// Lets one read meet this fault after so many that meet none.
+    pub fn fail_after(&self, reads: usize, fault: Fault) {
+        let mut state = self.lock();
+        state.faults.clear();
+        state.faults.extend(std::iter::repeat_n(None, reads).chain([Some(fault)]));
     }
 
     /// Sets the database's clock: microseconds since 1970-01-01T00:00:00Z.
@@ -145,7 +152,7 @@ impl Source for MemorySource {
         let fault = {
             let mut state = self.lock();
             state.reads += 1;
-            state.faults.pop_front()
+            state.faults.pop_front().flatten()
         };
         let table = self.table(query, &place)?;
         let mut rows = self.wanted(&table, read, &place)?;

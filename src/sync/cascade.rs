@@ -44,6 +44,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         subtree
     }
 
+    /// True when records of one feed may hang on records of another, directly or through a third.
+    pub(super) fn hangs_on(&self, child: &str, parent: &str) -> bool {
+        let Some(child) = self.feeds.get(child) else { return false };
+        clinging_edges(child.plan.schema).any(|(_, next)| next == parent || self.hangs_on(next, parent))
+    }
+
     /// What each feed would lose if these records of a feed were removed.
     pub(super) fn losses(&self, feed: &FeedLine<S>, keys: Vec<Key>) -> BTreeMap<String, Loss> {
         let removed = keys.len() as u64;

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::{At, Index};
-use crate::ledger::{Entry, State};
+use crate::ledger::{Entry, Mark, State};
 use crate::record::{Fingerprint, Key, KeyId, Rule, Schema, Violation};
 
 /// Code of a record whose place the row of another record claims as well.
@@ -83,10 +83,8 @@ pub(super) fn spare(members: &[At], index: &Index, schema: &Schema) -> Option<At
 }
 
 /// The portal refused a record because another holds its place. None when that is no contest: the record claims no place, names
-/// itself, or has been refused over and over for a record that nobody here knows.
-///
-/// With it comes the holder as the ledger is to know it from now on, if something was learnt of it: a process that dies before the contest
-/// is decided must not ask the portal again. A holder that is not known is taken into the index for the time being.
+/// itself, or has been refused over and over for a record that nobody here knows. Such a holder is taken into the index for the time being.
+/// With the contest comes what the ledger is to learn of the holder: a restart is no reason to try again.
 pub(super) fn of_refusal(
     feed: &str,
     index: &mut Index,
@@ -103,7 +101,7 @@ pub(super) fn of_refusal(
         Some(at) => {
             tracing::debug!(feed, key = %holder, "the portal holds a place for this record that was not known of");
             index.set_place(at, place);
-            Some(at).filter(|at| !index.is_stranger(*at)).map(|at| index.entry(at))
+            Some(at).filter(|at| !index.is_stranger(*at)).map(|at| in_doubt(index, at, now))
         }
         None if entry.attempts + 1 >= MOST_REFUSALS => return None,
         None => {
@@ -113,6 +111,17 @@ pub(super) fn of_refusal(
     };
     let said = Some((said.0.to_owned(), said.1.to_owned()));
     Some((Contest { key: entry.key.clone(), holder, place, said }, learnt))
+}
+
+/// The portal holds another version of a record than the one it acknowledged: the record is to be sent again.
+fn in_doubt(index: &mut Index, at: At, now: i64) -> Entry {
+    let mut entry = index.entry(at);
+    if entry.state == State::Accepted && entry.mark.is_none() {
+        entry.mark = entry.accepted.map(Mark::Version);
+        entry.state = State::Pending;
+        index.put_at(at, &entry, now);
+    }
+    entry
 }
 
 /// A record that the portal holds and nobody here knows.

@@ -555,10 +555,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             return;
         }
         let before = self.feed.ran(self.number);
-        for parent in self.line.parents_of(self.feed) {
-            // Its removal waited for this feed, so that no child that has moved away goes with it.
-            if parent.index().any_gone_between(before, self.number) {
-                self.report.released.insert(parent.plan.schema.feed);
+        for other in self.line.feeds.values().filter(|other| other.plan.schema.feed != own) {
+            // What it removes waited for this feed, so that no child, or child of a child, that has moved away goes with it.
+            let waited = self.line.hangs_on(own, other.plan.schema.feed);
+            if waited && other.index().any_gone_between(before, self.number) {
+                self.report.released.insert(other.plan.schema.feed);
             }
         }
     }

@@ -41,7 +41,14 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let passes = self.rule(&to_remove, now).await?;
         let mut index = self.feed.index();
         if passes {
-            vanished::let_go(&mut index, settlement, &to_remove, self.line.last_run(), now);
+            vanished::let_go(
+                &mut index,
+                settlement,
+                &to_remove,
+                self.line.last_run(),
+                self.line.settings.longest_wait(),
+                now,
+            );
         } else {
             vanished::hold_back(&mut index, settlement, &to_remove, now);
         }

@@ -104,6 +104,8 @@ pub struct Index {
     others: Interned,
     places: Places,
     moving: BTreeMap<At, Moving>,
+    /// Parents on which the version that the portal holds of a record hangs, where its row names others by now.
+    left: BTreeMap<At, [u32; 2]>,
     /// Records that the portal holds, by its own word, and nobody here knows: what becomes of them is decided within the cycle.
     strangers: BTreeSet<At>,
     scan: u8,
@@ -154,7 +156,13 @@ impl Index {
     pub fn replay(&mut self, step: Replay, now: i64) {
         match step {
             Replay::Put(entry) => {
-                self.put(&entry, now);
+                let before = self.find(entry.key.id()).and_then(|at| self.place(at));
+                let at = self.put(&entry, now);
+                // A mark that was never closed: the portal holds the place of the version before, or that of the marked one.
+                if let (Some(Mark::Version(_)), Some(place)) = (entry.mark, before.filter(|_| entry.place != before)) {
+                    self.set_place(at, place);
+                    self.may_hold(at, entry.place);
+                }
             }
             Replay::Drop(key) => {
                 if let Some(at) = self.find(key.id()) {
@@ -195,6 +203,8 @@ impl Index {
             Some(unit) if entry.parents[0].as_ref() == Some(unit) => parents[0],
             Some(unit) => self.others.number(unit),
         };
+        let accepted = split(entry.accepted.map_or(0, |version| version.0));
+        self.keep_parents(at, accepted, parents);
         let slim = &mut self.slim[at.0 as usize];
         self.by_state[slim.state as usize] -= 1;
         self.by_state[entry.state as usize] += 1;
@@ -210,6 +220,21 @@ impl Index {
         self.strangers.remove(&at);
         self.set_place(at, entry.place.unwrap_or(0));
         self.put_detail(at, entry, was_detailed, now);
+    }
+
+    /// As long as the portal holds the same version of a record, that hangs on the parents it was sent with, whatever its row names now.
+    fn keep_parents(&mut self, at: At, accepted: [u64; 2], parents: [u32; 2]) {
+        let slim = &self.slim[at.0 as usize];
+        if accepted == [0, 0] || accepted != slim.accepted {
+            self.left.remove(&at);
+            return;
+        }
+        if slim.parents != parents {
+            self.left.entry(at).or_insert(slim.parents);
+        }
+        if self.left.get(&at) == Some(&parents) {
+            self.left.remove(&at);
+        }
     }
 
     fn put_detail(&mut self, at: At, entry: &Entry, was_detailed: bool, now: i64) {
@@ -289,6 +314,7 @@ impl Index {
         self.strangers.remove(&at);
         self.places.wait_no_longer(at);
         self.details.remove(&at);
+        self.left.remove(&at);
         self.texts.remove(&at);
         self.slim[at.0 as usize].flags = FREE;
         self.free.push(at.0);
@@ -412,6 +438,12 @@ impl Index {
         self.places.holder(place, but, |at| self.slim[at.0 as usize].place)
     }
 
+    /// A version whose outcome is unknown may hold this place as well.
+    pub fn may_hold(&mut self, at: At, place: Option<u64>) {
+        let own = self.place(at);
+        self.places.claim(at, place.filter(|_| place != own));
+    }
+
     /// The place that a record holds at the portal.
     pub fn place(&self, at: At) -> Option<u64> {
         let place = self.slim[at.0 as usize].place;
@@ -490,7 +522,8 @@ impl Index {
         let named = |at: At| {
             let now = self.slim[at.0 as usize].parents[edge];
             let then = self.moving.get(&at).map_or(NONE, |moving| moving.parents[edge]);
-            numbers.get(&now).or_else(|| numbers.get(&then)).map(|key| ((*key).clone(), at))
+            let left = self.left.get(&at).map_or(NONE, |parents| parents[edge]);
+            [now, then, left].iter().find_map(|number| numbers.get(number)).map(|key| ((*key).clone(), at))
         };
         self.positions().filter_map(named).collect()
     }

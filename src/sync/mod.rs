@@ -40,5 +40,5 @@ pub use line::{FeedLine, FeedPlan, Line, LineSettings, OnConflict};
 pub use order::parents_first;
 pub use remedy::{TEXTS, remedy};
 pub use report::{CycleReport, Live, Stop};
-pub use retry::RetryWord;
+pub use retry::{ResumeWord, RetryWord};
 pub use units::{ErrorBudget, PausedUnit, UnitTrouble};

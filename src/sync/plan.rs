@@ -63,6 +63,7 @@ pub(super) struct Plan {
 /// Why a record is not sent now.
 enum Obstacle {
     Parent { feed: &'static str, key: Key, rejected: bool, needs_status: bool },
+    UnitPaused,
     PlaceTaken { holder: At, place: u64 },
 }
 
@@ -257,12 +258,13 @@ impl Plan {
         let mut entry = known.map_or_else(|| Entry::new(record.key.clone()), |at| index.entry(at));
         entry.unit = self.unit_of(&record, parents);
         entry.expires = self.expiry_of(&record, parents);
-        match self.obstacle(index, known, &record, parents) {
+        match self.obstacle(index, known, &record, &entry, parents) {
             None => match self.gate.admit(entry.unit.as_ref()) {
                 Admission::Free => self.send(index, known, entry, record),
                 Admission::Alone => self.send_alone(index, known, entry, record),
                 Admission::Wait => self.postpone(index, known, entry, &record),
             },
+            Some(Obstacle::UnitPaused) => self.postpone(index, known, entry, &record),
             Some(Obstacle::PlaceTaken { holder, place }) => self.contest(index, known, entry, record, (holder, place)),
             Some(Obstacle::Parent { feed, key, rejected, needs_status }) => {
                 self.report.held += 1;
@@ -395,6 +397,7 @@ impl Plan {
         index: &Index,
         known: Option<At>,
         record: &Record,
+        entry: &Entry,
         parents: &[Option<ParentFeed<'_>>],
     ) -> Option<Obstacle> {
         for (edge, parent) in parents.iter().enumerate() {
@@ -413,6 +416,9 @@ impl Plan {
                 let rejected = parent.index.find(key.id()).is_some_and(|at| parent.index.state(at) == State::Rejected);
                 return Some(Obstacle::Parent { feed: parent.edge.feed, key: key.clone(), rejected, needs_status });
             }
+        }
+        if self.gate.keeps_back(entry.unit.as_ref()) {
+            return Some(Obstacle::UnitPaused);
         }
         let place = record.place?;
         index.holder(place, known).map(|holder| Obstacle::PlaceTaken { holder, place })

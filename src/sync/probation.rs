@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::deliver::TOO_LARGE;
 use super::line::{FeedLine, Line};
-use super::units::{PausedUnit, Released, Units};
+use super::removal::Removed;
+use super::units::{Admission, PausedUnit, Released, Units};
 use crate::ledger::{Ledger, LedgerError, Note, NoteKind, NotePlace, Refusal, State};
 use crate::portal::Portal;
 use crate::record::{Key, KeyId};
@@ -85,7 +86,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         }
         tracing::info!(portal = %self.name, %unit, "a unit's pause has ended");
         self.ledger.drop_note(&self.place_of(unit)).await?;
-        let is_pending = |state: State| state == State::Pending;
+        let is_pending = |state: State| matches!(state, State::Pending | State::Gone);
         let mut released = Released::new();
         for feed in self.feeds.values() {
             let mut index = feed.index();
@@ -98,6 +99,35 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             waiting.into_iter().for_each(|at| index.make_due(at));
         }
         Ok(released)
+    }
+
+    /// Tries units on probation of which nothing but removals waits: one record that nothing hangs on stands for each.
+    pub(super) async fn try_units_by_removal(
+        &self,
+        feed: &FeedLine<S>,
+        removed: &mut Removed,
+    ) -> Result<(), LedgerError> {
+        let name = feed.plan.schema.feed;
+        let on_probation = self.candidates(feed, |_, unit| unit.is_some_and(|unit| self.units.holds_back(unit)));
+        for at in on_probation {
+            let (key, unit) = {
+                let index = feed.index();
+                (index.key(at), index.entry(at).unit)
+            };
+            let Some(unit) = unit.filter(|_| self.feeds_with_children(feed, vec![key]).is_empty()) else { continue };
+            if self.units.admit(unit.id(), name, || self.clock.now()) != Admission::Alone {
+                continue;
+            }
+            let Some(_place) = self.place_in_flight(false).await else { return Ok(()) };
+            let judged = removed.removed + removed.refused;
+            removed.alone = true;
+            self.remove_group(feed, vec![at], removed).await?;
+            removed.alone = false;
+            if removed.removed + removed.refused > judged {
+                removed.released.extend(self.end_pause(&unit).await?);
+            }
+        }
+        Ok(())
     }
 
     /// Ends the pauses that have outlived their reason.

@@ -15,8 +15,9 @@ use super::line::{FeedLine, Line};
 use super::plan::refusal;
 use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Settlement, State};
 use crate::portal::{Delivery, Portal, Verdict};
+use crate::record::KeyId;
 use crate::source::Source;
-use crate::transport::{Failure, Trouble};
+use crate::transport::{Failure, Trouble, is_due};
 
 /// Records without children that are marked together and removed one after another.
 const GROUP: usize = 20;
@@ -36,6 +37,8 @@ pub(super) struct Removed {
     pub(super) released: BTreeSet<&'static str>,
     /// Why the round ended early.
     pub(super) failure: Option<Failure>,
+    /// True while one removal stands for a unit on probation.
+    pub(super) alone: bool,
 }
 
 /// Why a record is taken away.
@@ -72,6 +75,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         while removed.failure.is_none() && !self.stopping.is_cancelled() && self.standstill(feed).is_none() {
             let group = self.next_group(feed, &mut passed_over, &mut removed);
             if group.is_empty() {
+                self.try_units_by_removal(feed, &mut removed).await?;
                 return Ok(removed);
             }
             if until.is_some_and(|until| Instant::now() >= until) {
@@ -108,7 +112,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// The next records to go: several that nothing hangs on, or one.
     fn next_group(&self, feed: &FeedLine<S>, passed_over: &mut BTreeSet<At>, removed: &mut Removed) -> Vec<At> {
         loop {
-            let candidates = self.candidates(feed, passed_over);
+            let candidates = self.candidates(feed, |at, unit| {
+                !passed_over.contains(&at) && !unit.is_some_and(|unit| self.units.holds_back(unit))
+            });
             if candidates.is_empty() {
                 return candidates;
             }
@@ -129,15 +135,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         }
     }
 
-    fn candidates(&self, feed: &FeedLine<S>, passed_over: &BTreeSet<At>) -> Vec<At> {
-        let now = self.clock.now();
+    /// Records that are to go, and may by this rule.
+    pub(super) fn candidates(&self, feed: &FeedLine<S>, may: impl Fn(At, Option<KeyId>) -> bool) -> Vec<At> {
+        let (now, longest_wait) = (self.clock.now(), self.settings.longest_wait());
         let index = feed.index();
-        let may_go = |at: &At| {
-            let waits = index.unit_of(*at).is_some_and(|unit| self.units.rests(unit, now));
-            !passed_over.contains(at) && !index.in_flight(*at) && !waits
-        };
+        let may_go = |at: &At| !index.in_flight(*at) && may(*at, index.unit_of(*at));
         let due = index.detailed().filter(|(_, state, detail)| {
-            *state == State::Gone && (detail.due || detail.next_attempt.is_none_or(|next| next <= now))
+            let has_come = |next: i64| is_due(next, now, longest_wait);
+            *state == State::Gone && (detail.due || detail.next_attempt.is_none_or(has_come))
         });
         let due = due.map(|(at, ..)| at).filter(may_go).take(GROUP).collect();
         drop(index);
@@ -161,8 +166,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// Removes records that nothing hangs on.
-    async fn remove_group(&self, feed: &FeedLine<S>, group: Vec<At>, removed: &mut Removed) -> Result<(), LedgerError> {
+    pub(super) async fn remove_group(
+        &self,
+        feed: &FeedLine<S>,
+        group: Vec<At>,
+        removed: &mut Removed,
+    ) -> Result<(), LedgerError> {
         let Some(leaving) = self.leave(feed, group).await? else { return Ok(()) };
+        self.doubt_what_is_behind(feed).await?;
         let mut outcomes = Vec::with_capacity(leaving.records.len());
         for (_, entry, _) in &leaving.records {
             let stop = removed.failure.is_some() || self.stopping.is_cancelled();
@@ -202,15 +213,15 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         }
         let outcome = match own.records.first() {
-            Some((_, entry, _)) if !stays => self.ask(feed, entry, removed).await?,
+            Some((_, entry, _)) if !stays => {
+                self.doubt_what_is_behind(feed).await?;
+                self.ask(feed, entry, removed).await?
+            }
             _ => Away::NotAsked,
         };
         for (child, leaving) in following {
             let outcomes = leaving.records.iter().map(|_| outcome.of_children()).collect();
             self.settle_removals(child, leaving, outcomes, Purpose::ForNow, &mut Removed::default()).await?;
-        }
-        if matches!(outcome, Away::Done) {
-            self.doubt_what_is_behind(feed).await?;
         }
         if matches!(outcome, Away::NotAsked) {
             // Somebody is busy with a child of it: its feed will come back to it.
@@ -274,9 +285,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     /// Asks the portal to remove one record.
     async fn ask(&self, feed: &FeedLine<S>, entry: &Entry, removed: &mut Removed) -> Result<Away, LedgerError> {
-        let now = self.clock.now();
-        let unit_rests = entry.unit.as_ref().is_some_and(|unit| self.units.rests(unit.id(), now));
-        if unit_rests || self.standstill(feed).is_some() {
+        let waits = entry.unit.as_ref().is_some_and(|unit| !removed.alone && self.units.holds_back(unit.id()));
+        if waits || self.standstill(feed).is_some() {
             return Ok(Away::NotAsked);
         }
         match self.portal.remove(feed.plan.schema, &entry.key).await {
@@ -384,7 +394,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         entry
     }
 
-    /// A parent has gone. Records of which the portal holds an old version may have hung on it by that version: whether they are still there is not known.
+    /// A parent is about to go. Records of which the portal holds an old version may hang on it by that version, and go with it: from here
+    /// on nobody knows whether they are still there, whatever is heard of the parent.
     async fn doubt_what_is_behind(&self, feed: &FeedLine<S>) -> Result<(), LedgerError> {
         for name in feed.plan.schema.cascades {
             let Some(child) = self.feeds.get(name) else { continue };

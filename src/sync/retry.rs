@@ -1,4 +1,5 @@
-//! An operator's word that refused records are to be tried again, as the ledger carries it from a verb to the engine.
+//! Operators' words that refused records are to be tried again, and that a unit's pause is to end, as the ledger carries them from a verb
+//! to the engine.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,25 @@ impl RetryWord {
     /// True when it speaks of refusals with this code.
     pub fn fits(&self, code: &str) -> bool {
         self.code.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(code))
+    }
+}
+
+/// Ends the pause of a unit: the argument of a word of the kind [`crate::ledger::WordKind::ResumeUnit`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumeWord {
+    /// The unit's key, as it is printed.
+    pub unit: String,
+}
+
+impl ResumeWord {
+    /// The word as the ledger keeps it.
+    pub fn to_json(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
+
+    /// Reads a word back; none when it is not one.
+    pub fn of_json(argument: &str) -> Option<Self> {
+        serde_json::from_str(argument).ok()
     }
 }
 

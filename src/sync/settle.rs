@@ -67,6 +67,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let records = outgoing.entries.into_iter().zip(outgoing.at).zip(outgoing.before);
         for (((mut entry, at), before), outcome) in records.zip(outcomes) {
             let superseded = index.is_superseded(at);
+            let sent = (entry.mark, entry.place);
             let restated = match outcome {
                 Outcome::Accepted { remote_id } => {
                     settled.accepted.push(entry.key.id());
@@ -107,6 +108,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 }
             };
             index.put_at(at, &entry, now);
+            if entry.mark == sent.0 {
+                index.may_hold(at, sent.1);
+            }
             if superseded {
                 index.make_due(at);
             }

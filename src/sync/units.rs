@@ -198,6 +198,13 @@ impl Units {
         self.state().paused.contains_key(&unit)
     }
 
+    /// True when no record of the unit may go out at all, not even alone.
+    pub(super) fn keeps_back(&self, unit: KeyId, now: impl FnOnce() -> i64) -> bool {
+        let state = self.state();
+        let paused = state.paused.get(&unit);
+        paused.is_some_and(|paused| paused.claimed_by.is_some() || !paused.pause.is_over(now()))
+    }
+
     /// True when no record of the unit is worth reading: its pause lasts.
     pub(super) fn rests(&self, unit: KeyId, now: i64) -> bool {
         self.state().paused.get(&unit).is_some_and(|paused| !paused.pause.is_over(now))
@@ -303,6 +310,14 @@ impl Gate {
     /// True when a record's next attempt has come by `now`.
     pub(super) fn has_come(&self, next_attempt: i64, now: i64) -> bool {
         is_due(next_attempt, now, self.longest_wait)
+    }
+
+    /// True when no record of this unit may go out: nothing is claimed.
+    pub(super) fn keeps_back(&self, unit: Option<&Key>) -> bool {
+        unit.is_some_and(|unit| match self.dry_run {
+            true => self.units.rests(unit.id(), self.clock.now()),
+            false => self.units.keeps_back(unit.id(), || self.clock.now()),
+        })
     }
 
     /// Asks for a record of this unit.

@@ -1,8 +1,11 @@
 //! What is gone: records that a complete read should have seen and did not.
 
+use std::time::Duration;
+
 use super::index::{At, Index};
 use crate::ledger::{Settlement, State};
 use crate::record::KeyId;
+use crate::transport::is_due;
 
 /// How long the tombstone of a past record satisfies its children, in seconds.
 const TOMBSTONE: i64 = 90 * 86_400;
@@ -40,12 +43,21 @@ pub(super) fn sort(
 }
 
 /// The fuse has let these records pass. `run` numbers the present, so that feeds with their children can be seen to have run since.
-pub(super) fn let_go(index: &mut Index, settlement: &mut Settlement, to_remove: &[At], run: u64, now: i64) {
+pub(super) fn let_go(
+    index: &mut Index,
+    settlement: &mut Settlement,
+    to_remove: &[At],
+    run: u64,
+    longest_wait: Duration,
+    now: i64,
+) {
     for at in to_remove {
         // One whose removal the portal has refused waits for its slow retry.
         let refused = index.state(*at) == State::Rejected
             && index.detail(*at).is_some_and(|detail| {
-                detail.wanted.is_none() && !detail.due && detail.next_attempt.is_some_and(|next| next > now)
+                detail.wanted.is_none()
+                    && !detail.due
+                    && detail.next_attempt.is_some_and(|next| !is_due(next, now, longest_wait))
             });
         if index.state(*at) != State::Gone && !refused {
             restate(index, *at, State::Gone, settlement, now);

@@ -208,6 +208,40 @@ async fn after_a_lost_answer_a_row_that_went_back_is_sent_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_does_not_end_an_older_doubt_of_the_same_version() {
+    let mut world = World::with_slots(1);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 1, slot(1, "BLOCKED"));
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "slot").await;
+    world.portal.refuse(Key::Guid(1), true);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert_eq!(cycle(&line, "slot").await.refused, 1);
+    world.portal.refuse(Key::Guid(1), false);
+    world.put("slot", 1, slot(1, "AVAILABLE"));
+    pass(&world.start().await).await;
+    assert_eq!(world.portal.held("slot")[&Key::Guid(1)]["status"], "AVAILABLE");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_piece_that_came_to_nothing_does_not_end_the_doubt_of_an_earlier_one() {
+    let mut world = World::with_slots(2);
+    let line = world.start().await;
+    pass(&line).await;
+    for id in [1, 2] {
+        world.put("slot", id, slot(id, "BLOCKED"));
+    }
+    world.portal.next(Act::AnswerOnly(1));
+    world.portal.next(Act::Fail(Trouble::Transient { retry_after: None }));
+    assert_eq!(cycle(&line, "slot").await.accepted, 1);
+    assert_eq!(world.portal.held("slot")[&Key::Guid(2)]["status"], "BLOCKED");
+    world.put("slot", 2, slot(2, "AVAILABLE"));
+    pass(&world.start().await).await;
+    assert_eq!(world.portal.held("slot")[&Key::Guid(2)]["status"], "AVAILABLE");
+}
+
+#[tokio::test(start_paused = true)]
 async fn records_that_an_answer_does_not_mention_are_asked_about_again() {
     let world = World::with_slots(8);
     let line = world.start().await;

@@ -276,3 +276,22 @@ async fn bulk_work_never_takes_the_place_that_is_kept_for_slots() {
     world.portal.let_go();
     assert_eq!(bulk.await.unwrap().accepted, 8);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_of_which_only_removals_wait_is_tried_by_one_of_them() {
+    let mut world = World::with_slots(60);
+    let line = before_slots(&world).await;
+    pass(&line).await;
+    (1..=3).for_each(|id| world.delete("slot", id));
+    world.portal.next_removal(Act::Fail(Trouble::UnitBlocked));
+    cycle(&line, "slot").await;
+    assert_eq!((line.paused_units().len(), world.portal.seen().removals.len()), (1, 1), "the others wait");
+    tokio::time::advance(HOUR - Duration::from_secs(1)).await;
+    cycle(&line, "slot").await;
+    assert_eq!(world.portal.seen().removals.len(), 1);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let report = cycle(&line, "slot").await;
+    assert_eq!((report.removed, line.paused_units().len()), (1, 0));
+    assert!(report.released.contains("slot"));
+    assert_eq!(cycle(&line, "slot").await.removed, 2);
+}

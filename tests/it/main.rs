@@ -7,6 +7,7 @@ mod cli_check;
 mod cli_fuse;
 mod cli_init;
 mod cli_rejects;
+mod cli_unit;
 mod dashboard;
 mod engine;
 mod fer;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 use vitrina::ledger::State;
 use vitrina::record::Key;
-use vitrina::sync::OnConflict;
+use vitrina::source::memory::Fault;
+use vitrina::sync::{OnConflict, Order};
 use vitrina::transport::Trouble;
 
 use crate::support::portal::Act;
@@ -231,27 +232,64 @@ async fn a_holder_whose_row_is_in_the_source_is_sent_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_refusal_says_of_a_holder_is_known_after_a_crash_too() {
+async fn a_place_that_a_lost_version_may_hold_is_not_claimed_before_that_is_clear() {
     let mut world = strict(8);
     let line = world.start().await;
     pass(&line).await;
     world.put("slot", 3, slot_at(3, 40, "AVAILABLE"));
     world.portal.next(Act::ApplyAndLose);
     cycle(&line, "slot").await;
-    world.put("slot", 3, slot_at(3, 41, "AVAILABLE"));
-    world.portal.next(Act::Fail(Trouble::Transient { retry_after: None }));
-    cycle(&line, "slot").await;
-
-    world.put("slot", 9, slot_at(9, 40, "AVAILABLE"));
-    cycle(&line, "slot").await;
-    assert_eq!(refusals_by_name(&world), 1, "nobody knew that the lost request was applied");
-    drop(line);
-    let line = world.start().await;
-    cycle(&line, "slot").await;
-    assert_eq!(refusals_by_name(&world), 1);
-    tokio::time::advance(Duration::from_secs(120)).await;
+    world.delete("slot", 3);
+    world.put("slot", 0x2000, slot_at(0x2000, 40, "AVAILABLE"));
+    world.put("slot", 0x2001, slot_at(0x2001, 3, "AVAILABLE"));
+    tokio::time::advance(Duration::from_secs(5)).await;
     passes(&line).await;
+    assert_eq!(refusals_by_name(&world), 0);
     assert_eq!(world.portal.held("slot").len(), 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_places_of_a_request_that_was_cut_off_by_a_crash_are_known() {
+    let mut world = strict(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 3, slot_at(3, 40, "AVAILABLE"));
+    world.portal.hold_up("slot");
+    let cut = tokio::spawn(async move { line.cycle("slot", Order::default()).await });
+    while world.portal.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    cut.abort();
+    assert!(cut.await.is_err());
+    world.portal.let_go();
+    world.ledger = world.ledger.crash();
+    world.delete("slot", 3);
+    world.put("slot", 0x2000, slot_at(0x2000, 40, "AVAILABLE"));
+    world.put("slot", 0x2001, slot_at(0x2001, 3, "AVAILABLE"));
+    passes(&world.start().await).await;
+    assert_eq!(refusals_by_name(&world), 0);
+    assert_eq!(world.portal.held("slot").len(), 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_a_refusal_named_is_remembered_over_a_restart() {
+    let mut world = strict(8);
+    let line = world.start().await;
+    pass(&line).await;
+    // The mart has moved slot 3 without a word.
+    let elsewhere = serde_json::to_value("2023-12-01T10:00:00").unwrap();
+    world.portal.seen().mart.get_mut(&("slot".to_owned(), Key::Guid(3))).unwrap()["visit_time"] = elsewhere;
+    let mut row = slot(0x2000, "AVAILABLE");
+    row[5] = "2023-12-01T10:00:00".into();
+    world.put("slot", 0x2000, row);
+    world.source.fail_after(1, Fault::Unreachable);
+    assert!(line.cycle("slot", Order::default()).await.is_err(), "refused, and then the source is away");
+    assert_eq!(refusals_by_name(&world), 1);
+    for _ in 0..3 {
+        let line = world.start().await;
+        world.source.fail_after(1, Fault::Unreachable);
+        let _ = line.cycle("slot", Order::default()).await;
+    }
     assert_eq!(refusals_by_name(&world), 1);
 }
 
@@ -260,17 +298,21 @@ async fn a_record_that_often_failed_to_arrive_is_not_given_up_at_its_first_conte
     let mut world = strict(8);
     let line = world.start().await;
     pass(&line).await;
-    world.put("slot", 3, slot_at(3, 40, "AVAILABLE"));
-    world.portal.next(Act::ApplyAndLose);
-    cycle(&line, "slot").await;
-    world.put("slot", 3, slot(3, "AVAILABLE"));
-    world.put("slot", 9, slot_at(9, 40, "AVAILABLE"));
+    let before = world.portal.held("slot")[&Key::Guid(3)]["visit_time"].clone();
+    // The mart has moved slot 3 without a word.
+    let elsewhere = serde_json::to_value("2023-12-01T10:00:00").unwrap();
+    world.portal.seen().mart.get_mut(&("slot".to_owned(), Key::Guid(3))).unwrap()["visit_time"] = elsewhere;
+    let mut row = slot(0x2000, "AVAILABLE");
+    row[5] = "2023-12-01T10:00:00".into();
+    world.put("slot", 0x2000, row);
     for _ in 0..4 {
         world.portal.next(Act::Fail(Trouble::Transient { retry_after: None }));
         cycle(&line, "slot").await;
         tokio::time::advance(Duration::from_secs(120)).await;
     }
-    passes(&line).await;
-    assert_eq!(world.portal.held("slot").len(), 9);
+    cycle(&line, "slot").await;
+    assert_eq!(refusals_by_name(&world), 1);
+    assert_eq!(world.portal.held("slot")[&Key::Guid(3)]["visit_time"], before, "it is sent again, and goes back");
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(0x2000)));
     assert!(world.refusals(&line, "slot").await.is_empty());
 }

@@ -162,6 +162,50 @@ async fn children_that_move_to_another_parent_do_not_go_with_the_old_one() {
     assert_eq!(world.portal.held("slot").len(), 3);
 }
 
+/// A slot whose row names another room while the portal still has it in the old one.
+async fn with_a_slot_between_two_rooms() -> (World, TestLine) {
+    let mut world = World::with_slots(1);
+    world.put("resource", 0xb1, room(0xb1, MO));
+    let line = world.start().await;
+    pass(&line).await;
+    let mut moved = slot(1, "AVAILABLE");
+    moved[2] = guid(0xb2);
+    world.put("slot", 1, moved);
+    assert_eq!(cycle(&line, "slot").await.held, 1, "the new room is not there yet");
+    (world, line)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_cannot_move_yet_is_waited_for() {
+    let (mut world, line) = with_a_slot_between_two_rooms().await;
+    world.delete("resource", RESOURCE);
+    world.put("resource", 0xb2, room(0xb2, MO));
+    assert!(cycle(&line, "resource").await.released.contains("slot"));
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(1)), "it did not go with the old room");
+    assert!(cycle(&line, "slot").await.released.contains("resource"));
+    cycle(&line, "resource").await;
+    assert_eq!(removals(&world), [of("resource", RESOURCE)]);
+    assert_eq!(world.portal.held("slot").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_went_with_a_parent_it_had_left_is_sent_when_its_row_goes_back() {
+    let (mut world, line) = with_a_slot_between_two_rooms().await;
+    world.delete("resource", RESOURCE);
+    world.portal.next_removal(Act::ApplyAndLose);
+    for _ in 0..2 {
+        cycle(&line, "resource").await;
+        cycle(&line, "slot").await;
+    }
+    assert!(world.portal.held("slot").is_empty());
+    world.put("resource", RESOURCE, room(RESOURCE, MO));
+    world.put("slot", 1, slot(1, "AVAILABLE"));
+    let line = world.start().await;
+    tokio::time::advance(Duration::from_secs(60)).await;
+    pass(&line).await;
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(1)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn children_whose_parent_goes_by_cascade_are_not_removed_one_by_one() {
     let mut world = World::with_slots(4);

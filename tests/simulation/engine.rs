@@ -154,7 +154,11 @@ pub async fn texts(disk: &MemoryLedger) -> Vec<String> {
     let mut texts = Vec::new();
     for known in copy.feeds().await.expect("a copy serves") {
         let refusals = copy.refusals(known.id).await.expect("a copy serves");
-        texts.extend(refusals.iter().map(|refusal| format!("{refusal:?}")));
+        let told = |refusal: &Refusal| {
+            let key = refusal.key.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("{} {key} {refusal:?}", known.feed)
+        };
+        texts.extend(refusals.iter().map(told));
     }
     texts.extend(copy.notes(PORTAL).await.expect("a copy serves").into_iter().map(|note| note.body));
     texts

@@ -17,11 +17,14 @@ use crate::oracle::{self, Evidence};
 use crate::stage::{Plan, Stage};
 use crate::steps::Steps;
 use crate::trace::{Trace, What};
+use crate::wire;
 
 /// Longer than any pause that a fault can have set, clock steps included.
 const PAUSES: Duration = Duration::from_secs(16_000);
 /// Cycles of all feeds after which all must be well, those included that cycles ask for.
 const MOST_LAST_CYCLES: usize = 60;
+/// Rounds of operators' words: what one lets go may be what trips another fuse.
+const MOST_WORDS: usize = 5;
 /// Longer than any run: who is not done by then waits for something that never comes.
 const FOREVER: Duration = Duration::from_secs(1_000_000);
 
@@ -109,8 +112,11 @@ async fn live(stage: &Arc<Stage>, mut disk: MemoryLedger) -> Result<(), String> 
     }
     stage.note(What::LastRounds);
     last_round(&line, stage).await?;
-    let accepted = engine::accept_fuses(&line).await;
-    if !accepted.is_empty() {
+    for _ in 0..MOST_WORDS {
+        let accepted = engine::accept_fuses(&line).await;
+        if accepted.is_empty() {
+            break;
+        }
         accepted.into_iter().for_each(|feed| stage.note(What::Word { feed }));
         last_round(&line, stage).await?;
     }
@@ -248,6 +254,15 @@ pub fn complaint(outcome: &Outcome) -> Option<String> {
     }
     violations.iter().take(8).for_each(|violation| text.push_str(&format!("{violation}\n")));
     let trace = Trace { events: outcome.evidence.events.clone(), ..Trace::default() };
+    let known = violations.iter().filter_map(|violation| Some(wire::guid(violation.about?.1)));
+    for id in known.take(4) {
+        outcome
+            .evidence
+            .texts
+            .iter()
+            .filter(|text| text.contains(&id))
+            .for_each(|said| text.push_str(&format!("{said}\n")));
+    }
     if let Some((feed, id)) = violations.first().and_then(|violation| violation.about) {
         text.push_str(&format!("about the first of them:\n{}", trace.about(feed, id, &outcome.evidence.versions, 60)));
     }

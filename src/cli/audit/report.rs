@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use anyhow::Context;
-use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 
 use crate::cli::CliError;
@@ -60,10 +59,10 @@ fn numbers(feed: &FeedAudit, repair: bool) -> String {
         ("stale", feed.count(Kind::Stale)),
         ("foreign", feed.count(Kind::Foreign)),
         ("repaired", mended),
-        ("left as they are (see vitrina status)", if repair { feed.left() } else { 0 }),
+        ("left as they are (see vitrina rejects list and vitrina fuse list)", if repair { feed.left() } else { 0 }),
         ("of the equal ones entered into the ledger", tally.adopted),
         ("of the equal ones unknown to the ledger (--repair enters them)", tally.unknown - tally.adopted),
-        ("cannot be sent: rejected, or without their parent", tally.unsendable),
+        ("cannot be sent (see vitrina rejects list)", tally.unsendable),
         ("not asked about (--deep does)", tally.unchecked),
     ];
     for (what, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
@@ -102,10 +101,4 @@ pub(super) fn state(progress: &AuditProgress) -> String {
     let (steps, all) = feed.steps;
     let doing = if feed.stage == Stage::Confirming { "looks a second time" } else { "reads" };
     format!("{}: {doing}, {steps} of {all}", feed.feed)
-}
-
-/// A moment as it is printed.
-pub(super) fn moment(seconds: i64) -> String {
-    let moment = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
-    moment.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -102,6 +102,19 @@ async fn tokens_that_are_refused_at_birth_park_and_are_not_fetched_in_a_loop() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_requests_under_tokens_refused_at_birth_ask_no_more_often_than_one() {
+    let (portal, holder) = holder(vec![]);
+    for round in 1..=3 {
+        let requests = (0..20).map(|_| holder.authorized(|bearer| send(bearer, &[]), |accepted| !accepted));
+        for answer in join_all(requests).await {
+            assert_eq!(answer.unwrap_err().trouble, Trouble::Parked);
+        }
+        assert_eq!(asked(portal), 2 * round, "one token, one renewal, then a pause");
+        tokio::time::advance(Duration::from_secs(60 << (round - 1))).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_authentication_waits_longer_each_time_up_to_an_hour() {
     let (portal, holder) = holder(vec![Err(status(403)); 400]);
     for _ in 0..24 * 60 * 6 {

@@ -87,8 +87,6 @@ type Script = dyn Fn(&Seen, usize) -> Reply + Send + Sync;
 
 struct Shared {
     seen: Mutex<Vec<Seen>>,
-    now: AtomicUsize,
-    most: AtomicUsize,
     script: Box<Script>,
 }
 
@@ -100,12 +98,7 @@ pub struct Gateway {
 impl Gateway {
     /// Starts a gateway. The script gets each request and how many came before it.
     pub async fn start(script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
-        let shared = Arc::new(Shared {
-            seen: Mutex::default(),
-            now: AtomicUsize::new(0),
-            most: AtomicUsize::new(0),
-            script: Box::new(script),
-        });
+        let shared = Arc::new(Shared { seen: Mutex::default(), script: Box::new(script) });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = Router::new().fallback(answer).with_state(Arc::clone(&shared));
@@ -137,8 +130,6 @@ impl Gateway {
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
     let at = Instant::now();
-    let running = shared.now.fetch_add(1, Ordering::SeqCst) + 1;
-    shared.most.fetch_max(running, Ordering::SeqCst);
     let (parts, body) = request.into_parts();
     let raw = to_bytes(body, 1 << 24).await.unwrap().to_vec();
     let gzip = parts.headers.get("content-encoding").is_some_and(|value| value == "gzip");
@@ -149,7 +140,6 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let reply = (shared.script)(&seen, before);
     shared.seen.lock().unwrap().push(seen);
     tokio::time::sleep(reply.after).await;
-    shared.now.fetch_sub(1, Ordering::SeqCst);
     let mut response = Response::builder().status(reply.status);
     for (name, value) in reply.headers {
         response = response.header(name, value);

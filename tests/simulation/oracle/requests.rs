@@ -119,6 +119,7 @@ impl Watch<'_> {
                 }
                 let body = self.mart.get(&(*feed, *id)).cloned().unwrap_or_else(|| Body::from(""));
                 self.check_pauses(at, second, *feed, &[(*id, body)]);
+                self.doubt_what_is_behind(*feed);
                 self.open(*request, *feed, vec![(*id, Body::from(""))], true);
                 self.check_places(at, *feed);
             }
@@ -133,6 +134,20 @@ impl Watch<'_> {
 
     fn complain(&mut self, at: usize, invariant: u8, record: (Feed, Id), text: &str) {
         self.broken.push(Violation { invariant, at: Some(at), about: Some(record), text: text.to_owned() });
+    }
+
+    /// Who takes a record away may not know what goes with it, of those that the mart holds in an old version.
+    fn doubt_what_is_behind(&mut self, feed: Feed) {
+        let of: &[Feed] = match feed {
+            Feed::Mo => &[Feed::Resource, Feed::Service, Feed::Slot, Feed::Book],
+            Feed::Resource => &[Feed::Service, Feed::Slot, Feed::Book],
+            Feed::Slot => &[Feed::Book],
+            Feed::Service | Feed::Profile | Feed::Period | Feed::Referral | Feed::Book => &[],
+        };
+        for ((feed, _), known) in &mut self.known {
+            let behind = known.acknowledged.is_some() && !known.shown.contains(&known.acknowledged);
+            known.doubt |= behind && of.contains(feed);
+        }
     }
 
     /// A process that is no more has forgotten what was not settled.
