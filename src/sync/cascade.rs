@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fuse::Loss;
-use super::index::At;
+use super::index::{At, Index};
 use super::line::{FeedLine, Line};
 use crate::ledger::{Ledger, State};
 use crate::portal::Portal;
@@ -15,28 +15,35 @@ use crate::source::Source;
 #[derive(Debug, Default)]
 pub(super) struct Subtree {
     pub(super) feeds: BTreeMap<&'static str, Vec<At>>,
-    /// True when a record of it is in a request.
-    pub(super) in_flight: bool,
 }
 
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// Everything that hangs on these records of a feed.
     pub(super) fn subtree(&self, feed: &FeedLine<S>, roots: Vec<Key>) -> Subtree {
+        self.walk(feed, roots, |_, _, _| ())
+    }
+
+    /// As [`Self::subtree`]; shows each feed's part of it while the feed's index is locked, parents first.
+    pub(super) fn walk<'a>(
+        &'a self,
+        feed: &FeedLine<S>,
+        roots: Vec<Key>,
+        mut visit: impl FnMut(&'a FeedLine<S>, &mut Index, &BTreeSet<At>),
+    ) -> Subtree {
         let mut subtree = Subtree::default();
         let mut keys: BTreeMap<&'static str, Vec<Key>> = BTreeMap::from([(feed.plan.schema.feed, roots)]);
         // Parents first: when a feed's turn comes, all its parents of the subtree are known.
         for child in self.feeds() {
             let schema = child.plan.schema;
             let mut found = BTreeSet::new();
-            let index = child.index();
+            let mut index = child.index();
             for (edge, parent) in clinging_edges(schema) {
                 if let Some(parents) = keys.get(parent) {
-                    let named = index.children_of(edge, parents).into_iter().map(|(_, at)| at);
-                    found.extend(named.filter(|at| index.state(*at) != State::Past));
+                    found.extend(index.children_of(edge, parents).into_iter().map(|(_, at)| at));
                 }
             }
             if !found.is_empty() {
-                subtree.in_flight |= found.iter().any(|at| index.in_flight(*at));
+                visit(child, &mut index, &found);
                 keys.entry(schema.feed).or_default().extend(found.iter().map(|at| index.key(*at)));
                 subtree.feeds.insert(schema.feed, found.into_iter().collect());
             }
@@ -57,7 +64,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         for (name, found) in self.subtree(feed, keys).feeds {
             let Some(child) = self.feeds.get(name) else { continue };
             let index = child.index();
-            let removed = found.iter().filter(|at| index.may_be_at_portal(**at)).count() as u64;
+            let counts = |at: &&At| index.state(**at) != State::Past && index.may_be_at_portal(**at);
+            let removed = found.iter().filter(counts).count() as u64;
             losses.insert(name.to_owned(), Loss { removed, of: index.held_by_portal() });
         }
         losses.insert(feed.plan.schema.feed.to_owned(), Loss { removed, of: feed.index().held_by_portal() });
@@ -67,7 +75,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// The feeds that have children of these records, whose own cycles must have run before the records go: a child that has moved to
     /// another parent must not go with the old one.
     pub(super) fn feeds_with_children(&self, feed: &FeedLine<S>, keys: Vec<Key>) -> Vec<&FeedLine<S>> {
-        self.subtree(feed, keys).feeds.keys().filter_map(|name| self.feeds.get(name)).collect()
+        let subtree = self.subtree(feed, keys).feeds.into_iter();
+        let has_present = |child: &FeedLine<S>, found: &[At]| {
+            let index = child.index();
+            found.iter().any(|at| index.state(*at) != State::Past)
+        };
+        subtree.filter_map(|(name, found)| self.feeds.get(name).filter(|child| has_present(child, &found))).collect()
     }
 }
 

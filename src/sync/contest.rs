@@ -53,6 +53,12 @@ pub(super) fn decide(contest: &Contest, wants: &Wants) -> Option<Decision> {
     })
 }
 
+/// True when the holder holds the place only in so far as a version of unknown outcome may have brought it there.
+pub(super) fn is_doubtful(contest: &Contest, index: &Index) -> bool {
+    let holder = index.find(contest.holder.id());
+    holder.is_some_and(|at| !index.in_flight(at) && index.place(at) != Some(contest.place))
+}
+
 /// Rings of records of which each waits for the place of the next. Every record waits for at most one other.
 pub(super) fn rings(contests: &[Contest]) -> Vec<Vec<KeyId>> {
     let next: BTreeMap<KeyId, KeyId> = contests.iter().map(|contest| (contest.key.id(), contest.holder.id())).collect();
@@ -83,8 +89,10 @@ pub(super) fn spare(members: &[At], index: &Index, schema: &Schema) -> Option<At
 }
 
 /// The portal refused a record because another holds its place. None when that is no contest: the record claims no place, names
-/// itself, or has been refused over and over for a record that nobody here knows. Such a holder is taken into the index for the time being.
-/// With the contest comes what the ledger is to learn of the holder: a restart is no reason to try again.
+/// itself, or has been refused over and over for a record that nobody here knows.
+///
+/// With it comes the holder as the ledger is to know it from now on, if something was learnt of it: a process that dies before the contest
+/// is decided must not ask the portal again. A holder that is not known is taken into the index for the time being.
 pub(super) fn of_refusal(
     feed: &str,
     index: &mut Index,
@@ -97,7 +105,8 @@ pub(super) fn of_refusal(
     let learnt = match index.find(holder.id()) {
         // Where it is will be known when its own request is answered.
         Some(at) if index.in_flight(at) => None,
-        Some(at) if index.place(at) == Some(place) => None,
+        // It was there when the portal refused, and has gone since: two requests were under way at once.
+        Some(at) if index.place(at) == Some(place) || index.has_moved(at) => None,
         Some(at) => {
             tracing::debug!(feed, key = %holder, "the portal holds a place for this record that was not known of");
             index.set_place(at, place);

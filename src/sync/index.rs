@@ -38,6 +38,8 @@ const IN_FLIGHT: u8 = 2;
 const SUPERSEDED: u8 = 4;
 /// The position is free.
 const FREE: u8 = 8;
+/// The request that the record is in takes it away from the portal.
+const LEAVING: u8 = 16;
 
 /// One cache line a record: looking one up costs one wait for memory.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +110,8 @@ pub struct Index {
     left: BTreeMap<At, [u32; 2]>,
     /// Records that the portal holds, by its own word, and nobody here knows: what becomes of them is decided within the cycle.
     strangers: BTreeSet<At>,
+    /// Records that the portal has let move to another place since the read began.
+    moved: BTreeSet<At>,
     scan: u8,
     seen: usize,
     by_state: [u64; 7],
@@ -156,11 +160,16 @@ impl Index {
     pub fn replay(&mut self, step: Replay, now: i64) {
         match step {
             Replay::Put(entry) => {
-                let before = self.find(entry.key.id()).and_then(|at| self.place(at));
+                let known = self.find(entry.key.id()).map(|at| (self.accepted(at), self.place(at)));
                 let at = self.put(&entry, now);
-                // A mark that was never closed: the portal holds the place of the version before, or that of the marked one.
-                if let (Some(Mark::Version(_)), Some(place)) = (entry.mark, before.filter(|_| entry.place != before)) {
-                    self.set_place(at, place);
+                if let Some(Mark::Version(_)) = entry.mark {
+                    // A mark that was never closed names the place of its own version, which the portal may hold beside that of the accepted one.
+                    let own = match known {
+                        _ if entry.accepted.is_none() => None,
+                        Some((accepted, place)) if accepted == entry.accepted => place,
+                        Some(_) | None => entry.place,
+                    };
+                    self.set_place(at, own.unwrap_or(0));
                     self.may_hold(at, entry.place);
                 }
             }
@@ -215,7 +224,7 @@ impl Index {
         slim.state = entry.state;
         slim.status = entry.status.unwrap_or(u8::MAX);
         let was_detailed = slim.flags & DETAILED != 0;
-        slim.flags &= !(DETAILED | IN_FLIGHT | SUPERSEDED);
+        slim.flags &= !(DETAILED | IN_FLIGHT | SUPERSEDED | LEAVING);
         self.arrive(at);
         self.strangers.remove(&at);
         self.set_place(at, entry.place.unwrap_or(0));
@@ -311,6 +320,7 @@ impl Index {
         self.by_state[slim.state as usize] -= 1;
         self.set_place(at, 0);
         self.arrive(at);
+        self.moved.remove(&at);
         self.strangers.remove(&at);
         self.places.wait_no_longer(at);
         self.details.remove(&at);
@@ -348,6 +358,19 @@ impl Index {
             entry.write_back_due = detail.write_back_due;
         }
         entry
+    }
+
+    /// Brings entries that were noted a while ago to what is known now: another feed's removal may have come in between, and what is
+    /// written last wins.
+    pub fn bring_up_to_date(&self, entries: &mut Vec<Entry>) {
+        entries.retain_mut(|entry| {
+            let Some(at) = self.find(entry.key.id()) else { return false };
+            *entry = self.entry(at);
+            if self.slim[at.0 as usize].flags & LEAVING != 0 {
+                entry.mark = Some(Mark::Removal);
+            }
+            true
+        });
     }
 
     /// Records as the ledger writes them, from a position on: at most so many, and the position after them.
@@ -412,16 +435,16 @@ impl Index {
         at
     }
 
-    /// Takes a record that is about to be removed.
+    /// Takes a record that is about to be removed. From here on no child of it is sent.
     pub fn take_away(&mut self, at: At) {
-        self.slim[at.0 as usize].flags |= IN_FLIGHT;
+        self.slim[at.0 as usize].flags |= IN_FLIGHT | LEAVING;
     }
 
     /// Puts a record back that was taken and never sent.
     pub fn put_back(&mut self, at: At) {
         self.arrive(at);
         let slim = &mut self.slim[at.0 as usize];
-        slim.flags &= !(IN_FLIGHT | SUPERSEDED);
+        slim.flags &= !(IN_FLIGHT | SUPERSEDED | LEAVING);
         if slim.accepted == [0, 0] && slim.flags & DETAILED == 0 && slim.state == State::Pending {
             self.forget(at);
         }
@@ -498,6 +521,19 @@ impl Index {
         self.strangers.insert(at);
     }
 
+    /// The portal has let a record come to this place. Of one that cannot have been elsewhere before there is nothing to note.
+    pub fn note_place(&mut self, at: At, place: Option<u64>, was_in_doubt: bool) {
+        let was = self.place(at);
+        if was != place && (was.is_some() || was_in_doubt) {
+            self.moved.insert(at);
+        }
+    }
+
+    /// True when the record has come to another place since the running read began.
+    pub fn has_moved(&self, at: At) -> bool {
+        self.moved.contains(&at)
+    }
+
     /// True until somebody has decided what becomes of this stranger.
     pub fn is_stranger(&self, at: At) -> bool {
         self.strangers.contains(&at)
@@ -556,6 +592,7 @@ impl Index {
 
     /// Starts a read: from here on no record has been seen.
     pub fn begin_read(&mut self) {
+        self.moved.clear();
         self.seen = 0;
         self.scan = self.scan.wrapping_add(1);
         if self.scan == NEVER {
@@ -586,7 +623,7 @@ impl Index {
         let Some(at) = self.find(id) else { return Standing::Absent };
         let slim = &self.slim[at.0 as usize];
         let past = slim.state == State::Past;
-        if (slim.accepted == [0, 0] && !past) || slim.state == State::Gone {
+        if (slim.accepted == [0, 0] && !past) || slim.state == State::Gone || slim.flags & LEAVING != 0 {
             return Standing::NotAccepted;
         }
         match self.detail(at).and_then(|detail| detail.mark) {

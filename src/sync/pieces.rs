@@ -136,6 +136,8 @@ impl Pieces {
 
     fn refuse(&mut self, position: usize, code: &str, failure: &Failure, cure: Cure) {
         let (code, text) = (code.into(), failure.text.clone());
+        // A refusal that names nobody may, even so, have come after the record was stored.
+        self.maybe_applied[position] |= failure.maybe_applied;
         let maybe_applied = self.maybe_applied[position];
         self.outcomes[position] = Some(Outcome::Rejected { code, text, holder: None, cure, maybe_applied });
         self.refused_alone += 1;

@@ -136,7 +136,11 @@ impl Gateway {
         if records.iter().any(|(id, _)| self.choking.contains(&(feed, *id))) {
             return Answer::NoIds(400);
         }
-        let fault = self.fault(feed, records, second);
+        let mut fault = self.fault(feed, records, second);
+        if records.len() == 1 {
+            // One record alone is never too large.
+            fault = fault.filter(|fault| *fault != Fault::Without(Trouble::Status(413)));
+        }
         if let Some(Fault::Without(trouble)) = fault {
             return self.answer(trouble);
         }

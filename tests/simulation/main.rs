@@ -52,7 +52,7 @@ fn try_seeds(next: impl Fn() -> Option<u64> + Sync) -> Vec<(u64, String)> {
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                while complaints.lock().unwrap().len() < ENOUGH
+                while complaints.lock().unwrap().len() < number("ENOUGH").map_or(ENOUGH, |most| most as usize)
                     && let Some(seed) = next()
                 {
                     if let Some(complaint) = try_seed(seed) {

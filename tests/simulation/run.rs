@@ -255,6 +255,8 @@ pub fn complaint(outcome: &Outcome) -> Option<String> {
     violations.iter().take(8).for_each(|violation| text.push_str(&format!("{violation}\n")));
     let trace = Trace { events: outcome.evidence.events.clone(), ..Trace::default() };
     let known = violations.iter().filter_map(|violation| Some(wire::guid(violation.about?.1)));
+    let notes = outcome.evidence.texts.iter().filter(|text| text.starts_with('{'));
+    notes.for_each(|note| text.push_str(&format!("{}\n", note.chars().take(400).collect::<String>())));
     for id in known.take(4) {
         outcome
             .evidence

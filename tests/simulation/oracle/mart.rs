@@ -11,7 +11,7 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
     let mut complain =
         |record, text: String| broken.push(Violation { invariant: 1, at: None, about: Some(record), text });
     for (record, copies) in &rows.0 {
-        if let Some(text) = row_is_missed(*record, copies, mart, &rows) {
+        if let Some(text) = row_is_missed(*record, copies, mart, &rows, evidence.second) {
             complain(*record, text);
         }
     }
@@ -31,7 +31,7 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
 }
 
 /// What is wrong with a record that has rows.
-fn row_is_missed(record: (Feed, Id), copies: &[&Version], mart: &Mart, rows: &Rows<'_>) -> Option<String> {
+fn row_is_missed(record: (Feed, Id), copies: &[&Version], mart: &Mart, rows: &Rows<'_>, second: i64) -> Option<String> {
     let bodies: Vec<&Body> = copies.iter().filter_map(|version| version.body.as_ref()).collect();
     let held = mart.get(&record);
     let all_sound = bodies.len() == copies.len();
@@ -39,7 +39,7 @@ fn row_is_missed(record: (Feed, Id), copies: &[&Version], mart: &Mart, rows: &Ro
         return None;
     }
     let due: Vec<&&Body> = bodies.iter().filter(|body| rows.let_go(record.0, body, mart)).collect();
-    if due.len() < bodies.len() || due.iter().any(|body| is_taken(record, body, mart, rows)) {
+    if due.len() < bodies.len() || due.iter().any(|body| is_taken(record, body, mart, rows, second)) {
         return None;
     }
     Some(match held {
@@ -49,8 +49,9 @@ fn row_is_missed(record: (Feed, Id), copies: &[&Version], mart: &Mart, rows: &Ro
 }
 
 /// Its place is held by another that cannot leave it: because the rows of both claim it, which is the site's own mistake; because the other
-/// is held up itself; or because all wait for each other in a ring of which none can be taken away for a moment.
-fn is_taken(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>) -> bool {
+/// is held up itself, or is past and therefore left alone; or because all wait for each other in a ring of which none
+/// can be taken away for a moment.
+fn is_taken(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>, second: i64) -> bool {
     let feed = record.0;
     let (mut record, mut body) = (record, body);
     let mut waiting: Vec<(Feed, Id)> = Vec::new();
@@ -59,14 +60,14 @@ fn is_taken(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>) -> bo
         let holds = |(other, held): &(&(Feed, Id), &Body)| {
             other.0 == feed && **other != record && wire::place(feed, held).as_ref() == Some(&place)
         };
-        let Some((holder, _)) = mart.iter().find(holds) else { return false };
-        if let Some(start) = waiting.iter().position(|one| one == holder) {
-            let can_go = |one: &(Feed, Id)| {
-                mart.get(one).is_some_and(|held| feed == Feed::Slot && wire::field(held, "status") == Some("AVAILABLE"))
-            };
-            return !waiting[start..].iter().chain([&record]).any(can_go);
+        let Some((holder, held)) = mart.iter().find(holds) else { return false };
+        if waiting.contains(holder) {
+            // One of some slots is taken away for a moment; a unit is not torn down for a name.
+            return feed != Feed::Slot;
         }
-        let Some(copies) = rows.0.get(holder) else { return false };
+        let Some(copies) = rows.0.get(holder) else {
+            return expiry(feed, held, mart).is_some_and(|expiry| expiry < second);
+        };
         let [Version { body: Some(wanted), .. }] = copies.as_slice() else { return true };
         if !rows.let_go(feed, wanted, mart) || wire::place(feed, wanted) == Some(place) {
             return true;

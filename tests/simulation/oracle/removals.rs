@@ -21,11 +21,20 @@ type Record = (Feed, Id);
 struct Seen {
     /// Records whose row was missing when it was last asked for.
     absent: BTreeSet<Record>,
+    /// At which event that was noticed.
+    gone_at: BTreeMap<Record, usize>,
+    /// At which event the running cycle of a feed, and the last one that was complete, began.
+    begun: BTreeMap<Feed, usize>,
+    ran: BTreeMap<Feed, usize>,
     /// The row of each record at the last look that showed one; none for one that breaks a rule.
     rows: BTreeMap<Record, Option<Body>>,
+    /// What was last sent of each record: it may be at the portal although nobody says so.
+    sent: BTreeMap<Record, Body>,
     reads: BTreeMap<usize, (Feed, Asked, BTreeSet<Id>)>,
     /// Records that a read without an operator's word must not take away.
     fused: BTreeMap<Feed, BTreeSet<Id>>,
+    /// Records that an operator has let go.
+    let_go: BTreeMap<Feed, BTreeSet<Id>>,
 }
 
 pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
@@ -40,10 +49,12 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
         };
         match &event.what {
             What::Asked { feed, id, .. } => check_removal(&seen, &mart, (*feed, *id), event.second, &mut complain),
-            What::Removed { feed, id, with: Some(_) } if seen.stands_alone((*feed, *id), &mart) => {
-                complain(6, (*feed, *id), "it went with a parent that its row names no longer");
+            What::Removed { feed, id, with: Some(root) } if seen.had_no_turn(*feed, *root) => {
+                if seen.stands_alone((*feed, *id), &mart) {
+                    complain(6, (*feed, *id), "it went with a parent that its row names no longer");
+                }
             }
-            what => seen.take(what, evidence, &mart, event.second),
+            what => seen.take(at, what, evidence, &mart, event.second),
         }
         follow(&mut mart, &event.what);
     }
@@ -58,7 +69,9 @@ fn check_removal(seen: &Seen, mart: &Mart, record: Record, second: i64, complain
         complain(7, record, "its removal is asked for, and no operator has let it go");
     }
     let Some(body) = mart.get(&record) else { return };
-    if expiry(record.0, body, mart).is_some_and(|expiry| expiry < second) && !with_its_parent {
+    let is_past = |body: &Body| expiry(record.0, body, mart).is_some_and(|expiry| expiry < second);
+    let moved_on = seen.rows.get(&record).and_then(Option::as_ref).is_some_and(|row| !is_past(row));
+    if is_past(body) && !moved_on && !with_its_parent {
         complain(6, record, "its removal is asked for, and its time is past");
     }
     if has_other_children(mart, record) {
@@ -67,9 +80,19 @@ fn check_removal(seen: &Seen, mart: &Mart, record: Record, second: i64, complain
 }
 
 impl Seen {
-    fn take(&mut self, what: &What, evidence: &Evidence, mart: &Mart, second: i64) {
+    fn take(&mut self, at: usize, what: &What, evidence: &Evidence, mart: &Mart, second: i64) {
         match what {
+            What::CycleDone { feed, complete: true } => {
+                let begun = self.begun.remove(feed);
+                self.ran.extend(begun.map(|begun| (*feed, begun)));
+            }
+            What::CycleDone { feed, complete: false } | What::CycleFailed { feed } => drop(self.begun.remove(feed)),
+            What::Died => self.begun.clear(),
+            What::Sent { feed, records, .. } => {
+                self.sent.extend(records.iter().map(|(id, body)| ((*feed, *id), body.clone())));
+            }
             What::ReadBegun { read, feed, asked, .. } => {
+                self.begun.entry(*feed).or_insert(at);
                 self.reads.insert(*read, (*feed, asked.clone(), BTreeSet::new()));
             }
             What::Shown { read, rows } => {
@@ -78,6 +101,7 @@ impl Seen {
                     let version = &evidence.versions[*number];
                     shown.insert(version.row.id);
                     self.absent.remove(&(*feed, version.row.id));
+                    self.gone_at.remove(&(*feed, version.row.id));
                     self.rows.insert((*feed, version.row.id), version.body.clone());
                 }
             }
@@ -86,19 +110,37 @@ impl Seen {
                 let unseen = |id: &Id| !shown.contains(id);
                 match asked {
                     Asked::All => {
-                        let held = mart.keys().filter(|(other, _)| *other == feed).map(|(_, id)| *id);
-                        self.absent.extend(held.filter(unseen).map(|id| (feed, id)));
+                        // What was sent and not answered for may be there as well.
+                        let known: BTreeSet<Record> = mart.keys().chain(self.sent.keys()).copied().collect();
+                        let held = known.into_iter().filter(|(other, _)| *other == feed).map(|(_, id)| id);
+                        self.miss(at, feed, held.filter(unseen));
                         self.blow_the_fuse(feed, shown.is_empty(), mart, second);
                     }
                     Asked::Keys(keys) if !shown.is_empty() => {
-                        self.absent.extend(keys.into_iter().filter(unseen).map(|id| (feed, id)));
+                        self.miss(at, feed, keys.into_iter().filter(unseen));
                     }
                     Asked::Keys(_) | Asked::Changed(_) => {}
                 }
             }
-            What::Word { feed } => drop(self.fused.remove(feed)),
+            What::Word { feed } => {
+                let fused = self.fused.remove(feed).unwrap_or_default();
+                self.let_go.insert(*feed, fused);
+            }
             _ => {}
         }
+    }
+
+    fn miss(&mut self, at: usize, feed: Feed, ids: impl Iterator<Item = Id>) {
+        for id in ids {
+            self.absent.insert((feed, id));
+            self.gone_at.entry((feed, id)).or_insert(at);
+        }
+    }
+
+    /// No cycle of a feed with children has begun and ended since their parent was found gone: none of them could move away from it.
+    fn had_no_turn(&self, children: Feed, parent: Record) -> bool {
+        let gone = self.gone_at.get(&parent).filter(|_| self.absent.contains(&parent));
+        gone.is_some_and(|gone| self.ran.get(&children).is_none_or(|ran| ran < gone))
     }
 
     /// After a whole read: are so many gone, with what hangs on them, that none of them may be removed?
@@ -109,7 +151,11 @@ impl Seen {
             .filter(|(record, body)| record.0 == feed && self.absent.contains(record) && !is_past(record, body))
             .map(|((_, id), _)| *id)
             .collect();
+        // What the same cycles bring there counts as well.
         let mut of: BTreeMap<Feed, usize> = BTreeMap::new();
+        for record in self.rows.keys().filter(|record| !self.absent.contains(record) && !mart.contains_key(record)) {
+            *of.entry(record.0).or_default() += 1;
+        }
         let mut lost: BTreeMap<Feed, usize> = BTreeMap::new();
         for (record, body) in mart.iter().filter(|(record, body)| !is_past(record, body)) {
             *of.entry(record.0).or_default() += 1;
@@ -123,7 +169,8 @@ impl Seen {
             let much = lost as f64 > SHARE * of as f64 && lost >= LEAST;
             much || (of > SMALL && lost * 2 > of)
         });
-        if (blown || empty) && !gone.is_empty() {
+        let let_go = self.let_go.get(&feed).is_some_and(|let_go| gone.is_subset(let_go));
+        if (blown || empty) && !gone.is_empty() && !let_go {
             self.fused.insert(feed, gone);
         } else {
             self.fused.remove(&feed);
@@ -134,14 +181,13 @@ impl Seen {
     fn hangs_on_what_is_gone(&self, record: Record, mart: &Mart) -> bool {
         let row = self.rows.get(&record).and_then(Option::as_ref);
         let is_gone = |record: &Record| self.absent.contains(record);
-        mart.get(&record).into_iter().chain(row).any(|body| ancestors(record.0, body, mart).iter().any(is_gone))
+        let versions = mart.get(&record).into_iter().chain(row).chain(self.sent.get(&record));
+        versions.into_iter().any(|body| ancestors(record.0, body, mart).iter().any(is_gone))
     }
 
-    /// It is an AVAILABLE slot that is about to move elsewhere, and stands where another belongs: one of a ring must go for a moment.
+    /// It is a slot that is about to move elsewhere, and stands where another belongs: one of a ring must go for a moment.
     fn makes_room(&self, record: Record, mart: &Mart) -> bool {
-        let Some(held) = mart.get(&record).filter(|body| wire::field(body, "status") == Some("AVAILABLE")) else {
-            return false;
-        };
+        let Some(held) = mart.get(&record).filter(|_| record.0 == Feed::Slot) else { return false };
         let place = wire::place(record.0, held);
         let wants = |record: &Record| {
             let row = self.rows.get(record).and_then(Option::as_ref);
@@ -150,11 +196,15 @@ impl Seen {
         wants(&record) != place && self.rows.keys().any(|other| *other != record && wants(other) == place)
     }
 
-    /// The row was there at the last look, and every parent that it names is still in the mart.
+    /// The row was there at the last look, every parent that it names is still in the mart, and nobody holds its place.
     fn stands_alone(&self, record: Record, mart: &Mart) -> bool {
         let row = self.rows.get(&record).filter(|_| !self.absent.contains(&record));
         let has = |parent: &Parent| parent.if_ours || mart.contains_key(&(parent.feed, parent.id));
-        row.and_then(Option::as_ref).is_some_and(|body| parents(record.0, body).iter().all(has))
+        row.and_then(Option::as_ref).is_some_and(|body| {
+            let place = wire::place(record.0, body);
+            let holds = |(other, held): (&Record, &Body)| *other != record && wire::place(other.0, held) == place;
+            parents(record.0, body).iter().all(has) && (place.is_none() || !mart.iter().any(holds))
+        })
     }
 }
 

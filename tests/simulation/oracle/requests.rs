@@ -163,6 +163,9 @@ impl Watch<'_> {
             (known.open, known.doubt, known.refused) = (false, true, None);
         }
         self.looks.clear();
+        // Whose place another holds is found out anew.
+        let contested = |known: &&mut Known| known.refused.as_ref().is_some_and(|refused| refused.holder.is_some());
+        self.known.values_mut().filter(contested).for_each(|known| known.refused = None);
         self.forget_pauses();
     }
 
