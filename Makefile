@@ -29,7 +29,6 @@ bench:
 	benches/run.sh
 
 # A long storm: `make soak SECONDS=600`. SEED=… repeats the dice of an earlier one.
-SECONDS ?= 600
 soak:
 	tests/tools.sh test
-	STORM_SECONDS=$(SECONDS) $(CARGO) test --locked --test it storm::weather -- --nocapture
+	STORM_SECONDS=$(or $(SECONDS),600) $(CARGO) test --locked --test it storm::weather -- --nocapture
