@@ -31,6 +31,8 @@ pub(super) struct ParentFeed<'a> {
     index: MutexGuard<'a, Index>,
     /// Index in the parent's enum of the status that the edge asks for.
     status: Option<u8>,
+    /// True once the feed was read to its end: only then is a record that is not known none of ours.
+    is_read: bool,
 }
 
 /// The plan of one read, growing row by row.
@@ -407,7 +409,8 @@ impl Plan {
             let standing = parent.index.standing(key.id());
             let needs_status = record.needs_status.get(edge) == Some(&true);
             let ready = match (standing, parent.edge.hold) {
-                (_, Hold::OrderOnly) | (Standing::Absent, Hold::AcceptedIfOurs) => true,
+                (_, Hold::OrderOnly) => true,
+                (Standing::Absent, Hold::AcceptedIfOurs) => parent.is_read,
                 (Standing::Absent | Standing::NotAccepted, _) => false,
                 (Standing::Accepted(status), Hold::AcceptedAs { .. }) => !needs_status || status == parent.status,
                 (Standing::Accepted(_), Hold::Accepted | Hold::AcceptedIfOurs) => true,
@@ -447,7 +450,7 @@ fn lock_parents<'a, S: Source>(feed: &FeedLine<S>, parents: &[&'a FeedLine<S>]) 
             Hold::AcceptedAs { status, .. } => parent.plan.schema.status_number(status),
             Hold::Accepted | Hold::AcceptedIfOurs | Hold::OrderOnly => None,
         };
-        Some(ParentFeed { edge, index: parent.index(), status })
+        Some(ParentFeed { edge, index: parent.index(), status, is_read: parent.is_read() })
     };
     // Every feed locks children before parents, so that no two wait for each other.
     let mut edges: Vec<(usize, &'static Edge)> = feed.plan.schema.holding_edges().enumerate().collect();
