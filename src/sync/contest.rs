@@ -109,7 +109,7 @@ pub(super) fn of_refusal(
         Some(at) if index.place(at) == Some(place) || index.has_moved(at) => None,
         Some(at) => {
             tracing::debug!(feed, key = %holder, "the portal holds a place for this record that was not known of");
-            index.set_place(at, place);
+            index.is_at(at, place);
             Some(at).filter(|at| !index.is_stranger(*at)).map(|at| in_doubt(index, at, now))
         }
         None if entry.attempts + 1 >= MOST_REFUSALS => return None,
@@ -122,12 +122,16 @@ pub(super) fn of_refusal(
     Some((Contest { key: entry.key.clone(), holder, place, said }, learnt))
 }
 
-/// The portal holds another version of a record than the one it acknowledged: the record is to be sent again.
+/// The portal has a record elsewhere than the version would be that it acknowledged: the record is to be sent again. That the place is no
+/// guess is told from other entries by the mark, which is of the acknowledged version.
 fn in_doubt(index: &mut Index, at: At, now: i64) -> Entry {
     let mut entry = index.entry(at);
-    if entry.state == State::Accepted && entry.mark.is_none() {
-        entry.mark = entry.accepted.map(Mark::Version);
-        entry.state = State::Pending;
+    let is_version = matches!(entry.mark, None | Some(Mark::Version(_)));
+    if let Some(accepted) = entry.accepted.filter(|_| is_version) {
+        entry.mark = Some(Mark::Version(accepted));
+        if entry.state == State::Accepted {
+            entry.state = State::Pending;
+        }
         index.put_at(at, &entry, now);
     }
     entry

@@ -22,7 +22,7 @@ use super::units::{Claims, Gate};
 use super::watermark::Watermark;
 use crate::ledger::{Counts, Ledger, LedgerError, Refusal, Settlement, State};
 use crate::portal::Portal;
-use crate::record::{BindError, Encoder, Key, KeyId, RowChunk};
+use crate::record::{BindError, Encoder, Hold, Key, KeyId, RowChunk};
 use crate::source::{Query, Read, RowStream, Source, SourceError};
 use crate::transport::is_due;
 
@@ -251,14 +251,22 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             .map(|(at, ..)| index.key(at))
             .take(MOST_KEYS)
             .collect();
+        let edges: Vec<_> = self.feed.plan.schema.holding_edges().collect();
         let held: Vec<_> = index
             .detailed()
             .filter(|(at, state, detail)| *state == State::Held && !detail.due && !index.waits_for_place(*at))
             .map(|(at, ..)| at)
             .collect();
         for at in held.into_iter().take(MOST_KEYS - keys.len()) {
-            let ready = index.parents(at).iter().flatten().all(|parent| {
-                parents.iter().any(|feed| matches!(feed.index().standing(parent.id()), Standing::Accepted(_)))
+            let named = index.parents(at);
+            let ready = edges.iter().zip(&named).all(|(edge, parent)| {
+                let feed = parents.iter().find(|feed| feed.plan.schema.feed == edge.feed);
+                let Some((feed, parent)) = feed.zip(parent.as_ref()) else { return true };
+                match feed.index().standing(parent.id()) {
+                    Standing::Accepted(_) => true,
+                    Standing::Absent => edge.hold == Hold::AcceptedIfOurs && feed.is_read(),
+                    Standing::NotAccepted => false,
+                }
             });
             if ready {
                 keys.push(index.key(at));
@@ -501,6 +509,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let now = self.line.clock.now();
         let mut settlement = Settlement::default();
         let complete = self.report.complete();
+        if complete && self.report.full {
+            self.feed.note_read();
+        }
         if complete {
             self.let_go_of_what_is_gone(&mut settlement, now).await?;
         }

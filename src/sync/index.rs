@@ -162,15 +162,17 @@ impl Index {
             Replay::Put(entry) => {
                 let known = self.find(entry.key.id()).map(|at| (self.accepted(at), self.place(at)));
                 let at = self.put(&entry, now);
-                if let Some(Mark::Version(_)) = entry.mark {
+                if let Some(Mark::Version(version)) = entry.mark {
                     // A mark that was never closed names the place of its own version, which the portal may hold beside that of the accepted one.
                     let own = match known {
                         _ if entry.accepted.is_none() => None,
+                        _ if entry.accepted == Some(version) => entry.place,
                         Some((accepted, place)) if accepted == entry.accepted => place,
                         Some(_) | None => entry.place,
                     };
                     self.set_place(at, own.unwrap_or(0));
                     self.may_hold(at, entry.place);
+                    self.may_hold(at, known.and_then(|(_, place)| place));
                 }
             }
             Replay::Drop(key) => {
@@ -227,6 +229,9 @@ impl Index {
         slim.flags &= !(DETAILED | IN_FLIGHT | SUPERSEDED | LEAVING);
         self.arrive(at);
         self.strangers.remove(&at);
+        if entry.mark.is_none() {
+            self.places.dispel_all(at);
+        }
         self.set_place(at, entry.place.unwrap_or(0));
         self.put_detail(at, entry, was_detailed, now);
     }
@@ -320,6 +325,7 @@ impl Index {
         self.by_state[slim.state as usize] -= 1;
         self.set_place(at, 0);
         self.arrive(at);
+        self.places.dispel_all(at);
         self.moved.remove(&at);
         self.strangers.remove(&at);
         self.places.wait_no_longer(at);
@@ -476,8 +482,20 @@ impl Index {
 
     /// A version whose outcome is unknown may hold this place as well.
     pub fn may_hold(&mut self, at: At, place: Option<u64>) {
-        let own = self.place(at);
-        self.places.claim(at, place.filter(|_| place != own));
+        if let Some(place) = place.filter(|place| Some(*place) != self.place(at)) {
+            self.places.doubt(at, place);
+        }
+    }
+
+    /// The portal has said that a record is at this place.
+    pub fn is_at(&mut self, at: At, place: u64) {
+        self.places.dispel_all(at);
+        self.set_place(at, place);
+    }
+
+    /// A record is taken not to hold a place that a version of unknown outcome may have brought it to.
+    pub fn does_not_hold(&mut self, at: At, place: u64) {
+        self.places.dispel(at, place);
     }
 
     /// The place that a record holds at the portal.

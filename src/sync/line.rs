@@ -1,7 +1,7 @@
 //! The line: one portal with its feeds, and everything a cycle needs to know of them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -123,6 +123,8 @@ pub struct FeedLine<S> {
     pub(super) fuse: Mutex<Option<Tripped>>,
     /// The number of the last run that did all it had to; 0 before the first one of this process.
     has_run: AtomicU64,
+    /// True once the feed was read to its end, by whatever process: a record that is not known then is none of ours.
+    is_read: AtomicBool,
 }
 
 impl<S: Source> FeedLine<S> {
@@ -163,6 +165,16 @@ impl<S: Source> FeedLine<S> {
     pub fn fuse_holds(&self) -> bool {
         let fuse = self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
         fuse.as_ref().is_some_and(|fuse| !fuse.accepted)
+    }
+
+    /// True once the feed was read to its end.
+    pub(super) fn is_read(&self) -> bool {
+        self.is_read.load(Ordering::Relaxed)
+    }
+
+    /// The feed was read to its end.
+    pub(super) fn note_read(&self) {
+        self.is_read.store(true, Ordering::Relaxed);
     }
 
     /// Makes the next read a full one.
@@ -322,6 +334,7 @@ async fn open_feed<S: Source, L: Ledger>(
     index.findings = counts.rejected.saturating_sub(index.counts().rejected);
     index.after_replay();
     let mut progress = known.map(|known| known.progress).unwrap_or_default();
+    let is_read = progress.last_full_scan.is_some();
     if progress.encoder != 0 && progress.encoder != ENCODER_VERSION {
         tracing::warn!(
             portal,
@@ -343,6 +356,7 @@ async fn open_feed<S: Source, L: Ledger>(
         journal: Arc::default(),
         fuse: Mutex::default(),
         has_run: AtomicU64::new(0),
+        is_read: AtomicBool::new(is_read),
         parking: Mutex::default(),
         batch_size: Mutex::new(BatchSize::new(plan.batch, batch_size::remembered(notes, feed))),
         children: order::children_of(feed, schemas).iter().map(|schema| schema.feed).collect(),

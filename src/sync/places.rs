@@ -15,9 +15,11 @@ const NOWHERE: u64 = 0;
 pub(super) struct Places {
     /// Records by the place that the portal holds for them. The place itself stands in the index: a million records have one.
     held: HashTable<At>,
-    /// Places to which records in flight are on their way.
-    claimed: BTreeMap<u64, At>,
-    claims: BTreeMap<At, u64>,
+    /// Places to which records in flight are on their way, or to which versions of unknown outcome may have brought them. A record that is on
+    /// its way to where it may be already stands there twice.
+    claimed: BTreeMap<u64, Vec<At>>,
+    targets: BTreeMap<At, u64>,
+    doubts: BTreeMap<At, BTreeSet<u64>>,
     /// Records that wait for a place.
     waiting: BTreeMap<u64, BTreeSet<At>>,
     waiters: BTreeMap<At, u64>,
@@ -46,21 +48,57 @@ impl Places {
 
     /// A record is on its way to a place, or no longer.
     pub(super) fn claim(&mut self, at: At, to: Option<u64>) {
-        if let Some(before) = self.claims.remove(&at) {
-            self.claimed.remove(&before);
-            self.has_become_free(before);
+        if let Some(before) = self.targets.remove(&at) {
+            self.give_up(before, at);
         }
         if let Some(place) = to {
-            self.claims.insert(at, place);
-            self.claimed.insert(place, at);
+            self.targets.insert(at, place);
+            self.claimed.entry(place).or_default().push(at);
         }
     }
 
-    /// Who holds a place, or is on the way there, other than `but`.
+    /// A version of unknown outcome may have brought a record to a place.
+    pub(super) fn doubt(&mut self, at: At, place: u64) {
+        if self.doubts.entry(at).or_default().insert(place) {
+            self.claimed.entry(place).or_default().push(at);
+        }
+    }
+
+    /// A record is not at a place, whatever may have brought it there.
+    pub(super) fn dispel(&mut self, at: At, place: u64) {
+        let Some(doubts) = self.doubts.get_mut(&at) else { return };
+        let was = doubts.remove(&place);
+        if doubts.is_empty() {
+            self.doubts.remove(&at);
+        }
+        if was {
+            self.give_up(place, at);
+        }
+    }
+
+    /// Where a record is, is known again.
+    pub(super) fn dispel_all(&mut self, at: At) {
+        for place in self.doubts.remove(&at).into_iter().flatten() {
+            self.give_up(place, at);
+        }
+    }
+
+    fn give_up(&mut self, place: u64, at: At) {
+        let Some(claimed) = self.claimed.get_mut(&place) else { return };
+        if let Some(one) = claimed.iter().position(|one| *one == at) {
+            claimed.swap_remove(one);
+        }
+        if claimed.is_empty() {
+            self.claimed.remove(&place);
+        }
+        self.has_become_free(place);
+    }
+
+    /// Who holds a place, may hold it, or is on the way there, other than `but`. Who holds it for sure goes before.
     pub(super) fn holder(&self, place: u64, but: Option<At>, place_of: impl Fn(At) -> u64) -> Option<At> {
-        let is_other = |at: At| Some(at) != but;
-        let held = self.held.find(place, |at| is_other(*at) && place_of(*at) == place);
-        held.copied().or_else(|| self.claimed.get(&place).copied().filter(|at| is_other(*at)))
+        let is_other = |at: &At| Some(*at) != but;
+        let held = self.held.find(place, |at| is_other(at) && place_of(*at) == place);
+        held.copied().or_else(|| self.claimed.get(&place)?.iter().copied().find(is_other))
     }
 
     /// A record waits for a place, and for no other.
@@ -147,6 +185,29 @@ mod tests {
         assert_eq!((two.holder(7, None), two.holder(8, None)), (Some(A), Some(A)));
         two.places.claim(A, None);
         assert_eq!((two.holder(7, None), two.holder(8, None)), (Some(A), None));
+    }
+
+    #[test]
+    fn a_doubt_outlasts_a_request_that_came_to_nothing() {
+        let mut two = Two::default();
+        two.put(0, 7);
+        two.places.doubt(A, 8);
+        two.places.claim(A, Some(9));
+        assert_eq!([7, 8, 9].map(|place| two.holder(place, None)), [Some(A); 3]);
+        two.places.claim(A, None);
+        assert_eq!([7, 8, 9].map(|place| two.holder(place, None)), [Some(A), Some(A), None]);
+        two.places.wait(8, A.next());
+        two.places.dispel_all(A);
+        assert_eq!((two.holder(8, None), two.places.released()), (None, BTreeSet::from([A.next()])));
+    }
+
+    #[test]
+    fn of_two_that_may_hold_a_place_each_is_known() {
+        let mut two = Two::default();
+        two.places.doubt(A, 7);
+        two.places.claim(A.next(), Some(7));
+        two.places.dispel(A, 7);
+        assert_eq!((two.holder(7, None), two.holder(7, Some(A.next()))), (Some(A.next()), None));
     }
 
     #[test]

@@ -136,9 +136,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         if !moved {
             // Nobody else can bring it further: the portal is asked, and if the holder is there after all, its refusal says so.
             let mut index = self.feed.index();
-            for at in doubtful.iter().filter_map(|contest| index.find(contest.holder.id())).collect::<Vec<_>>() {
-                index.may_hold(at, None);
-                moved = true;
+            for contest in &doubtful {
+                if let Some(at) = index.find(contest.holder.id()) {
+                    index.does_not_hold(at, contest.place);
+                    moved = true;
+                }
             }
         }
         self.contested.extend(news);

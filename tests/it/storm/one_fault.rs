@@ -94,3 +94,17 @@ async fn a_parent_whose_request_fails_holds_its_children_and_no_longer() {
 async fn every_fault_of_an_authentication_is_survived() {
     each_alone(On::Token).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bookings_wait_for_referrals_that_could_not_be_read_yet() {
+    let db = sqlite().await;
+    Hospital::new(60, false).fill(&db).await;
+    let more = "[portals.fer.feeds.referral]\nquery = \"SELECT * FROM later\"\n".to_owned();
+    let site = Site::new(db, &Settings { requests_per_second: RATE, batch: 20, timeout: 5, more }).await;
+    assert_eq!(site.sync().await.code, 1);
+    assert_eq!((site.receiver.held("slot").len(), site.receiver.held("book").len()), (60, 0));
+    site.db.execute(&["CREATE VIEW later AS SELECT * FROM vitrina_fer_referral"]).await;
+    assert_eq!(site.sync().await.code, 0);
+    assert!(site.differences().await.is_empty());
+    site.receiver.journal().assert_kept(Limits { requests_per_second: RATE });
+}
