@@ -528,6 +528,11 @@ impl Index {
         self.positions().filter_map(named).collect()
     }
 
+    /// True when the version that the portal holds of a record hangs on parents that its row names no longer.
+    pub fn has_left_parents(&self, at: At) -> bool {
+        self.left.contains_key(&at)
+    }
+
     /// Records of which the portal holds a version other than the one that is wanted: nobody knows any more which parents that names.
     pub fn behind(&self) -> BTreeSet<At> {
         let behind = |at: &At| self.accepted(*at).is_some() && self.slim[at.0 as usize].state != State::Accepted;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::mart::is_taken;
 use super::{Evidence, Mart, Rows, Violation, expiry, follow};
 use crate::engine::hash;
 use crate::hospital::{Feed, Id};
@@ -28,6 +29,13 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
             text: "a doubt is left at the end".to_owned(),
         }));
     }
+}
+
+/// Nothing keeps the record's row from being sent, which would end the doubt.
+fn is_missed(evidence: &Evidence, rows: &Rows<'_>, record: (Feed, Id)) -> bool {
+    let mart = &evidence.mart;
+    let row = rows.flowing(record, mart);
+    row.is_some_and(|body| !is_taken(record, body, mart, rows, evidence.second))
 }
 
 fn compare(mart: &Mart, memories: &[Memory], second: i64, complain: &mut dyn FnMut((Feed, Id), String)) {

@@ -51,7 +51,7 @@ fn row_is_missed(record: (Feed, Id), copies: &[&Version], mart: &Mart, rows: &Ro
 /// Its place is held by another that cannot leave it: because the rows of both claim it, which is the site's own mistake; because the other
 /// is held up itself, or is past and therefore left alone; or because all wait for each other in a ring of which none
 /// can be taken away for a moment.
-fn is_taken(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>, second: i64) -> bool {
+pub fn is_taken(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>, second: i64) -> bool {
     let feed = record.0;
     let (mut record, mut body) = (record, body);
     let mut waiting: Vec<(Feed, Id)> = Vec::new();

@@ -9,7 +9,7 @@ mod requests;
 mod secrets;
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::hospital::{Body, Feed, Id, Version};
@@ -39,8 +39,9 @@ pub struct Evidence {
 /// Records by feed and id, each as it arrived.
 pub type Mart = BTreeMap<(Feed, Id), Body>;
 
-/// The rows of the tables at the end, by record.
-struct Rows<'a>(BTreeMap<(Feed, Id), Vec<&'a Version>>);
+/// The rows of the tables at the end, by record, and the records of which the ledger knows no acknowledgement: the mart may hold one all
+/// the same, and yet nobody can know that its children may go.
+struct Rows<'a>(BTreeMap<(Feed, Id), Vec<&'a Version>>, BTreeSet<(Feed, Id)>);
 
 impl<'a> Rows<'a> {
     fn of(evidence: &'a Evidence) -> Self {
@@ -49,7 +50,15 @@ impl<'a> Rows<'a> {
             let version = &evidence.versions[*number];
             rows.entry((version.feed, version.row.id)).or_default().push(version);
         }
-        Rows(rows)
+        let unacknowledged = match evidence.events.last().map(|event| &event.what) {
+            Some(What::Remembered(memories)) => memories
+                .iter()
+                .filter(|memory| memory.accepted.is_none())
+                .map(|memory| (memory.feed, memory.id))
+                .collect(),
+            _ => BTreeSet::new(),
+        };
+        Rows(rows, unacknowledged)
     }
 
     /// Every parent of a version is at the portal, as it must be.
@@ -57,17 +66,18 @@ impl<'a> Rows<'a> {
         parents(feed, body).iter().all(|parent| {
             let key = (parent.feed, parent.id);
             match mart.get(&key) {
+                Some(_) if self.1.contains(&key) => false,
                 Some(held) => !parent.recorded || is_recorded(held),
                 None => parent.if_ours && !self.0.contains_key(&key),
             }
         })
     }
 
-    /// A record whose row is sound and alone of its key, and held back by no parent.
-    fn flow(&self, record: (Feed, Id), mart: &Mart) -> bool {
-        match self.0.get(&record).map(Vec::as_slice) {
-            Some([Version { body: Some(body), .. }]) => self.let_go(record.0, body, mart),
-            _ => false,
+    /// The row of a record, if it is sound and alone of its key, and held back by no parent.
+    fn flowing(&self, record: (Feed, Id), mart: &Mart) -> Option<&Body> {
+        match self.0.get(&record)?.as_slice() {
+            [Version { body: Some(body), .. }] if self.let_go(record.0, body, mart) => Some(body),
+            _ => None,
         }
     }
 }
