@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fuse::Loss;
-use super::index::At;
+use super::index::{At, Index};
 use super::line::{FeedLine, Line};
 use crate::ledger::{Ledger, State};
 use crate::portal::Portal;
@@ -15,27 +15,35 @@ use crate::source::Source;
 #[derive(Debug, Default)]
 pub(super) struct Subtree {
     pub(super) feeds: BTreeMap<&'static str, Vec<At>>,
-    /// True when a record of it is in a request.
-    pub(super) in_flight: bool,
 }
 
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// Everything that hangs on these records of a feed.
     pub(super) fn subtree(&self, feed: &FeedLine<S>, roots: Vec<Key>) -> Subtree {
+        self.walk(feed, roots, |_, _, _| ())
+    }
+
+    /// As [`Self::subtree`]; shows each feed's part of it while the feed's index is locked, parents first.
+    pub(super) fn walk<'a>(
+        &'a self,
+        feed: &FeedLine<S>,
+        roots: Vec<Key>,
+        mut visit: impl FnMut(&'a FeedLine<S>, &mut Index, &BTreeSet<At>),
+    ) -> Subtree {
         let mut subtree = Subtree::default();
         let mut keys: BTreeMap<&'static str, Vec<Key>> = BTreeMap::from([(feed.plan.schema.feed, roots)]);
         // Parents first: when a feed's turn comes, all its parents of the subtree are known.
         for child in self.feeds() {
             let schema = child.plan.schema;
             let mut found = BTreeSet::new();
-            let index = child.index();
+            let mut index = child.index();
             for (edge, parent) in clinging_edges(schema) {
                 if let Some(parents) = keys.get(parent) {
                     found.extend(index.children_of(edge, parents).into_iter().map(|(_, at)| at));
                 }
             }
             if !found.is_empty() {
-                subtree.in_flight |= found.iter().any(|at| index.in_flight(*at));
+                visit(child, &mut index, &found);
                 keys.entry(schema.feed).or_default().extend(found.iter().map(|at| index.key(*at)));
                 subtree.feeds.insert(schema.feed, found.into_iter().collect());
             }

@@ -53,6 +53,12 @@ pub(super) fn decide(contest: &Contest, wants: &Wants) -> Option<Decision> {
     })
 }
 
+/// True when the holder holds the place only in so far as a version of unknown outcome may have brought it there.
+pub(super) fn is_doubtful(contest: &Contest, index: &Index) -> bool {
+    let holder = index.find(contest.holder.id());
+    holder.is_some_and(|at| !index.in_flight(at) && index.place(at) != Some(contest.place))
+}
+
 /// Rings of records of which each waits for the place of the next. Every record waits for at most one other.
 pub(super) fn rings(contests: &[Contest]) -> Vec<Vec<KeyId>> {
     let next: BTreeMap<KeyId, KeyId> = contests.iter().map(|contest| (contest.key.id(), contest.holder.id())).collect();

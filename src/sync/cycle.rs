@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinSet};
@@ -100,7 +101,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             feed,
             order,
             number: self.begin_run(),
-            until: (!order.whole).then(|| Instant::now() + self.settings.slice),
+            slice: (!order.whole).then_some(self.settings.slice),
             deliveries: JoinSet::new(),
             report: CycleReport::default(),
             put_back: 0,
@@ -127,8 +128,8 @@ pub(super) struct Run<'a, S: Source, P: Portal, L: Ledger> {
     pub(super) feed: &'a FeedLine<S>,
     pub(super) order: Order,
     pub(super) number: u64,
-    /// When removals and contests are left to the next run.
-    pub(super) until: Option<Instant>,
+    /// How long removals, and contests, may go on before the rest of them is left to the next run.
+    slice: Option<Duration>,
     deliveries: JoinSet<Result<Settled, LedgerError>>,
     pub(super) report: CycleReport,
     /// Records that were planned and put back: they count as sent until the cycle ends.
@@ -150,16 +151,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let (reads, mut watermark) = self.reads().await?;
         self.report.full = matches!(reads[..], [Wanted::All]);
         let mut findings = Vec::new();
-        for read in reads {
-            self.read_and_settle(read, &mut watermark, &mut findings).await?;
-            if self.report.stop.is_some() {
-                break;
-            }
-        }
-        if self.report.complete() && !self.order.dry_run {
-            self.settle_contests(&mut watermark, &mut findings).await?;
-        }
+        let read = self.read_all(reads, &mut watermark, &mut findings).await;
+        // Whatever ended the reading: nobody else decides on these.
+        self.leave_undecided();
         self.feed.index().forget_strangers();
+        read?;
         self.report.sent -= std::mem::take(&mut self.put_back);
         self.finish(watermark, findings).await?;
         if self.report.complete() && !self.order.dry_run {
@@ -167,6 +163,21 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         }
         self.release();
         Ok(self.report)
+    }
+
+    async fn read_all(
+        &mut self,
+        reads: Vec<Wanted>,
+        watermark: &mut Watermark,
+        findings: &mut Vec<Refusal>,
+    ) -> Result<(), CycleError> {
+        for read in reads {
+            self.read_and_settle(read, watermark, findings).await?;
+            if self.report.stop.is_some() {
+                return Ok(());
+            }
+        }
+        if self.order.dry_run { Ok(()) } else { self.settle_contests(watermark, findings).await }
     }
 
     /// One read, and the settlement of all it sends: no other read may see the same rows before.
@@ -350,7 +361,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         }
         if planned.notes.entries.len() >= NOTES || (last && !planned.notes.entries.is_empty()) {
             let mut notes = std::mem::take(&mut planned.notes);
-            notes.counts = Some(self.feed.counts());
+            {
+                let index = self.feed.index();
+                index.bring_up_to_date(&mut notes.entries);
+                notes.counts = Some(index.counts());
+            }
             self.write(notes).await?;
         }
         Ok(())
@@ -525,9 +540,15 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         Ok(())
     }
 
+    /// When what begins now is left to the next run. The time begins anew for each part of a cycle: however long the scan took, each run
+    /// brings every part on.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.slice.map(|slice| Instant::now() + slice)
+    }
+
     /// Removes at the portal what the fuse has let go.
     async fn remove(&mut self) -> Result<(), CycleError> {
-        let removed = self.line.remove_gone(self.feed, self.until).await?;
+        let removed = self.line.remove_gone(self.feed, self.until()).await?;
         self.take_removed(removed);
         Ok(())
     }

@@ -90,7 +90,8 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let removal = Removal {
             ids: keys.iter().map(Key::id).collect::<IdSet>(),
             losses: if keys.is_empty() { Default::default() } else { self.line.losses(self.feed, keys.clone()) },
-            empty: self.report.full && self.report.rows == 0,
+            // Rows of which none has a usable key are as good as none.
+            empty: self.report.full && self.report.rows == self.report.findings,
         };
         let before = lock(self.feed).clone();
         let ruling = self.line.settings.fuse.rule(removal, before.as_ref(), now);

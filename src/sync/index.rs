@@ -38,6 +38,8 @@ const IN_FLIGHT: u8 = 2;
 const SUPERSEDED: u8 = 4;
 /// The position is free.
 const FREE: u8 = 8;
+/// The request that the record is in takes it away from the portal.
+const LEAVING: u8 = 16;
 
 /// One cache line a record: looking one up costs one wait for memory.
 #[derive(Debug, Clone, Copy)]
@@ -156,11 +158,16 @@ impl Index {
     pub fn replay(&mut self, step: Replay, now: i64) {
         match step {
             Replay::Put(entry) => {
-                let before = self.find(entry.key.id()).and_then(|at| self.place(at));
+                let known = self.find(entry.key.id()).map(|at| (self.accepted(at), self.place(at)));
                 let at = self.put(&entry, now);
-                // A mark that was never closed: the portal holds the place of the version before, or that of the marked one.
-                if let (Some(Mark::Version(_)), Some(place)) = (entry.mark, before.filter(|_| entry.place != before)) {
-                    self.set_place(at, place);
+                if let Some(Mark::Version(_)) = entry.mark {
+                    // A mark that was never closed names the place of its own version, which the portal may hold beside that of the accepted one.
+                    let own = match known {
+                        _ if entry.accepted.is_none() => None,
+                        Some((accepted, place)) if accepted == entry.accepted => place,
+                        Some(_) | None => entry.place,
+                    };
+                    self.set_place(at, own.unwrap_or(0));
                     self.may_hold(at, entry.place);
                 }
             }
@@ -215,7 +222,7 @@ impl Index {
         slim.state = entry.state;
         slim.status = entry.status.unwrap_or(u8::MAX);
         let was_detailed = slim.flags & DETAILED != 0;
-        slim.flags &= !(DETAILED | IN_FLIGHT | SUPERSEDED);
+        slim.flags &= !(DETAILED | IN_FLIGHT | SUPERSEDED | LEAVING);
         self.arrive(at);
         self.strangers.remove(&at);
         self.set_place(at, entry.place.unwrap_or(0));
@@ -350,6 +357,19 @@ impl Index {
         entry
     }
 
+    /// Brings entries that were noted a while ago to what is known now: another feed's removal may have come in between, and what is
+    /// written last wins.
+    pub fn bring_up_to_date(&self, entries: &mut Vec<Entry>) {
+        entries.retain_mut(|entry| {
+            let Some(at) = self.find(entry.key.id()) else { return false };
+            *entry = self.entry(at);
+            if self.slim[at.0 as usize].flags & LEAVING != 0 {
+                entry.mark = Some(Mark::Removal);
+            }
+            true
+        });
+    }
+
     /// Records as the ledger writes them, from a position on: at most so many, and the position after them.
     pub fn page(&self, from: usize, most: usize) -> (Vec<Entry>, usize) {
         let to = self.slim.len().min(from.saturating_add(most));
@@ -412,16 +432,16 @@ impl Index {
         at
     }
 
-    /// Takes a record that is about to be removed.
+    /// Takes a record that is about to be removed. From here on no child of it is sent.
     pub fn take_away(&mut self, at: At) {
-        self.slim[at.0 as usize].flags |= IN_FLIGHT;
+        self.slim[at.0 as usize].flags |= IN_FLIGHT | LEAVING;
     }
 
     /// Puts a record back that was taken and never sent.
     pub fn put_back(&mut self, at: At) {
         self.arrive(at);
         let slim = &mut self.slim[at.0 as usize];
-        slim.flags &= !(IN_FLIGHT | SUPERSEDED);
+        slim.flags &= !(IN_FLIGHT | SUPERSEDED | LEAVING);
         if slim.accepted == [0, 0] && slim.flags & DETAILED == 0 && slim.state == State::Pending {
             self.forget(at);
         }
@@ -591,7 +611,7 @@ impl Index {
         let Some(at) = self.find(id) else { return Standing::Absent };
         let slim = &self.slim[at.0 as usize];
         let past = slim.state == State::Past;
-        if (slim.accepted == [0, 0] && !past) || slim.state == State::Gone {
+        if (slim.accepted == [0, 0] && !past) || slim.state == State::Gone || slim.flags & LEAVING != 0 {
             return Standing::NotAccepted;
         }
         match self.detail(at).and_then(|detail| detail.mark) {

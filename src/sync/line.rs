@@ -115,6 +115,8 @@ pub struct FeedLine<S> {
     /// When a full scan was last begun: seconds since 1970-01-01T00:00:00Z.
     pub(super) full_begun: Mutex<Option<i64>>,
     pub(super) cycle: tokio::sync::Mutex<()>,
+    /// Shared by removals of other feeds that have records of this one marked: its journal cannot be shortened meanwhile.
+    pub(super) journal: Arc<tokio::sync::RwLock<()>>,
     pub(super) parking: Mutex<Parking>,
     pub(super) batch_size: Mutex<BatchSize>,
     pub(super) children: Vec<&'static str>,
@@ -338,6 +340,7 @@ async fn open_feed<S: Source, L: Ledger>(
         written: Mutex::default(),
         full_begun: Mutex::default(),
         cycle: tokio::sync::Mutex::new(()),
+        journal: Arc::default(),
         fuse: Mutex::default(),
         has_run: AtomicU64::new(0),
         parking: Mutex::default(),
@@ -351,8 +354,10 @@ async fn open_feed<S: Source, L: Ledger>(
     Ok(line)
 }
 
-/// Shortens the feed's journal if that pays. No request of the feed may be under way.
+/// Shortens the feed's journal if that pays. No request of the feed may be under way. While another feed's removal has records of it
+/// marked, that is left to a later time.
 pub(super) async fn shorten<S: Source, L: Ledger>(ledger: &L, feed: &FeedLine<S>) -> Result<(), LedgerError> {
+    let Ok(_alone) = feed.journal.try_write() else { return Ok(()) };
     let live = feed.index().len() as u64;
     if ledger.wants_rewrite(feed.id, live).await? {
         ledger.rewrite(feed.id, &mut feed.snapshot()).await?;

@@ -5,8 +5,9 @@
 //! decided anew.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
+use tokio::sync::OwnedRwLockReadGuard;
 use tokio::time::Instant;
 
 use super::deliver::REFUSED;
@@ -33,6 +34,8 @@ pub(super) struct Removed {
     pub(super) refused: u64,
     /// True when there is more to do at once.
     pub(super) more: bool,
+    /// True when a record could not go because one that hangs on it is in a request.
+    pub(super) busy: bool,
     /// Feeds that have work now: what hung on a removed record is to be decided anew, or must first move away from it.
     pub(super) released: BTreeSet<&'static str>,
     /// Why the round ended early.
@@ -58,9 +61,13 @@ enum Away {
     NotAsked,
 }
 
-/// Records marked as going, in one row of the journal.
+/// Records that are going. None of them may have reached the portal's ear before it is marked.
 struct Leaving {
-    mark: MarkId,
+    /// Rows of the journal; none before they are marked.
+    marks: Vec<MarkId>,
+    /// Keeps the journal from being shortened under the marks.
+    journal: Option<OwnedRwLockReadGuard<()>>,
+    /// Each record as it is marked, and what was in doubt of it before.
     records: Vec<(At, Entry, Option<Mark>)>,
 }
 
@@ -193,100 +200,142 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         purpose: Purpose,
         removed: &mut Removed,
     ) -> Result<(), LedgerError> {
-        let key = feed.index().key(at);
-        let Some(own) = self.leave(feed, vec![at]).await? else { return Ok(()) };
-        let subtree = self.subtree(feed, vec![key]);
-        let mut stays = subtree.in_flight;
-        let mut following = Vec::new();
-        let children: Vec<_> =
-            self.feeds().into_iter().filter(|child| subtree.feeds.contains_key(child.plan.schema.feed)).collect();
-        for child in children.into_iter().rev() {
-            let Some(records) = subtree.feeds.get(child.plan.schema.feed).filter(|_| !stays) else { continue };
+        let Some((mut own, children)) = self.take_with_children(feed, at).await? else {
+            removed.busy = true;
+            // It waits until its children's feeds have run, and they call it then.
+            feed.index().gone_in(at, self.last_run());
+            return Ok(());
+        };
+        let goes_with_it = |child: &FeedLine<S>| feed.plan.schema.cascades.contains(&child.plan.schema.feed);
+        let (mut with_it, before_it): (Vec<_>, Vec<_>) =
+            children.into_iter().partition(|(child, _)| goes_with_it(child));
+        let mut hindrance = None;
+        for (child, leaving) in before_it.into_iter().rev() {
             removed.released.insert(child.plan.schema.feed);
-            if feed.plan.schema.cascades.contains(&child.plan.schema.feed) {
-                for part in records.chunks(MOST_MARKED) {
-                    match self.leave(child, part.to_vec()).await? {
-                        Some(leaving) => following.push((child, leaving)),
-                        None => stays = true,
-                    }
-                }
+            if hindrance.is_none() {
+                hindrance = self.remove_first(child, leaving, removed).await?;
             } else {
-                stays |= !self.remove_first(child, records, removed).await?;
+                self.let_stay(child, leaving).await?;
             }
         }
-        let outcome = match own.records.first() {
-            Some((_, entry, _)) if !stays => {
-                self.doubt_what_is_behind(feed).await?;
-                self.ask(feed, entry, removed).await?
+        for (child, leaving) in with_it.iter_mut().rev() {
+            removed.released.insert(child.plan.schema.feed);
+            if hindrance.is_none() {
+                self.mark(child, leaving).await?;
             }
-            _ => Away::NotAsked,
+        }
+        let outcome = match (hindrance, own.records.first()) {
+            (None, Some((_, entry, _))) => {
+                let entry = entry.clone();
+                self.doubt_what_is_behind(feed).await?;
+                self.mark(feed, &mut own).await?;
+                self.ask(feed, &entry, removed).await?
+            }
+            (hindrance, _) => hindrance.unwrap_or(Away::NotAsked),
         };
-        for (child, leaving) in following {
+        for (child, leaving) in with_it {
             let outcomes = {
                 let index = child.index();
-                let in_doubt = |at: &At, before: &Option<Mark>| before.is_some() || index.has_left_parents(*at);
-                leaving.records.iter().map(|(at, _, before)| outcome.of_child(in_doubt(at, before))).collect()
+                let in_doubt = |(at, entry, before): &(At, Entry, Option<Mark>)| {
+                    entry.state != State::Past && (before.is_some() || index.has_left_parents(*at))
+                };
+                leaving.records.iter().map(|record| outcome.of_child(in_doubt(record))).collect()
             };
             self.settle_removals(child, leaving, outcomes, Purpose::ForNow, &mut Removed::default()).await?;
-        }
-        if matches!(outcome, Away::NotAsked) {
-            // Somebody is busy with a child of it: its feed will come back to it.
-            removed.released.insert(feed.plan.schema.feed);
         }
         self.settle_removals(feed, own, vec![outcome], purpose, removed).await
     }
 
-    /// Removes children that the portal does not remove with their parent. True when all of them are gone.
+    /// Takes a record and everything that hangs on it, parents first, before anything is written or asked: a child that is planned from
+    /// here on finds its parent leaving, and waits. None, and nothing taken, when one of them is in a request.
+    async fn take_with_children<'a>(
+        &'a self,
+        feed: &FeedLine<S>,
+        at: At,
+    ) -> Result<Option<(Leaving, Vec<(&'a FeedLine<S>, Leaving)>)>, LedgerError> {
+        let Some(own) = take(&mut feed.index(), &[at]) else { return Ok(None) };
+        let key = feed.index().key(at);
+        let mut children = Vec::new();
+        let mut busy = false;
+        self.walk(feed, vec![key], |child, index, found| {
+            let found: Vec<At> = found.iter().copied().collect();
+            match take(index, &found) {
+                Some(leaving) if !busy => children.push((child, leaving)),
+                Some(leaving) => leaving.records.iter().for_each(|(at, ..)| index.put_back(*at)),
+                None => busy = true,
+            }
+        });
+        if !busy {
+            return Ok(Some((own, children)));
+        }
+        for (child, leaving) in children {
+            self.let_stay(child, leaving).await?;
+        }
+        self.let_stay(feed, own).await?;
+        Ok(None)
+    }
+
+    /// Removes children that the portal does not remove with their parent. None when all of them are gone, otherwise what that means for the
+    /// parent.
     async fn remove_first(
         &self,
         child: &FeedLine<S>,
-        records: &[At],
+        leaving: Leaving,
         removed: &mut Removed,
-    ) -> Result<bool, LedgerError> {
-        let at_portal: Vec<At> = {
+    ) -> Result<Option<Away>, LedgerError> {
+        let (at_portal, others): (Vec<_>, Vec<_>) = {
             let index = child.index();
-            records.iter().copied().filter(|at| index.may_be_at_portal(*at)).collect()
+            leaving.records.into_iter().partition(|(at, ..)| index.may_be_at_portal(*at))
         };
-        for group in at_portal.chunks(GROUP) {
-            let Some(leaving) = self.leave(child, group.to_vec()).await? else { return Ok(false) };
-            let mut outcomes = Vec::with_capacity(group.len());
-            for (_, entry, _) in &leaving.records {
+        self.let_stay(child, Leaving { marks: Vec::new(), journal: None, records: others }).await?;
+        let mut hindrance = None;
+        let mut rest = at_portal.into_iter().peekable();
+        while rest.peek().is_some() {
+            let mut group = Leaving { marks: Vec::new(), journal: None, records: rest.by_ref().take(GROUP).collect() };
+            if hindrance.is_some() {
+                self.let_stay(child, group).await?;
+                continue;
+            }
+            self.mark(child, &mut group).await?;
+            let mut outcomes = Vec::with_capacity(GROUP);
+            for (_, entry, _) in &group.records {
                 let stop = removed.failure.is_some() || self.stopping.is_cancelled();
-                outcomes.push(if stop { Away::NotAsked } else { self.ask(child, entry, removed).await? });
+                let outcome = if stop { Away::NotAsked } else { self.ask(child, entry, removed).await? };
+                hindrance = hindrance.or_else(|| outcome.of_parent(child.plan.schema.feed, entry));
+                outcomes.push(outcome);
             }
-            let all_done = outcomes.iter().all(|outcome| matches!(outcome, Away::Done));
-            self.settle_removals(child, leaving, outcomes, Purpose::ForNow, removed).await?;
-            if !all_done {
-                return Ok(false);
-            }
+            self.settle_removals(child, group, outcomes, Purpose::ForNow, removed).await?;
         }
-        Ok(true)
+        Ok(hindrance)
     }
 
     /// Marks records as going, durably. None, and nothing marked, when one of them is in a request.
     async fn leave(&self, feed: &FeedLine<S>, records: Vec<At>) -> Result<Option<Leaving>, LedgerError> {
-        let records: Vec<(At, Entry, Option<Mark>)> = {
-            let mut index = feed.index();
-            if records.iter().any(|at| index.in_flight(*at)) {
-                return Ok(None);
-            }
-            let going = |at: At| {
-                let mut entry = index.entry(at);
-                let before = entry.mark.replace(Mark::Removal);
-                index.take_away(at);
-                (at, entry, before)
-            };
-            records.into_iter().map(going).collect()
-        };
-        let entries: Vec<Entry> = records.iter().map(|(_, entry, _)| entry.clone()).collect();
-        match self.ledger.mark(feed.id, &entries).await {
-            Ok(mark) => Ok(Some(Leaving { mark, records })),
-            Err(error) => {
-                let mut index = feed.index();
-                records.iter().for_each(|(at, ..)| index.put_back(*at));
-                Err(error)
+        let Some(mut leaving) = take(&mut feed.index(), &records) else { return Ok(None) };
+        self.mark(feed, &mut leaving).await?;
+        Ok(Some(leaving))
+    }
+
+    async fn mark(&self, feed: &FeedLine<S>, leaving: &mut Leaving) -> Result<(), LedgerError> {
+        leaving.journal = Some(Arc::clone(&feed.journal).read_owned().await);
+        for part in leaving.records.chunks(MOST_MARKED) {
+            let entries: Vec<Entry> = part.iter().map(|(_, entry, _)| entry.clone()).collect();
+            match self.ledger.mark(feed.id, &entries).await {
+                Ok(mark) => leaving.marks.push(mark),
+                Err(error) => {
+                    let mut index = feed.index();
+                    leaving.records.iter().for_each(|(at, ..)| index.put_back(*at));
+                    return Err(error);
+                }
             }
         }
+        Ok(())
+    }
+
+    /// Nothing was asked about these.
+    async fn let_stay(&self, feed: &FeedLine<S>, leaving: Leaving) -> Result<(), LedgerError> {
+        let outcomes = leaving.records.iter().map(|_| Away::NotAsked).collect();
+        self.settle_removals(feed, leaving, outcomes, Purpose::ForNow, &mut Removed::default()).await
     }
 
     /// Asks the portal to remove one record.
@@ -349,11 +398,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         removed: &mut Removed,
     ) -> Result<(), LedgerError> {
         let now = self.clock.now();
-        let mut settlement = Settlement { close: vec![(leaving.mark, Close::Restated)], ..Settlement::default() };
+        let close: Vec<_> = leaving.marks.iter().map(|mark| (*mark, Close::Restated)).collect();
+        let is_marked = !close.is_empty();
+        let mut settlement = Settlement { close, ..Settlement::default() };
         {
             let mut index = feed.index();
             for ((at, entry, before), outcome) in leaving.records.into_iter().zip(outcomes) {
                 match outcome {
+                    Away::NotAsked if !is_marked && !index.is_superseded(at) => index.put_back(at),
                     Away::Done => {
                         removed.removed += 1;
                         gone(&mut index, at, entry, purpose, &mut settlement, now);
@@ -382,6 +434,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 }
             }
             settlement.counts = Some(index.counts());
+        }
+        if !is_marked && settlement.entries.is_empty() {
+            return Ok(());
         }
         self.ledger.settle(feed.id, settlement).await
     }
@@ -436,6 +491,33 @@ impl Away {
             Away::Refused { .. } | Away::NotAsked => Away::NotAsked,
         }
     }
+
+    /// What follows for the parent that this record has to precede; none when it is out of the way. Whatever it is, the parent waits: asked
+    /// again at once, a portal that refuses would be asked without end.
+    fn of_parent(&self, feed: &str, child: &Entry) -> Option<Away> {
+        match self {
+            Away::Done => None,
+            Away::Refused { code, text } => Some(Away::Refused {
+                code: code.clone(),
+                text: format!("{feed} {} has to go first: {text}", child.key),
+            }),
+            Away::Open { .. } | Away::NotAsked => Some(Away::Open { maybe_applied: false }),
+        }
+    }
+}
+
+/// Takes records that are to go. None, and nothing taken, when one of them is in a request.
+fn take(index: &mut Index, records: &[At]) -> Option<Leaving> {
+    if records.iter().any(|at| index.in_flight(*at)) {
+        return None;
+    }
+    let going = |at: &At| {
+        let mut entry = index.entry(*at);
+        let before = entry.mark.replace(Mark::Removal);
+        index.take_away(*at);
+        (*at, entry, before)
+    };
+    Some(Leaving { marks: Vec::new(), journal: None, records: records.iter().map(going).collect() })
 }
 
 /// A record that the portal has removed is forgotten, unless its row is, or may be, there.
@@ -463,8 +545,14 @@ fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &
     index.make_due(at);
 }
 
-fn restate(index: &mut Index, at: At, entry: Entry, settlement: &mut Settlement, now: i64) {
-    let due = index.detail(at).is_some_and(|detail| detail.due) || index.is_superseded(at);
+fn restate(index: &mut Index, at: At, mut entry: Entry, settlement: &mut Settlement, now: i64) {
+    let superseded = index.is_superseded(at);
+    if superseded && matches!(entry.state, State::Accepted | State::Gone) {
+        // Its row was seen meanwhile, and what that says is not known: it is read again before anything else becomes of the record.
+        entry.state = State::Pending;
+        entry.next_attempt = None;
+    }
+    let due = superseded || index.detail(at).is_some_and(|detail| detail.due);
     index.put_at(at, &entry, now);
     if due {
         index.make_due(at);

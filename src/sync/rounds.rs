@@ -27,13 +27,18 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         watermark: &mut Watermark,
         findings: &mut Vec<Refusal>,
     ) -> Result<(), CycleError> {
+        let until = self.until();
+        // Contests of rounds in which nothing moved: they are not looked at again before all others were, and something has moved.
+        let mut stuck: BTreeMap<Key, Contest> = BTreeMap::new();
+        let (mut any_moved, mut moved_since) = (false, false);
         for _ in 0..MOST_ROUNDS {
             let mut contests = self.open_contests();
-            if contests.is_empty() || self.report.stop.is_some() {
-                return Ok(());
+            contests.retain(|one| !stuck.contains_key(&one.key));
+            if contests.is_empty() && std::mem::take(&mut moved_since) {
+                self.contested.extend(std::mem::take(&mut stuck).into_values());
+                contests = self.open_contests();
             }
-            if self.until.is_some_and(|until| Instant::now() >= until) {
-                self.leave_to_the_next_run(&contests);
+            if contests.is_empty() || self.report.stop.is_some() {
                 return Ok(());
             }
             let later = contests.split_off(contests.len().min(MOST_CONTESTS));
@@ -41,16 +46,38 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             let keys: BTreeSet<Key> = contests.iter().flat_map(|one| [one.key.clone(), one.holder.clone()]).collect();
             let asked_for: BTreeSet<KeyId> = keys.iter().map(Key::id).collect();
             self.report.held -= (contests.len() as u64).min(self.report.held);
-            self.read_and_settle(Wanted::Contested(keys.into_iter().collect()), watermark, findings).await?;
-            let moved = self.decide(&asked_for).await?;
-            if !moved && self.report.accepted == accepted && later.is_empty() {
-                return Ok(());
+            let read = self.read_and_settle(Wanted::Contested(keys.into_iter().collect()), watermark, findings).await;
+            if read.is_err() {
+                self.contested.extend(contests.into_iter().chain(later).chain(stuck.into_values()));
+                return read;
+            }
+            let (moved, waiting) = self.decide(&asked_for, stuck.values()).await?;
+            if moved || self.report.accepted > accepted {
+                any_moved = true;
+                moved_since = true;
+                self.contested.extend(waiting);
+            } else {
+                stuck.extend(waiting.into_iter().map(|one| (one.key.clone(), one)));
             }
             self.contested.extend(later);
+            if until.is_some_and(|until| Instant::now() >= until) {
+                break;
+            }
         }
-        let left = std::mem::take(&mut self.contested);
-        self.leave_to_the_next_run(&left);
+        if any_moved {
+            self.report.released.insert(self.feed.plan.schema.feed);
+        }
         Ok(())
+    }
+
+    /// Contests on which nobody decided: the next run takes them up, whatever it reads.
+    pub(super) fn leave_undecided(&mut self) {
+        let mut index = self.feed.index();
+        for contest in std::mem::take(&mut self.contested) {
+            if let Some(at) = index.find(contest.key.id()) {
+                index.make_due(at);
+            }
+        }
     }
 
     /// The contests that a read by key can bring further, one for each record. Where a complete read has shown that the holder is gone, its
@@ -69,20 +96,13 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         open.into_values().collect()
     }
 
-    fn leave_to_the_next_run(&mut self, contests: &[Contest]) {
-        let mut index = self.feed.index();
-        for contest in contests {
-            if let Some(at) = index.find(contest.key.id()) {
-                index.make_due(at);
-            }
-        }
-        if !contests.is_empty() {
-            self.report.released.insert(self.feed.plan.schema.feed);
-        }
-    }
-
-    /// Decides on every contest that the last read has left. True when something has moved at the portal.
-    async fn decide(&mut self, asked_for: &BTreeSet<KeyId>) -> Result<bool, CycleError> {
+    /// Decides on every contest that the last read has left. True when something has moved at the portal; and the contests that wait,
+    /// which with those that are `stuck` already may make rings.
+    async fn decide(
+        &mut self,
+        asked_for: &BTreeSet<KeyId>,
+        stuck: impl Iterator<Item = &Contest>,
+    ) -> Result<(bool, Vec<Contest>), CycleError> {
         let mut waiting = Vec::new();
         let wants = std::mem::take(&mut self.wants);
         // A place that this very read has found taken: of its holder nothing is known before the next one.
@@ -97,15 +117,32 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 Some(Decision::HolderGone) => moved |= self.holder_gone(contest).await?,
             }
         }
-        for ring in contest::rings(&waiting) {
+        let (doubtful, all): (Vec<Contest>, Vec<Contest>) = {
+            let index = self.feed.index();
+            stuck.cloned().chain(waiting.iter().cloned()).partition(|contest| contest::is_doubtful(contest, &index))
+        };
+        for ring in contest::rings(&all) {
             if let Some(at) = self.who_steps_aside(&ring) {
                 let removed = self.line.make_room(self.feed, at).await?;
                 moved |= removed.removed > 0;
+                if removed.busy {
+                    // A request that is under way keeps the ring closed.
+                    let in_ring = all.iter().filter(|one| ring.contains(&one.key.id()));
+                    self.contested.extend(in_ring.cloned());
+                }
                 self.take_removed(removed);
             }
         }
-        self.contested.extend(waiting.into_iter().chain(news));
-        Ok(moved)
+        if !moved {
+            // Nobody else can bring it further: the portal is asked, and if the holder is there after all, its refusal says so.
+            let mut index = self.feed.index();
+            for at in doubtful.iter().filter_map(|contest| index.find(contest.holder.id())).collect::<Vec<_>>() {
+                index.may_hold(at, None);
+                moved = true;
+            }
+        }
+        self.contested.extend(news);
+        Ok((moved, waiting))
     }
 
     /// Who of a ring is taken away for a moment: one whose status says that nothing hangs on it, else the one with the fewest children, which
@@ -115,7 +152,10 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         schema.spare_statuses().next()?;
         let (spare, members) = {
             let index = self.feed.index();
-            let at_rest = |at: &At| !index.in_flight(*at);
+            // One that the portal has just refused to remove is not asked about again before its time.
+            let now = self.line.clock.now();
+            let waits = |at: At| index.detail(at).and_then(|detail| detail.next_attempt).is_some_and(|next| next > now);
+            let at_rest = |at: &At| !index.in_flight(*at) && !waits(*at);
             let members: Vec<At> = ring.iter().filter_map(|id| index.find(*id)).filter(at_rest).collect();
             (contest::spare(&members, &index, schema), members)
         };

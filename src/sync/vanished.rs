@@ -52,6 +52,10 @@ pub(super) fn let_go(
     now: i64,
 ) {
     for at in to_remove {
+        // It may have been taken since they were sorted: it goes with its parent.
+        if index.in_flight(*at) {
+            continue;
+        }
         // One whose removal the portal has refused waits for its slow retry.
         let refused = index.state(*at) == State::Rejected
             && index.detail(*at).is_some_and(|detail| {
@@ -69,7 +73,7 @@ pub(super) fn let_go(
 /// The fuse holds these records back: they stay as the portal has them, and nothing newer is wanted of them.
 pub(super) fn hold_back(index: &mut Index, settlement: &mut Settlement, to_remove: &[At], now: i64) {
     for at in to_remove {
-        let open = index.detail(*at).is_some_and(|detail| detail.mark.is_some());
+        let open = index.in_flight(*at) || index.detail(*at).is_some_and(|detail| detail.mark.is_some());
         if !open && index.state(*at) != State::Accepted {
             restate(index, *at, State::Accepted, settlement, now);
         }

@@ -18,6 +18,7 @@ mod ledgers;
 mod places;
 mod removal;
 mod replay;
+mod review;
 mod sources;
 mod storm;
 mod support;

@@ -31,6 +31,7 @@ pub struct World {
     pub batch: usize,
     pub on_conflict: OnConflict,
     pub budget: ErrorBudget,
+    pub in_flight: usize,
 }
 
 /// The line over a world.
@@ -134,6 +135,7 @@ impl World {
             batch: 10,
             on_conflict: OnConflict::Report,
             budget: ErrorBudget { rejects: 100, window: Duration::from_secs(3600) },
+            in_flight: 2,
         };
         world.put("mo", MO, mo(MO, "Unit"));
         world.put("resource", RESOURCE, room(RESOURCE, MO));
@@ -189,7 +191,7 @@ impl World {
         };
         let plans = FEEDS.map(plan).into();
         let settings = LineSettings {
-            in_flight: 2,
+            in_flight: self.in_flight,
             retry: RetryTiming::new(Duration::from_secs(1), Duration::from_secs(60)).unwrap(),
             slow_retry: Duration::from_secs(86_400),
             unit_pause: Duration::from_secs(3600),

@@ -110,9 +110,10 @@ impl Seen {
                 let unseen = |id: &Id| !shown.contains(id);
                 match asked {
                     Asked::All => {
-                        let known = mart.keys().chain(self.sent.keys()).filter(|(other, _)| *other == feed);
-                        let missed: BTreeSet<Id> = known.map(|(_, id)| *id).filter(unseen).collect();
-                        self.miss(at, feed, missed.into_iter());
+                        // What was sent and not answered for may be there as well.
+                        let known: BTreeSet<Record> = mart.keys().chain(self.sent.keys()).copied().collect();
+                        let held = known.into_iter().filter(|(other, _)| *other == feed).map(|(_, id)| id);
+                        self.miss(at, feed, held.filter(unseen));
                         self.blow_the_fuse(feed, shown.is_empty(), mart, second);
                     }
                     Asked::Keys(keys) if !shown.is_empty() => {
