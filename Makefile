@@ -28,8 +28,10 @@ bench:
 	tests/tools.sh bench
 	benches/run.sh
 
-# A long storm: `make soak SECONDS=600`. SEED=… repeats the dice of an earlier one.
+# Fresh seeds for the simulation and then a long storm, each for so long: `make soak SECONDS=600`. SEED=… repeats the storm's dice of an
+# earlier one.
 SECONDS ?= 600
 soak:
 	tests/tools.sh test
+	env -u SEED SECONDS=$(SECONDS) $(CARGO) test --locked --test simulation whatever -- --nocapture
 	STORM_SECONDS=$(SECONDS) $(CARGO) test --locked --test it storm::weather -- --nocapture

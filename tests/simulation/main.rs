@@ -1,5 +1,18 @@
 //! The simulation: the whole engine over a source, a ledger and a portal in memory, on a clock that only waiting moves, where one
 //! number decides everything that changes, fails and dies.
+//!
+//! - `chance`: the generator; each part draws from a stream of its own.
+//! - `hospital`, `wire`: the tables, all the ways in which they change, and what each row must look like when it arrives.
+//! - `gateway`: the scripted portal, its mart and its faults.
+//! - `engine`: the only file that speaks the engine's API: source, portal and ledger wrapped, so that each call takes its steps, meets
+//!   its faults and leaves its trace. When the engine's seams change, this file follows.
+//! - `steps`: where a process dies; `stage`: what outlives it, and the seed's plan; `run`: processes one after another until all is
+//!   quiet, and then the last round of cycles.
+//! - `trace`: what happened; `oracle`: what must be true of it, one file for each question, and the oracle's own tests.
+//!
+//! `SEED=7 cargo test --test simulation` runs one seed; with `TRACE=1` it shows the whole trace of a failing one, with `ABOUT="slot 17"` the
+//! story of one record. `SEEDS`, `FIRST` choose a range, `ENOUGH` after how many failures to stop, `SECONDS` goes on with fresh
+//! seeds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
 mod chance;

@@ -69,12 +69,12 @@ impl Plan {
         });
         Plan {
             deaths: deaths.collect(),
-            lasts: chance.between(60, 400),
+            lasts: chance.between(60, 300),
             by_change,
             batch: chance.between(1, 8) as usize,
             max_batch_bytes: if chance.percent(20) { 1200 } else { 1 << 20 },
             in_flight,
-            haste: chance.any(&[1_000, 4_000, 15_000, 60_000]),
+            haste: chance.any(&[3_000, 10_000, 30_000, 60_000]),
             source_faults: some(chance, 20),
             lies: some(chance, 30),
             ledger_faults: some(chance, 4),

@@ -20,8 +20,8 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
     }
     if let Some(What::Remembered(memories)) = evidence.events.last().map(|event| &event.what) {
         let rows = Rows::of(evidence);
-        let doubted =
-            memories.iter().filter(|memory| memory.doubt.is_some() && rows.flow((memory.feed, memory.id), &mart));
+        let is_left = |memory: &&Memory| memory.doubt.is_some() && is_missed(evidence, &rows, (memory.feed, memory.id));
+        let doubted = memories.iter().filter(is_left);
         broken.extend(doubted.map(|memory| Violation {
             invariant: 2,
             at: None,

@@ -151,6 +151,10 @@ impl Seen {
             .filter(|(record, body)| record.0 == feed && self.absent.contains(record) && !is_past(record, body))
             .map(|((_, id), _)| *id)
             .collect();
+        if gone.is_empty() {
+            self.fused.remove(&feed);
+            return;
+        }
         // What the same cycles bring there counts as well.
         let mut of: BTreeMap<Feed, usize> = BTreeMap::new();
         for record in self.rows.keys().filter(|record| !self.absent.contains(record) && !mart.contains_key(record)) {
@@ -170,7 +174,7 @@ impl Seen {
             much || (of > SMALL && lost * 2 > of)
         });
         let let_go = self.let_go.get(&feed).is_some_and(|let_go| gone.is_subset(let_go));
-        if (blown || empty) && !gone.is_empty() && !let_go {
+        if (blown || empty) && !let_go {
             self.fused.insert(feed, gone);
         } else {
             self.fused.remove(&feed);
