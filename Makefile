@@ -30,8 +30,7 @@ bench:
 
 # Fresh seeds for the simulation and then a long storm, each for so long: `make soak SECONDS=600`. SEED=… repeats the storm's dice of an
 # earlier one.
-SECONDS ?= 600
 soak:
 	tests/tools.sh test
-	env -u SEED SECONDS=$(SECONDS) $(CARGO) test --locked --test simulation whatever -- --nocapture
-	STORM_SECONDS=$(SECONDS) $(CARGO) test --locked --test it storm::weather -- --nocapture
+	env -u SEED SECONDS=$(or $(SECONDS),600) $(CARGO) test --locked --test simulation whatever -- --nocapture
+	STORM_SECONDS=$(or $(SECONDS),600) $(CARGO) test --locked --test it storm::weather -- --nocapture

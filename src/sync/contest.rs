@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::{At, Index};
-use crate::ledger::{Entry, State};
+use crate::ledger::{Entry, Mark, State};
 use crate::record::{Fingerprint, Key, KeyId, Rule, Schema, Violation};
 
 /// Code of a record whose place the row of another record claims as well.
@@ -105,11 +105,12 @@ pub(super) fn of_refusal(
     let learnt = match index.find(holder.id()) {
         // Where it is will be known when its own request is answered.
         Some(at) if index.in_flight(at) => None,
-        Some(at) if index.place(at) == Some(place) => None,
+        // It was there when the portal refused, and has gone since: two requests were under way at once.
+        Some(at) if index.place(at) == Some(place) || index.has_moved(at) => None,
         Some(at) => {
             tracing::debug!(feed, key = %holder, "the portal holds a place for this record that was not known of");
             index.set_place(at, place);
-            Some(at).filter(|at| !index.is_stranger(*at)).map(|at| index.entry(at))
+            Some(at).filter(|at| !index.is_stranger(*at)).map(|at| in_doubt(index, at, now))
         }
         None if entry.attempts + 1 >= MOST_REFUSALS => return None,
         None => {
@@ -119,6 +120,17 @@ pub(super) fn of_refusal(
     };
     let said = Some((said.0.to_owned(), said.1.to_owned()));
     Some((Contest { key: entry.key.clone(), holder, place, said }, learnt))
+}
+
+/// The portal holds another version of a record than the one it acknowledged: the record is to be sent again.
+fn in_doubt(index: &mut Index, at: At, now: i64) -> Entry {
+    let mut entry = index.entry(at);
+    if entry.state == State::Accepted && entry.mark.is_none() {
+        entry.mark = entry.accepted.map(Mark::Version);
+        entry.state = State::Pending;
+        index.put_at(at, &entry, now);
+    }
+    entry
 }
 
 /// A record that the portal holds and nobody here knows.

@@ -110,6 +110,8 @@ pub struct Index {
     left: BTreeMap<At, [u32; 2]>,
     /// Records that the portal holds, by its own word, and nobody here knows: what becomes of them is decided within the cycle.
     strangers: BTreeSet<At>,
+    /// Records that the portal has let move to another place since the read began.
+    moved: BTreeSet<At>,
     scan: u8,
     seen: usize,
     by_state: [u64; 7],
@@ -318,6 +320,7 @@ impl Index {
         self.by_state[slim.state as usize] -= 1;
         self.set_place(at, 0);
         self.arrive(at);
+        self.moved.remove(&at);
         self.strangers.remove(&at);
         self.places.wait_no_longer(at);
         self.details.remove(&at);
@@ -518,6 +521,19 @@ impl Index {
         self.strangers.insert(at);
     }
 
+    /// The portal has let a record come to this place. Of one that cannot have been elsewhere before there is nothing to note.
+    pub fn note_place(&mut self, at: At, place: Option<u64>, was_in_doubt: bool) {
+        let was = self.place(at);
+        if was != place && (was.is_some() || was_in_doubt) {
+            self.moved.insert(at);
+        }
+    }
+
+    /// True when the record has come to another place since the running read began.
+    pub fn has_moved(&self, at: At) -> bool {
+        self.moved.contains(&at)
+    }
+
     /// True until somebody has decided what becomes of this stranger.
     pub fn is_stranger(&self, at: At) -> bool {
         self.strangers.contains(&at)
@@ -581,6 +597,7 @@ impl Index {
 
     /// Starts a read: from here on no record has been seen.
     pub fn begin_read(&mut self) {
+        self.moved.clear();
         self.seen = 0;
         self.scan = self.scan.wrapping_add(1);
         if self.scan == NEVER {

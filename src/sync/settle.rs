@@ -75,6 +75,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                         settlement.cleared.push(entry.key.clone());
                     }
                     entry.close_mark();
+                    index.note_place(at, entry.place, before.is_some());
                     let named = remote_id.is_some();
                     entry.remote_id = remote_id.map(String::into_boxed_str).or(entry.remote_id);
                     if superseded {

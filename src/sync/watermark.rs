@@ -119,6 +119,12 @@ mod tests {
     }
 
     #[test]
+    fn a_database_clock_that_stepped_back_is_believed_more_than_the_mark() {
+        let watermark = Watermark::new("updated_at", Tz::UTC, Some(NOW + 3_600_000_000), NOW);
+        assert_eq!(watermark.since(Duration::from_micros(10)), Some(Stamp::Instant(NOW - 10)));
+    }
+
+    #[test]
     fn a_read_without_rows_leaves_the_mark_where_it_was() {
         assert_eq!(after(&[], Some(NOW - 7)).reached(), Some(NOW - 7));
     }

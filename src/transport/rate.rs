@@ -60,6 +60,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_spacing_has_slack_for_what_the_network_moves_closer_together() {
+        for requests_per_second in [1, 3, 20, 100] {
+            let spacing = quota(NonZeroU32::new(requests_per_second).unwrap()).replenish_interval();
+            assert!(spacing * requests_per_second >= Duration::from_millis(1040), "{requests_per_second}");
+        }
+    }
+
     #[tokio::test]
     async fn a_new_limiter_counts_its_first_second_as_used() {
         let started = Instant::now();

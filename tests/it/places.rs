@@ -312,3 +312,21 @@ async fn a_record_that_often_failed_to_arrive_is_not_given_up_at_its_first_conte
     assert_eq!(world.portal.held("slot").len(), 9);
     assert!(world.refusals(&line, "slot").await.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_the_mart_has_moved_is_sent_again_once_somebody_wants_that_place() {
+    let mut world = strict(8);
+    let line = world.start().await;
+    pass(&line).await;
+    let before = world.portal.held("slot")[&Key::Guid(3)]["visit_time"].clone();
+    let elsewhere = serde_json::to_value("2023-12-01T10:00:00").unwrap();
+    world.portal.seen().mart.get_mut(&("slot".to_owned(), Key::Guid(3))).unwrap()["visit_time"] = elsewhere;
+    let mut row = slot(0x2000, "AVAILABLE");
+    row[5] = "2023-12-01T10:00:00".into();
+    world.put("slot", 0x2000, row);
+    cycle(&line, "slot").await;
+    assert_eq!(refusals_by_name(&world), 1);
+    assert_eq!(world.portal.held("slot")[&Key::Guid(3)]["visit_time"], before);
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(0x2000)));
+    assert!(world.refusals(&line, "slot").await.is_empty(), "nobody's data is at fault");
+}

@@ -81,7 +81,6 @@ async fn after_a_storm_the_mart_is_equal_to_the_source() {
         journal.faults(),
     );
     assert_eq!((last.code, journal.writes_since(before)), (0, 0), "a pass afterwards has nothing to do: {}", last.out);
-    let violations = journal.violations(Limits { requests_per_second: RATE });
-    assert!(violations.is_empty(), "{violations:#?}");
+    journal.assert_kept(Limits { requests_per_second: RATE });
     assert!(!site.log().contains("panicked"), "{}", site.log());
 }

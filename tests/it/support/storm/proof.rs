@@ -56,6 +56,16 @@ impl Journal {
         violations
     }
 
+    /// Panics with the history of every record that something happened to which never should.
+    pub fn assert_kept(&self, limits: Limits) {
+        let violations = self.violations(limits);
+        let ids: BTreeSet<&str> =
+            violations.iter().flat_map(|text| text.split(' ')).filter(|word| word.len() == 36).collect();
+        let of = |id: &&str| format!("{id}\n{}", self.history(id).join("\n"));
+        let histories: Vec<String> = ids.iter().take(3).map(of).collect();
+        assert!(violations.is_empty(), "{violations:#?}\n{}", histories.join("\n"));
+    }
+
     /// Sliding seconds with more requests than allowed, whoever made them.
     fn above_rate(&self, most: usize) -> Vec<String> {
         let mut arrivals: Vec<Instant> = self.exchanges.iter().map(|exchange| exchange.at).collect();
