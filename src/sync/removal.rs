@@ -131,8 +131,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 let index = feed.index();
                 candidates.iter().map(|at| index.key(*at)).collect()
             };
-            let with_children = self.feeds_with_children(feed, keys);
-            if with_children.is_empty() {
+            if self.subtree(feed, keys).feeds.is_empty() {
                 return candidates;
             }
             for at in candidates {

@@ -33,6 +33,8 @@ struct Seen {
     reads: BTreeMap<usize, (Feed, Asked, BTreeSet<Id>)>,
     /// Records that a read without an operator's word must not take away.
     fused: BTreeMap<Feed, BTreeSet<Id>>,
+    /// What the mart held of records before it let them go.
+    taken_away: BTreeMap<Record, Body>,
     /// Records that an operator has let go.
     let_go: BTreeMap<Feed, BTreeSet<Id>>,
 }
@@ -55,6 +57,9 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
                 }
             }
             what => seen.take(at, what, evidence, &mart, event.second),
+        }
+        if let What::Removed { feed, id, .. } = &event.what {
+            seen.taken_away.extend(mart.get(&(*feed, *id)).map(|body| ((*feed, *id), body.clone())));
         }
         follow(&mut mart, &event.what);
     }
@@ -191,7 +196,9 @@ impl Seen {
 
     /// It is a slot that is about to move elsewhere, and stands where another belongs: one of a ring must go for a moment.
     fn makes_room(&self, record: Record, mart: &Mart) -> bool {
-        let Some(held) = mart.get(&record).filter(|_| record.0 == Feed::Slot) else { return false };
+        // Once it was asked away and nobody answered, it is asked away again.
+        let held = mart.get(&record).or_else(|| self.taken_away.get(&record));
+        let Some(held) = held.filter(|_| record.0 == Feed::Slot) else { return false };
         let place = wire::place(record.0, held);
         let wants = |record: &Record| {
             let row = self.rows.get(record).and_then(Option::as_ref);
