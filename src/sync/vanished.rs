@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::index::{At, Index};
-use crate::ledger::{Settlement, State};
+use crate::ledger::{Mark, Settlement, State};
 use crate::record::KeyId;
 use crate::transport::is_due;
 
@@ -27,9 +27,11 @@ pub(super) fn sort(
         }
         let held_by_portal = index.may_be_at_portal(at);
         let past = index.expiry(at).filter(|expiry| *expiry < moment);
+        let may_be_removed = index.detail(at).is_some_and(|detail| detail.mark == Some(Mark::Removal));
+        let is_there = held_by_portal && !may_be_removed;
         match (past, index.state(at)) {
             (_, State::Unknown) => {}
-            (Some(expiry), state) if has_children && held_by_portal && moment - expiry < TOMBSTONE => {
+            (Some(expiry), state) if has_children && is_there && moment - expiry < TOMBSTONE => {
                 if state != State::Past {
                     restate(index, at, State::Past, settlement, now);
                 }

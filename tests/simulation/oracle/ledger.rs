@@ -41,17 +41,19 @@ fn is_missed(evidence: &Evidence, rows: &Rows<'_>, record: (Feed, Id)) -> bool {
 fn compare(mart: &Mart, memories: &[Memory], second: i64, complain: &mut dyn FnMut((Feed, Id), String)) {
     let known: BTreeMap<(Feed, Id), &Memory> =
         memories.iter().map(|memory| ((memory.feed, memory.id), memory)).collect();
+    // What is past is forgotten, doubts and all.
+    let is_past = |record: &(Feed, Id)| {
+        mart.get(record).and_then(|body| expiry(record.0, body, mart)).is_some_and(|expiry| expiry < second)
+    };
     for (record, memory) in &known {
         let held = mart.get(record).map(|body| hash(body));
-        if memory.doubt.is_none() && memory.accepted != held {
+        if memory.doubt.is_none() && memory.accepted != held && !is_past(record) {
             let says = if memory.accepted.is_some() { "another version is accepted" } else { "none is accepted" };
             complain(*record, format!("the ledger says that {says}, the mart holds {:?}", mart.get(record)));
         }
     }
-    for (record, body) in mart {
-        // What is past is forgotten.
-        let past = expiry(record.0, body, mart).is_some_and(|expiry| expiry < second);
-        if !known.contains_key(record) && !past {
+    for record in mart.keys() {
+        if !known.contains_key(record) && !is_past(record) {
             complain(*record, "the mart holds it, and the ledger knows nothing of it".to_owned());
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Evidence, Mart, Parent, Violation, expiry, follow, parents};
 use crate::hospital::{Body, Feed, Id};
-use crate::trace::{Asked, What};
+use crate::trace::{Answer, Asked, Said, What};
 use crate::{REMOVAL, wire};
 
 /// The fuse as it is worded: more than this share and at least so many, or more than half of a feed that is not small. One record
@@ -30,6 +30,9 @@ struct Seen {
     rows: BTreeMap<Record, Option<Body>>,
     /// What was last sent of each record: it may be at the portal although nobody says so.
     sent: BTreeMap<Record, Body>,
+    requests: BTreeMap<usize, Vec<(Record, Body)>>,
+    /// The version of each record that the engine was last told is accepted.
+    acknowledged: BTreeMap<Record, Body>,
     reads: BTreeMap<usize, (Feed, Asked, BTreeSet<Id>)>,
     /// Records that a read without an operator's word must not take away.
     fused: BTreeMap<Feed, BTreeSet<Id>>,
@@ -79,7 +82,7 @@ fn check_removal(seen: &Seen, mart: &Mart, record: Record, second: i64, complain
     if is_past(body) && !moved_on && !with_its_parent {
         complain(6, record, "its removal is asked for, and its time is past");
     }
-    if has_other_children(mart, record) {
+    if seen.has_other_children(mart, record) {
         complain(5, record, "its removal is asked for before that of its children");
     }
 }
@@ -93,8 +96,14 @@ impl Seen {
             }
             What::CycleDone { feed, complete: false } | What::CycleFailed { feed } => drop(self.begun.remove(feed)),
             What::Died => self.begun.clear(),
-            What::Sent { feed, records, .. } => {
-                self.sent.extend(records.iter().map(|(id, body)| ((*feed, *id), body.clone())));
+            What::Sent { request, feed, records } => {
+                let records: Vec<_> = records.iter().map(|(id, body)| ((*feed, *id), body.clone())).collect();
+                self.sent.extend(records.iter().cloned());
+                self.requests.insert(*request, records);
+            }
+            What::Answered { request, answer: Answer::Judged(said) } => {
+                let records = self.requests.remove(request).unwrap_or_default().into_iter().zip(said);
+                self.acknowledged.extend(records.filter(|(_, said)| **said == Said::Accepted).map(|(record, _)| record));
             }
             What::ReadBegun { read, feed, asked, .. } => {
                 self.begun.entry(*feed).or_insert(at);
@@ -129,7 +138,7 @@ impl Seen {
             }
             What::Word { feed } => {
                 let fused = self.fused.remove(feed).unwrap_or_default();
-                self.let_go.insert(*feed, fused);
+                self.let_go.entry(*feed).or_default().extend(fused);
             }
             _ => {}
         }
@@ -207,6 +216,21 @@ impl Seen {
         wants(&record) != place && self.rows.keys().any(|other| *other != record && wants(other) == place)
     }
 
+    /// Children that the document's cascade does not name are there still. One that nobody has acknowledged may be unknown.
+    fn has_other_children(&self, mart: &Mart, record: Record) -> bool {
+        let cascades: &[Feed] = match record.0 {
+            Feed::Mo => &[Feed::Resource, Feed::Slot, Feed::Book, Feed::Service],
+            Feed::Resource => &[Feed::Slot, Feed::Book, Feed::Service],
+            Feed::Slot => &[Feed::Book],
+            Feed::Service | Feed::Profile | Feed::Period | Feed::Referral | Feed::Book => &[],
+        };
+        mart.iter().any(|(child, body)| {
+            !cascades.contains(&child.0)
+                && self.acknowledged.get(child) == Some(body)
+                && ancestors(child.0, body, mart).contains(&record)
+        })
+    }
+
     /// The row was there at the last look, every parent that it names is still in the mart, and nobody holds its place.
     fn stands_alone(&self, record: Record, mart: &Mart) -> bool {
         let row = self.rows.get(&record).filter(|_| !self.absent.contains(&record));
@@ -232,13 +256,3 @@ fn ancestors(feed: Feed, body: &str, mart: &Mart) -> Vec<Record> {
     all
 }
 
-/// Children that the document's cascade does not name are there still.
-fn has_other_children(mart: &Mart, record: Record) -> bool {
-    let cascades: &[Feed] = match record.0 {
-        Feed::Mo => &[Feed::Resource, Feed::Slot, Feed::Book, Feed::Service],
-        Feed::Resource => &[Feed::Slot, Feed::Book, Feed::Service],
-        Feed::Slot => &[Feed::Book],
-        Feed::Service | Feed::Profile | Feed::Period | Feed::Referral | Feed::Book => &[],
-    };
-    mart.iter().any(|((feed, _), body)| !cascades.contains(feed) && ancestors(*feed, body, mart).contains(&record))
-}

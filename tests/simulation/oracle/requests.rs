@@ -266,7 +266,8 @@ impl Watch<'_> {
 
     fn is_refused_again(&self, second: i64, record: (Feed, Id), body: &Body) -> bool {
         let Some(refused) = self.known.get(&record).and_then(|known| known.refused.as_ref()) else { return false };
-        let since = |other: (Feed, Id)| self.told.get(&other).is_some_and(|told| *told > refused.at);
+        // The same answer may tell that the holder has moved away: the next request may have the place.
+        let since = |other: (Feed, Id)| self.told.get(&other).is_some_and(|told| *told >= refused.at);
         let cause = parents(record.0, body).iter().any(|parent| since((parent.feed, parent.id)))
             || refused.holder.is_some_and(|holder| since((record.0, holder)));
         refused.body == *body && !cause && second < refused.second + SLOW_RETRY as i64
