@@ -39,8 +39,8 @@ pub struct Evidence {
 /// Records by feed and id, each as it arrived.
 pub type Mart = BTreeMap<(Feed, Id), Body>;
 
-/// The rows of the tables at the end, by record, and the records of which the ledger knows no acknowledgement: the mart may hold one all
-/// the same, and yet nobody can know that its children may go.
+/// The rows of the tables at the end, by record, and the records of which the ledger knows no acknowledgement, or a doubt beside it: the
+/// mart may hold one all the same, and yet nobody can know that its children may go.
 struct Rows<'a>(BTreeMap<(Feed, Id), Vec<&'a Version>>, BTreeSet<(Feed, Id)>);
 
 impl<'a> Rows<'a> {
@@ -53,7 +53,7 @@ impl<'a> Rows<'a> {
         let unacknowledged = match evidence.events.last().map(|event| &event.what) {
             Some(What::Remembered(memories)) => memories
                 .iter()
-                .filter(|memory| memory.accepted.is_none())
+                .filter(|memory| memory.accepted.is_none() || memory.doubt.is_some())
                 .map(|memory| (memory.feed, memory.id))
                 .collect(),
             _ => BTreeSet::new(),

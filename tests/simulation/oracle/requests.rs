@@ -95,7 +95,11 @@ impl Watch<'_> {
     fn take(&mut self, at: usize, second: i64, what: &What) {
         match what {
             What::Died => self.die(),
-            What::ClockStepped => self.forget_pauses(),
+            What::ClockStepped => {
+                self.forget_pauses();
+                // When their slow retry comes is anybody's guess now.
+                self.known.values_mut().for_each(|known| known.refused = None);
+            }
             What::ReadBegun { read, feed, asked, .. } => {
                 let look = Look { feed: *feed, asked: asked.clone(), begun: at, seen: BTreeSet::new() };
                 self.looks.insert(*read, look);
