@@ -27,11 +27,9 @@ pub(super) fn sort(
         }
         let held_by_portal = index.may_be_at_portal(at);
         let past = index.expiry(at).filter(|expiry| *expiry < moment);
-        let may_be_removed = index.detail(at).is_some_and(|detail| detail.mark == Some(Mark::Removal));
-        let is_there = held_by_portal && !may_be_removed;
         match (past, index.state(at)) {
             (_, State::Unknown) => {}
-            (Some(expiry), state) if has_children && is_there && moment - expiry < TOMBSTONE => {
+            (Some(expiry), state) if has_children && held_by_portal && moment - expiry < TOMBSTONE => {
                 if state != State::Past {
                     restate(index, at, State::Past, settlement, now);
                 }
@@ -92,7 +90,8 @@ fn forget(index: &mut Index, at: At, settlement: &mut Settlement) {
 fn restate(index: &mut Index, at: At, state: State, settlement: &mut Settlement, now: i64) {
     let mut entry = index.entry(at);
     entry.state = state;
-    entry.mark = entry.mark.filter(|_| state == State::Gone);
+    // A tombstone need not know which version is there, but whether one is.
+    entry.mark = entry.mark.filter(|mark| state == State::Gone || (state == State::Past && *mark == Mark::Removal));
     entry.wanted = None;
     entry.attempts = 0;
     entry.next_attempt = None;
