@@ -1,7 +1,7 @@
 # What there is to type. `make demo` and `make test` need Rust, make and Debian's apt; each installs what it still lacks.
 
 CARGO ?= cargo
-.PHONY: demo test lint bench fuzz soak
+.PHONY: demo test lint bench fuzz simulation soak
 
 demo:
 	tests/tools.sh demo
@@ -27,6 +27,10 @@ fuzz:
 bench:
 	tests/tools.sh bench
 	benches/run.sh
+
+# The engine under everything that one seed can do to it: `make simulation SEED=…` for one, SECONDS=… for fresh ones.
+simulation:
+	$(CARGO) test --locked --test simulation
 
 # Fresh seeds for the simulation and then a long storm, each for so long: `make soak SECONDS=600`. SEED=… repeats the storm's dice of an
 # earlier one.

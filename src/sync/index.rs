@@ -377,7 +377,20 @@ impl Index {
     pub fn page(&self, from: usize, most: usize) -> (Vec<Entry>, usize) {
         let to = self.slim.len().min(from.saturating_add(most));
         let used = (from..to).filter(|&at| self.slim[at].flags & FREE == 0);
-        (used.map(|at| self.entry(At(at as u32))).collect(), to)
+        (used.flat_map(|at| self.steps(At(at as u32))).collect(), to)
+    }
+
+    /// How a replay comes to the record as it stands: where its old version hangs on other parents than its row names, that comes first.
+    fn steps(&self, at: At) -> impl Iterator<Item = Entry> {
+        let entry = self.entry(at);
+        let old = self.left.get(&at).map(|parents| {
+            let mut old = Entry::new(entry.key.clone());
+            old.accepted = entry.accepted;
+            old.state = State::Accepted;
+            old.parents = parents.map(|number| self.others.key(number));
+            old
+        });
+        old.into_iter().chain([entry])
     }
 
     fn positions(&self) -> impl Iterator<Item = At> {
@@ -567,12 +580,6 @@ impl Index {
     /// True when the version that the portal holds of a record hangs on parents that its row names no longer.
     pub fn has_left_parents(&self, at: At) -> bool {
         self.left.contains_key(&at)
-    }
-
-    /// Records of which the portal holds a version other than the one that is wanted: nobody knows any more which parents that names.
-    pub fn behind(&self) -> BTreeSet<At> {
-        let behind = |at: &At| self.accepted(*at).is_some() && self.slim[at.0 as usize].state != State::Accepted;
-        self.details.keys().copied().filter(behind).collect()
     }
 
     /// Number of records that the portal holds, or may hold, past ones aside.

@@ -29,6 +29,8 @@ pub(super) const DUPLICATE_KEY: &str = "DUPLICATE_KEY";
 pub(super) struct ParentFeed<'a> {
     edge: &'static Edge,
     index: MutexGuard<'a, Index>,
+    /// True when the parent's feed has been read to its end at least once.
+    was_read: bool,
     /// Index in the parent's enum of the status that the edge asks for.
     status: Option<u8>,
 }
@@ -419,7 +421,9 @@ impl Plan {
             let standing = parent.index.standing(key.id());
             let needs_status = record.needs_status.get(edge) == Some(&true);
             let ready = match (standing, parent.edge.hold) {
-                (_, Hold::OrderOnly) | (Standing::Absent, Hold::AcceptedIfOurs) => true,
+                (_, Hold::OrderOnly) => true,
+                // Whether it is ours is known once its feed has been read.
+                (Standing::Absent, Hold::AcceptedIfOurs) => parent.was_read,
                 (Standing::Absent | Standing::NotAccepted, _) => false,
                 (Standing::Accepted(status), Hold::AcceptedAs { .. }) => !needs_status || status == parent.status,
                 (Standing::Accepted(_), Hold::Accepted | Hold::AcceptedIfOurs) => true,
@@ -459,7 +463,9 @@ fn lock_parents<'a, S: Source>(feed: &FeedLine<S>, parents: &[&'a FeedLine<S>]) 
             Hold::AcceptedAs { status, .. } => parent.plan.schema.status_number(status),
             Hold::Accepted | Hold::AcceptedIfOurs | Hold::OrderOnly => None,
         };
-        Some(ParentFeed { edge, index: parent.index(), status })
+        let progress = parent.progress();
+        let was_read = progress.last_full_scan.is_some() || progress.last_success.is_some();
+        Some(ParentFeed { edge, index: parent.index(), was_read, status })
     };
     // Every feed locks children before parents, so that no two wait for each other.
     let mut edges: Vec<(usize, &'static Edge)> = feed.plan.schema.holding_edges().enumerate().collect();

@@ -93,7 +93,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             // One that cannot be asked for now, because somebody is busy with a child of it, is left to the next run.
             passed_over.extend(&group);
             match group[..] {
-                [at] => self.remove_with_children(feed, at, Purpose::Gone, &mut removed).await?,
+                [at] => {
+                    self.remove_with_children(feed, at, Purpose::Gone, &mut removed).await?;
+                    if std::mem::take(&mut removed.busy) {
+                        // The feeds of its children call it when they have run again.
+                        passed_over.insert(at);
+                        self.may_go_with_children(feed, at, &mut removed);
+                    }
+                }
                 _ => self.remove_group(feed, group, &mut removed).await?,
             }
         }
@@ -181,7 +188,6 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         removed: &mut Removed,
     ) -> Result<(), LedgerError> {
         let Some(leaving) = self.leave(feed, group).await? else { return Ok(()) };
-        self.doubt_what_is_behind(feed).await?;
         let mut outcomes = Vec::with_capacity(leaving.records.len());
         for (_, entry, _) in &leaving.records {
             let stop = removed.failure.is_some() || self.stopping.is_cancelled();
@@ -226,7 +232,6 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let outcome = match (hindrance, own.records.first()) {
             (None, Some((_, entry, _))) => {
                 let entry = entry.clone();
-                self.doubt_what_is_behind(feed).await?;
                 self.mark(feed, &mut own).await?;
                 self.ask(feed, &entry, removed).await?
             }
@@ -452,30 +457,6 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         entry.attempts = entry.attempts.saturating_add(1);
         entry.next_attempt = Some(now.saturating_add(delay.as_secs().cast_signed().max(1)));
         entry
-    }
-
-    /// A parent is about to go. Records of which the portal holds an old version may hang on it by that version, and go with it: from here
-    /// on nobody knows whether they are still there, whatever is heard of the parent.
-    async fn doubt_what_is_behind(&self, feed: &FeedLine<S>) -> Result<(), LedgerError> {
-        for name in feed.plan.schema.cascades {
-            let Some(child) = self.feeds.get(name) else { continue };
-            let now = self.clock.now();
-            let mut settlement = Settlement::default();
-            {
-                let mut index = child.index();
-                for at in index.behind() {
-                    if index.in_flight(at) || index.detail(at).is_some_and(|detail| detail.mark.is_some()) {
-                        continue;
-                    }
-                    let entry = Entry { mark: Some(Mark::Removal), ..index.entry(at) };
-                    restate(&mut index, at, entry, &mut settlement, now);
-                }
-            }
-            if !settlement.entries.is_empty() {
-                self.ledger.settle(child.id, settlement).await?;
-            }
-        }
-        Ok(())
     }
 }
 

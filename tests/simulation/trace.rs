@@ -229,6 +229,7 @@ impl fmt::Display for Event {
                 let with = with.map(|(feed, id)| format!(" with {} {}", feed.name(), short(id))).unwrap_or_default();
                 write!(f, "removed {} {}{with}", feed.name(), short(*id))
             }
+            What::Stated { feed, id, entry } => write!(f, "stated {} {}: {entry}", feed.name(), short(*id)),
             What::Remembered(memories) => write!(f, "the ledger remembers {} records", memories.len()),
             other => write!(f, "{other:?}"),
         }
