@@ -10,14 +10,14 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
     let mart = &evidence.mart;
     let mut complain =
         |record, text: String| broken.push(Violation { invariant: 1, at: None, about: Some(record), text });
-    for (record, copies) in &rows.0 {
+    for (record, copies) in &rows.by_record {
         if let Some(text) = row_is_missed(*record, copies, mart, &rows, evidence.second) {
             complain(*record, text);
         }
     }
     for (record, body) in mart {
         let past = expiry(record.0, body, mart).is_some_and(|expiry| expiry < evidence.second);
-        if REMOVAL && !rows.0.contains_key(record) && !past {
+        if REMOVAL && !rows.by_record.contains_key(record) && !past {
             complain(*record, "its row is gone, and the mart still holds it".to_owned());
         }
         if REMOVAL
@@ -65,7 +65,7 @@ pub fn is_taken(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>, s
             // One of some slots is taken away for a moment; a unit is not torn down for a name.
             return feed != Feed::Slot;
         }
-        let Some(copies) = rows.0.get(holder) else {
+        let Some(copies) = rows.by_record.get(holder) else {
             return expiry(feed, held, mart).is_some_and(|expiry| expiry < second);
         };
         let [Version { body: Some(wanted), .. }] = copies.as_slice() else { return true };

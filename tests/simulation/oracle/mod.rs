@@ -39,9 +39,12 @@ pub struct Evidence {
 /// Records by feed and id, each as it arrived.
 pub type Mart = BTreeMap<(Feed, Id), Body>;
 
-/// The rows of the tables at the end, by record, and the records of which the ledger knows no acknowledgement, or a doubt beside it: the
-/// mart may hold one all the same, and yet nobody can know that its children may go.
-struct Rows<'a>(BTreeMap<(Feed, Id), Vec<&'a Version>>, BTreeSet<(Feed, Id)>);
+/// The rows of the tables at the end, and what the ledger then knows without a doubt to be acknowledged: the mart may hold more, and yet
+/// nobody can know that.
+struct Rows<'a> {
+    by_record: BTreeMap<(Feed, Id), Vec<&'a Version>>,
+    acknowledged: Option<BTreeSet<(Feed, Id)>>,
+}
 
 impl<'a> Rows<'a> {
     fn of(evidence: &'a Evidence) -> Self {
@@ -50,15 +53,19 @@ impl<'a> Rows<'a> {
             let version = &evidence.versions[*number];
             rows.entry((version.feed, version.row.id)).or_default().push(version);
         }
-        let unacknowledged = match evidence.events.last().map(|event| &event.what) {
-            Some(What::Remembered(memories)) => memories
-                .iter()
-                .filter(|memory| memory.accepted.is_none() || memory.doubt.is_some())
-                .map(|memory| (memory.feed, memory.id))
-                .collect(),
-            _ => BTreeSet::new(),
+        let acknowledged = match evidence.events.last().map(|event| &event.what) {
+            Some(What::Remembered(memories)) => {
+                let sure = memories.iter().filter(|memory| memory.accepted.is_some() && memory.doubt.is_none());
+                Some(sure.map(|memory| (memory.feed, memory.id)).collect())
+            }
+            _ => None,
         };
-        Rows(rows, unacknowledged)
+        Rows { by_record: rows, acknowledged }
+    }
+
+    /// True when the ledger can know that the portal holds a record. What is past is forgotten, but for what children may ask for.
+    fn is_acknowledged(&self, record: (Feed, Id)) -> bool {
+        self.acknowledged.as_ref().is_none_or(|acknowledged| acknowledged.contains(&record))
     }
 
     /// Every parent of a version is at the portal, as it must be.
@@ -66,16 +73,16 @@ impl<'a> Rows<'a> {
         parents(feed, body).iter().all(|parent| {
             let key = (parent.feed, parent.id);
             match mart.get(&key) {
-                Some(_) if self.1.contains(&key) => false,
+                Some(_) if !self.is_acknowledged(key) => false,
                 Some(held) => !parent.recorded || is_recorded(held),
-                None => parent.if_ours && !self.0.contains_key(&key),
+                None => parent.if_ours && !self.by_record.contains_key(&key),
             }
         })
     }
 
     /// The row of a record, if it is sound and alone of its key, and held back by no parent.
     fn flowing(&self, record: (Feed, Id), mart: &Mart) -> Option<&Body> {
-        match self.0.get(&record)?.as_slice() {
+        match self.by_record.get(&record)?.as_slice() {
             [Version { body: Some(body), .. }] if self.let_go(record.0, body, mart) => Some(body),
             _ => None,
         }
