@@ -188,6 +188,6 @@ fn as_before(index: &Index, at: At, entry: &mut Entry, in_doubt: bool) {
         entry.expires = if in_doubt { known.expires.zip(entry.expires).map(|(one, other)| one.max(other)) } else { known.expires };
     }
     entry.status = known.status.filter(|_| held);
-    // In flight for the first time, a record only claims its place.
-    entry.place = known.place.filter(|_| held);
+    // In flight for the first time, a record only claims its place; in doubt, it may have it, or have been seen at another.
+    entry.place = known.place.filter(|_| held || in_doubt);
 }
