@@ -32,7 +32,9 @@ bench:
 simulation:
 	$(CARGO) test --locked --test simulation
 
-# A long storm: `make soak SECONDS=600`. SEED=… repeats the dice of an earlier one.
+# Fresh seeds for the simulation and then a long storm, each for so long: `make soak SECONDS=600`. SEED=… repeats the storm's dice of an
+# earlier one.
 soak:
 	tests/tools.sh test
+	env -u SEED SECONDS=$(or $(SECONDS),600) $(CARGO) test --locked --test simulation whatever -- --nocapture
 	STORM_SECONDS=$(or $(SECONDS),600) $(CARGO) test --locked --test it storm::weather -- --nocapture

@@ -76,6 +76,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// another parent must not go with the old one.
     pub(super) fn feeds_with_children(&self, feed: &FeedLine<S>, keys: Vec<Key>) -> Vec<&FeedLine<S>> {
         let subtree = self.subtree(feed, keys).feeds.into_iter();
+        // What is past moves nowhere.
         let has_present = |child: &FeedLine<S>, found: &[At]| {
             let index = child.index();
             found.iter().any(|at| index.state(*at) != State::Past)

@@ -215,7 +215,7 @@ impl Index {
             Some(unit) => self.others.number(unit),
         };
         let accepted = split(entry.accepted.map_or(0, |version| version.0));
-        self.keep_parents(at, accepted, parents);
+        self.keep_parents(at, accepted, entry.mark.is_some(), parents);
         let slim = &mut self.slim[at.0 as usize];
         self.by_state[slim.state as usize] -= 1;
         self.by_state[entry.state as usize] += 1;
@@ -236,10 +236,10 @@ impl Index {
         self.put_detail(at, entry, was_detailed, now);
     }
 
-    /// As long as the portal holds the same version of a record, that hangs on the parents it was sent with, whatever its row names now.
-    fn keep_parents(&mut self, at: At, accepted: [u64; 2], parents: [u32; 2]) {
+    /// As long as the portal holds, or may hold, the same version of a record, that hangs on the parents it was sent with, whatever its row names now.
+    fn keep_parents(&mut self, at: At, accepted: [u64; 2], in_doubt: bool, parents: [u32; 2]) {
         let slim = &self.slim[at.0 as usize];
-        if accepted == [0, 0] || accepted != slim.accepted {
+        if accepted != slim.accepted || (accepted == [0, 0] && !in_doubt) {
             self.left.remove(&at);
             return;
         }
@@ -593,6 +593,11 @@ impl Index {
             [now, then, left].iter().find_map(|number| numbers.get(number)).map(|key| ((*key).clone(), at))
         };
         self.positions().filter_map(named).collect()
+    }
+
+    /// True when the version that the portal holds of a record hangs on parents that its row names no longer.
+    pub fn has_left_parents(&self, at: At) -> bool {
+        self.left.contains_key(&at)
     }
 
     /// Number of records that the portal holds, or may hold, past ones aside.

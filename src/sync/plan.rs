@@ -259,11 +259,15 @@ impl Plan {
     ) {
         let mut entry = known.map_or_else(|| Entry::new(record.key.clone()), |at| index.entry(at));
         entry.unit = self.unit_of(&record, parents);
-        entry.expires = self.expiry_of(&record, parents);
+        let expires = self.expiry_of(&record, parents);
+        if entry.accepted.is_none() {
+            // Otherwise it speaks of the version that the portal holds, until this one goes out.
+            entry.expires = expires;
+        }
         match self.obstacle(index, known, &record, &entry, parents) {
             None => match self.gate.admit(entry.unit.as_ref()) {
-                Admission::Free => self.send(index, known, entry, record),
-                Admission::Alone => self.send_alone(index, known, entry, record),
+                Admission::Free => self.send(index, known, Entry { expires, ..entry }, record),
+                Admission::Alone => self.send_alone(index, known, Entry { expires, ..entry }, record),
                 Admission::Wait => self.postpone(index, known, entry, &record),
             },
             Some(Obstacle::UnitPaused) => self.postpone(index, known, entry, &record),
@@ -311,6 +315,14 @@ impl Plan {
         }
         self.report.held += 1;
         self.contested.push(Contest { key: record.key.clone(), holder: holder_key.clone(), place, said: None });
+        if let Some(place) = known.and_then(|at| index.place(at))
+            && index.state(holder) == State::Rejected
+            && index.detail(holder).and_then(|detail| detail.wanted) == Some(contest::fault_of(&record.key))
+        {
+            // The holder was reported because it wants the place of this record, which goes away now.
+            let holder = record.key.clone();
+            self.contested.push(Contest { key: holder_key.clone(), holder, place, said: None });
+        }
         if let Some(at) =
             known.filter(|_| state == Some(State::Held) && wanted == Some(record.fingerprint) && !self.tells_all)
         {

@@ -90,6 +90,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 return Ok(removed);
             }
             let Some(_place) = self.place_in_flight(false).await else { return Ok(removed) };
+            // One that cannot be asked for now, because somebody is busy with a child of it, is left to the next run.
+            passed_over.extend(&group);
             match group[..] {
                 [at] => {
                     self.remove_with_children(feed, at, Purpose::Gone, &mut removed).await?;
@@ -136,8 +138,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 let index = feed.index();
                 candidates.iter().map(|at| index.key(*at)).collect()
             };
-            let with_children = self.feeds_with_children(feed, keys);
-            if with_children.is_empty() {
+            if self.subtree(feed, keys).feeds.is_empty() {
                 return candidates;
             }
             for at in candidates {
@@ -237,7 +238,13 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             (hindrance, _) => hindrance.unwrap_or(Away::NotAsked),
         };
         for (child, leaving) in with_it {
-            let outcomes = leaving.records.iter().map(|_| outcome.of_children()).collect();
+            let outcomes = {
+                let index = child.index();
+                let in_doubt = |(at, entry, before): &(At, Entry, Option<Mark>)| {
+                    entry.state != State::Past && (before.is_some() || index.has_left_parents(*at))
+                };
+                leaving.records.iter().map(|record| outcome.of_child(in_doubt(record))).collect()
+            };
             self.settle_removals(child, leaving, outcomes, Purpose::ForNow, &mut Removed::default()).await?;
         }
         self.settle_removals(feed, own, vec![outcome], purpose, removed).await
@@ -454,9 +461,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 }
 
 impl Away {
-    /// What follows for records that the portal removes with this one.
-    fn of_children(&self) -> Away {
+    /// What follows for a record that the portal removes with this one. If it is in doubt whether the version that the portal holds hangs on
+    /// this one, it is in doubt whether it went.
+    fn of_child(&self, in_doubt: bool) -> Away {
         match self {
+            Away::Done if in_doubt => Away::Open { maybe_applied: true },
             Away::Done => Away::Done,
             Away::Open { maybe_applied } => Away::Open { maybe_applied: *maybe_applied },
             Away::Refused { .. } | Away::NotAsked => Away::NotAsked,

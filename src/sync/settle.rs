@@ -127,7 +127,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     /// The portal refused this version by name: it holds what it held before.
     fn reject(&self, index: &Index, at: At, entry: &mut Entry, doubt: Option<Mark>, cure: Cure, now: i64) {
-        as_before(index, at, entry);
+        as_before(index, at, entry, doubt.is_some());
         // What was in doubt before still is, even of this very version: an earlier request may have brought it there.
         entry.mark = doubt;
         entry.state = State::Rejected;
@@ -140,10 +140,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     /// Nobody judged this version. If it was certainly not applied, the mark is what it was before.
     fn postpone(&self, index: &Index, at: At, entry: &mut Entry, unsent: Option<Option<Mark>>, now: i64) {
-        as_before(index, at, entry);
         if let Some(before) = unsent {
             entry.mark = before;
         }
+        let in_doubt = entry.mark.is_some();
+        as_before(index, at, entry, in_doubt);
         entry.state = State::Pending;
         let delay = {
             let mut rng = self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -179,10 +180,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 }
 
 /// Status and place of an entry speak of the accepted version: those of a version that was not accepted go back.
-fn as_before(index: &Index, at: At, entry: &mut Entry) {
+fn as_before(index: &Index, at: At, entry: &mut Entry, in_doubt: bool) {
     let known = index.entry(at);
     let held = known.accepted.is_some();
+    if held {
+        // What may be there in either version is past only when both are.
+        entry.expires = if in_doubt { known.expires.zip(entry.expires).map(|(one, other)| one.max(other)) } else { known.expires };
+    }
     entry.status = known.status.filter(|_| held);
-    // In flight for the first time, a record only claims its place.
-    entry.place = known.place.filter(|_| held);
+    // In flight for the first time, a record only claims its place; in doubt, it may have it, or have been seen at another.
+    entry.place = known.place.filter(|_| held || in_doubt);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::index::{At, Index};
-use crate::ledger::{Settlement, State};
+use crate::ledger::{Mark, Settlement, State};
 use crate::record::KeyId;
 use crate::transport::is_due;
 
@@ -90,7 +90,8 @@ fn forget(index: &mut Index, at: At, settlement: &mut Settlement) {
 fn restate(index: &mut Index, at: At, state: State, settlement: &mut Settlement, now: i64) {
     let mut entry = index.entry(at);
     entry.state = state;
-    entry.mark = entry.mark.filter(|_| state == State::Gone);
+    // A tombstone need not know which version is there, but whether one is.
+    entry.mark = entry.mark.filter(|mark| state == State::Gone || (state == State::Past && *mark == Mark::Removal));
     entry.wanted = None;
     entry.attempts = 0;
     entry.next_attempt = None;

@@ -330,3 +330,21 @@ async fn a_slot_that_the_mart_has_moved_is_sent_again_once_somebody_wants_that_p
     assert!(world.portal.held("slot").contains_key(&Key::Guid(0x2000)));
     assert!(world.refusals(&line, "slot").await.is_empty(), "nobody's data is at fault");
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_units_in_doubt_that_swap_their_names_are_not_asked_for_without_end() {
+    let mut world = World::new();
+    world.put("mo", 0xa1, mo(0xa1, "Other"));
+    let line = world.start().await;
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "mo").await;
+    world.put("mo", MO, mo(MO, "Other"));
+    world.put("mo", 0xa1, mo(0xa1, "Unit"));
+    world.portal.forget_requests();
+    for _ in 0..5 {
+        tokio::time::advance(Duration::from_secs(60)).await;
+        cycle(&line, "mo").await;
+    }
+    let requests = world.portal.received("mo").len();
+    assert!(requests <= 4, "{requests} records were sent");
+}

@@ -604,6 +604,16 @@ impl Ledger for SimLedger {
 
     async fn settle(&self, feed: FeedId, settlement: Settlement) -> Result<(), LedgerError> {
         self.before().await;
+        if self.process.stage.tells_all {
+            let of = FEEDS[(feed.0 - 1) as usize];
+            for entry in &settlement.entries {
+                let text = format!("{:?} mark {:?} next {:?} accepted {:?} wanted {:?}", entry.state, entry.mark, entry.next_attempt, entry.accepted, entry.wanted);
+                self.process.stage.note(What::Stated { feed: of, id: id_of(&entry.key), entry: text });
+            }
+            for key in &settlement.dropped {
+                self.process.stage.note(What::Stated { feed: of, id: id_of(key), entry: "dropped".to_owned() });
+            }
+        }
         let closed: Vec<MarkId> = settlement.close.iter().map(|(mark, _)| *mark).collect();
         let settled = self.disk.settle(feed, settlement).await;
         if settled.is_ok() {

@@ -1,5 +1,18 @@
 //! The simulation: the whole engine over a source, a ledger and a portal in memory, on a clock that only waiting moves, where one
 //! number decides everything that changes, fails and dies.
+//!
+//! - `chance`: the generator; each part draws from a stream of its own.
+//! - `hospital`, `wire`: the tables, all the ways in which they change, and what each row must look like when it arrives.
+//! - `gateway`: the scripted portal, its mart and its faults.
+//! - `engine`: the only file that speaks the engine's API: source, portal and ledger wrapped, so that each call takes its steps, meets
+//!   its faults and leaves its trace. When the engine's seams change, this file follows.
+//! - `steps`: where a process dies; `stage`: what outlives it, and the seed's plan; `run`: processes one after another until all is
+//!   quiet, and then the last round of cycles.
+//! - `trace`: what happened; `oracle`: what must be true of it, one file for each question, and the oracle's own tests.
+//!
+//! `SEED=7 cargo test --test simulation` runs one seed; with `TRACE=1` it shows the whole trace of a failing one, with `ABOUT="slot 17"` the
+//! story of one record. `SEEDS`, `FIRST` choose a range, `ENOUGH` after how many failures to stop, `SECONDS` goes on with fresh
+//! seeds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
 mod chance;
@@ -13,9 +26,10 @@ mod steps;
 mod trace;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The engine takes away at the portal what is gone from the source.
@@ -25,6 +39,8 @@ pub const PLACES: bool = true;
 
 /// Seeds that every run of the tests tries.
 const SEEDS: u64 = 2000;
+/// Longest real time that one seed may take; a tenth of a second is usual.
+const STUCK: Duration = Duration::from_secs(60);
 /// Failing seeds after which the rest is not tried.
 const ENOUGH: usize = 5;
 
@@ -45,24 +61,46 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.trim().parse().unwrap_or_else(|_| panic!("{variable} must be a number, not {text:?}")))
 }
 
+/// The seeds that are being tried, each with the time at which that began.
+type Trying = Mutex<BTreeMap<u64, Instant>>;
+
 /// Tries seeds on all cores until `next` gives no more; gives the complaints.
 fn try_seeds(next: impl Fn() -> Option<u64> + Sync) -> Vec<(u64, String)> {
     let complaints = Mutex::new(Vec::new());
+    let enough = number("ENOUGH").map_or(ENOUGH, |most| most as usize);
+    let trying = Trying::default();
+    let done = AtomicBool::new(false);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while complaints.lock().unwrap().len() < number("ENOUGH").map_or(ENOUGH, |most| most as usize)
-                    && let Some(seed) = next()
-                {
-                    if let Some(complaint) = try_seed(seed) {
-                        complaints.lock().unwrap().push((seed, complaint));
-                    }
+        let work = || {
+            while complaints.lock().unwrap().len() < enough
+                && let Some(seed) = next()
+            {
+                trying.lock().unwrap().insert(seed, Instant::now());
+                if let Some(complaint) = try_seed(seed) {
+                    complaints.lock().unwrap().push((seed, complaint));
                 }
-            });
-        }
+                trying.lock().unwrap().remove(&seed);
+            }
+        };
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        scope.spawn(|| watch(&trying, &done));
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
+        done.store(true, Ordering::Relaxed);
     });
     complaints.into_inner().unwrap()
+}
+
+/// Ends everything when a seed spins: no clock of its own can end what never waits.
+fn watch(trying: &Trying, done: &AtomicBool) {
+    while !done.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(50));
+        let stuck = trying.lock().unwrap().iter().find(|(_, since)| since.elapsed() > STUCK).map(|(seed, _)| *seed);
+        if let Some(seed) = stuck {
+            eprintln!("seed {seed} never ends (again alone: SEED={seed} cargo test --test simulation)");
+            std::process::abort();
+        }
+    }
 }
 
 #[test]

@@ -69,12 +69,12 @@ impl Plan {
         });
         Plan {
             deaths: deaths.collect(),
-            lasts: chance.between(60, 400),
+            lasts: chance.between(60, 300),
             by_change,
             batch: chance.between(1, 8) as usize,
             max_batch_bytes: if chance.percent(20) { 1200 } else { 1 << 20 },
             in_flight,
-            haste: chance.any(&[1_000, 4_000, 15_000, 60_000]),
+            haste: chance.any(&[3_000, 10_000, 30_000, 60_000]),
             source_faults: some(chance, 20),
             lies: some(chance, 30),
             ledger_faults: some(chance, 4),
@@ -115,6 +115,8 @@ pub struct Stage {
     /// How far the database's clock is off, in seconds.
     database_off: AtomicI64,
     begun: Instant,
+    /// Somebody asks about one record.
+    pub tells_all: bool,
 }
 
 impl Stage {
@@ -136,6 +138,7 @@ impl Stage {
             clock_steps,
             database_off: AtomicI64::new(0),
             begun: Instant::now(),
+            tells_all: std::env::var_os("ABOUT").is_some(),
             plan,
         }
     }

@@ -34,6 +34,8 @@ pub enum What {
     Marked { mark: i64, feed: Feed, ids: Vec<Id> },
     /// The ledger was told what came of it.
     Settled { mark: i64 },
+    /// What the ledger was told of one record. Only for people who ask about a record.
+    Stated { feed: Feed, id: Id, entry: String },
     /// A request left.
     Sent { request: usize, feed: Feed, records: Vec<(Id, Body)> },
     /// A request to remove one record left.
@@ -189,7 +191,7 @@ impl What {
     fn is_about(&self, feed: Feed, wanted: Id, requests: &BTreeSet<usize>, marks: &BTreeSet<i64>) -> bool {
         match self {
             What::ReadBegun { feed: of, asked: Asked::Keys(ids), .. } => *of == feed && ids.contains(&wanted),
-            What::Stored { feed: of, id, .. } | What::Removed { feed: of, id, .. } => (*of, *id) == (feed, wanted),
+            What::Stored { feed: of, id, .. } | What::Removed { feed: of, id, .. } | What::Stated { feed: of, id, .. } => (*of, *id) == (feed, wanted),
             What::Answered { request, .. } => requests.contains(request),
             What::Settled { mark } => marks.contains(mark),
             What::Started | What::Died | What::Quiet | What::LastRounds | What::ClockStepped => true,
@@ -227,6 +229,7 @@ impl fmt::Display for Event {
                 let with = with.map(|(feed, id)| format!(" with {} {}", feed.name(), short(id))).unwrap_or_default();
                 write!(f, "removed {} {}{with}", feed.name(), short(*id))
             }
+            What::Stated { feed, id, entry } => write!(f, "stated {} {}: {entry}", feed.name(), short(*id)),
             What::Remembered(memories) => write!(f, "the ledger remembers {} records", memories.len()),
             other => write!(f, "{other:?}"),
         }

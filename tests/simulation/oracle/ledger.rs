@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::mart::is_taken;
 use super::{Evidence, Mart, Rows, Violation, expiry, follow};
 use crate::engine::hash;
 use crate::hospital::{Feed, Id};
@@ -19,8 +20,8 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
     }
     if let Some(What::Remembered(memories)) = evidence.events.last().map(|event| &event.what) {
         let rows = Rows::of(evidence);
-        let doubted =
-            memories.iter().filter(|memory| memory.doubt.is_some() && rows.flow((memory.feed, memory.id), &mart));
+        let is_left = |memory: &&Memory| memory.doubt.is_some() && is_missed(evidence, &rows, (memory.feed, memory.id));
+        let doubted = memories.iter().filter(is_left);
         broken.extend(doubted.map(|memory| Violation {
             invariant: 2,
             at: None,
@@ -30,20 +31,29 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
     }
 }
 
+/// Nothing keeps the record's row from being sent, which would end the doubt.
+fn is_missed(evidence: &Evidence, rows: &Rows<'_>, record: (Feed, Id)) -> bool {
+    let mart = &evidence.mart;
+    let row = rows.flowing(record, mart);
+    row.is_some_and(|body| !is_taken(record, body, mart, rows, evidence.second))
+}
+
 fn compare(mart: &Mart, memories: &[Memory], second: i64, complain: &mut dyn FnMut((Feed, Id), String)) {
     let known: BTreeMap<(Feed, Id), &Memory> =
         memories.iter().map(|memory| ((memory.feed, memory.id), memory)).collect();
+    // What is past is forgotten, doubts and all.
+    let is_past = |record: &(Feed, Id)| {
+        mart.get(record).and_then(|body| expiry(record.0, body, mart)).is_some_and(|expiry| expiry < second)
+    };
     for (record, memory) in &known {
         let held = mart.get(record).map(|body| hash(body));
-        if memory.doubt.is_none() && memory.accepted != held {
+        if memory.doubt.is_none() && memory.accepted != held && !is_past(record) {
             let says = if memory.accepted.is_some() { "another version is accepted" } else { "none is accepted" };
             complain(*record, format!("the ledger says that {says}, the mart holds {:?}", mart.get(record)));
         }
     }
-    for (record, body) in mart {
-        // What is past is forgotten.
-        let past = expiry(record.0, body, mart).is_some_and(|expiry| expiry < second);
-        if !known.contains_key(record) && !past {
+    for record in mart.keys() {
+        if !known.contains_key(record) && !is_past(record) {
             complain(*record, "the mart holds it, and the ledger knows nothing of it".to_owned());
         }
     }

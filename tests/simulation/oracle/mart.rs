@@ -10,14 +10,14 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
     let mart = &evidence.mart;
     let mut complain =
         |record, text: String| broken.push(Violation { invariant: 1, at: None, about: Some(record), text });
-    for (record, copies) in &rows.0 {
+    for (record, copies) in &rows.by_record {
         if let Some(text) = row_is_missed(*record, copies, mart, &rows, evidence.second) {
             complain(*record, text);
         }
     }
     for (record, body) in mart {
         let past = expiry(record.0, body, mart).is_some_and(|expiry| expiry < evidence.second);
-        if REMOVAL && !rows.0.contains_key(record) && !past {
+        if REMOVAL && !rows.by_record.contains_key(record) && !past {
             complain(*record, "its row is gone, and the mart still holds it".to_owned());
         }
         if REMOVAL
@@ -51,7 +51,7 @@ fn row_is_missed(record: (Feed, Id), copies: &[&Version], mart: &Mart, rows: &Ro
 /// Its place is held by another that cannot leave it: because the rows of both claim it, which is the site's own mistake; because the other
 /// is held up itself, or is past and therefore left alone; or because all wait for each other in a ring of which none
 /// can be taken away for a moment.
-fn is_taken(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>, second: i64) -> bool {
+pub fn is_taken(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>, second: i64) -> bool {
     let feed = record.0;
     let (mut record, mut body) = (record, body);
     let mut waiting: Vec<(Feed, Id)> = Vec::new();
@@ -65,7 +65,7 @@ fn is_taken(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>, secon
             // One of some slots is taken away for a moment; a unit is not torn down for a name.
             return feed != Feed::Slot;
         }
-        let Some(copies) = rows.0.get(holder) else {
+        let Some(copies) = rows.by_record.get(holder) else {
             return expiry(feed, held, mart).is_some_and(|expiry| expiry < second);
         };
         let [Version { body: Some(wanted), .. }] = copies.as_slice() else { return true };

@@ -9,7 +9,7 @@ mod requests;
 mod secrets;
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::hospital::{Body, Feed, Id, Version};
@@ -39,8 +39,12 @@ pub struct Evidence {
 /// Records by feed and id, each as it arrived.
 pub type Mart = BTreeMap<(Feed, Id), Body>;
 
-/// The rows of the tables at the end, by record.
-struct Rows<'a>(BTreeMap<(Feed, Id), Vec<&'a Version>>);
+/// The rows of the tables at the end, and what the ledger then knows without a doubt to be acknowledged: the mart may hold more, and yet
+/// nobody can know that.
+struct Rows<'a> {
+    by_record: BTreeMap<(Feed, Id), Vec<&'a Version>>,
+    acknowledged: Option<BTreeSet<(Feed, Id)>>,
+}
 
 impl<'a> Rows<'a> {
     fn of(evidence: &'a Evidence) -> Self {
@@ -49,7 +53,19 @@ impl<'a> Rows<'a> {
             let version = &evidence.versions[*number];
             rows.entry((version.feed, version.row.id)).or_default().push(version);
         }
-        Rows(rows)
+        let acknowledged = match evidence.events.last().map(|event| &event.what) {
+            Some(What::Remembered(memories)) => {
+                let sure = memories.iter().filter(|memory| memory.accepted.is_some() && memory.doubt.is_none());
+                Some(sure.map(|memory| (memory.feed, memory.id)).collect())
+            }
+            _ => None,
+        };
+        Rows { by_record: rows, acknowledged }
+    }
+
+    /// True when the ledger can know that the portal holds a record. What is past is forgotten, but for what children may ask for.
+    fn is_acknowledged(&self, record: (Feed, Id)) -> bool {
+        self.acknowledged.as_ref().is_none_or(|acknowledged| acknowledged.contains(&record))
     }
 
     /// Every parent of a version is at the portal, as it must be.
@@ -57,17 +73,18 @@ impl<'a> Rows<'a> {
         parents(feed, body).iter().all(|parent| {
             let key = (parent.feed, parent.id);
             match mart.get(&key) {
+                Some(_) if !self.is_acknowledged(key) => false,
                 Some(held) => !parent.recorded || is_recorded(held),
-                None => parent.if_ours && !self.0.contains_key(&key),
+                None => parent.if_ours && !self.by_record.contains_key(&key),
             }
         })
     }
 
-    /// A record whose row is sound and alone of its key, and held back by no parent.
-    fn flow(&self, record: (Feed, Id), mart: &Mart) -> bool {
-        match self.0.get(&record).map(Vec::as_slice) {
-            Some([Version { body: Some(body), .. }]) => self.let_go(record.0, body, mart),
-            _ => false,
+    /// The row of a record, if it is sound and alone of its key, and held back by no parent.
+    fn flowing(&self, record: (Feed, Id), mart: &Mart) -> Option<&Body> {
+        match self.by_record.get(&record)?.as_slice() {
+            [Version { body: Some(body), .. }] if self.let_go(record.0, body, mart) => Some(body),
+            _ => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Evidence, Mart, Parent, Violation, expiry, follow, parents};
 use crate::hospital::{Body, Feed, Id};
-use crate::trace::{Asked, What};
+use crate::trace::{Answer, Asked, Said, What};
 use crate::{REMOVAL, wire};
 
 /// The fuse as it is worded: more than this share and at least so many, or more than half of a feed that is not small. One record
@@ -30,9 +30,14 @@ struct Seen {
     rows: BTreeMap<Record, Option<Body>>,
     /// What was last sent of each record: it may be at the portal although nobody says so.
     sent: BTreeMap<Record, Body>,
+    requests: BTreeMap<usize, Vec<(Record, Body)>>,
+    /// The version of each record that the engine was last told is accepted.
+    acknowledged: BTreeMap<Record, Body>,
     reads: BTreeMap<usize, (Feed, Asked, BTreeSet<Id>)>,
     /// Records that a read without an operator's word must not take away.
     fused: BTreeMap<Feed, BTreeSet<Id>>,
+    /// What the mart held of records before it let them go.
+    taken_away: BTreeMap<Record, Body>,
     /// Records that an operator has let go.
     let_go: BTreeMap<Feed, BTreeSet<Id>>,
 }
@@ -56,6 +61,9 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
             }
             what => seen.take(at, what, evidence, &mart, event.second),
         }
+        if let What::Removed { feed, id, .. } = &event.what {
+            seen.taken_away.extend(mart.get(&(*feed, *id)).map(|body| ((*feed, *id), body.clone())));
+        }
         follow(&mut mart, &event.what);
     }
 }
@@ -74,7 +82,7 @@ fn check_removal(seen: &Seen, mart: &Mart, record: Record, second: i64, complain
     if is_past(body) && !moved_on && !with_its_parent {
         complain(6, record, "its removal is asked for, and its time is past");
     }
-    if has_other_children(mart, record) {
+    if seen.has_other_children(mart, record) {
         complain(5, record, "its removal is asked for before that of its children");
     }
 }
@@ -88,8 +96,14 @@ impl Seen {
             }
             What::CycleDone { feed, complete: false } | What::CycleFailed { feed } => drop(self.begun.remove(feed)),
             What::Died => self.begun.clear(),
-            What::Sent { feed, records, .. } => {
-                self.sent.extend(records.iter().map(|(id, body)| ((*feed, *id), body.clone())));
+            What::Sent { request, feed, records } => {
+                let records: Vec<_> = records.iter().map(|(id, body)| ((*feed, *id), body.clone())).collect();
+                self.sent.extend(records.iter().cloned());
+                self.requests.insert(*request, records);
+            }
+            What::Answered { request, answer: Answer::Judged(said) } => {
+                let records = self.requests.remove(request).unwrap_or_default().into_iter().zip(said);
+                self.acknowledged.extend(records.filter(|(_, said)| **said == Said::Accepted).map(|(record, _)| record));
             }
             What::ReadBegun { read, feed, asked, .. } => {
                 self.begun.entry(*feed).or_insert(at);
@@ -124,7 +138,7 @@ impl Seen {
             }
             What::Word { feed } => {
                 let fused = self.fused.remove(feed).unwrap_or_default();
-                self.let_go.insert(*feed, fused);
+                self.let_go.entry(*feed).or_default().extend(fused);
             }
             _ => {}
         }
@@ -151,6 +165,10 @@ impl Seen {
             .filter(|(record, body)| record.0 == feed && self.absent.contains(record) && !is_past(record, body))
             .map(|((_, id), _)| *id)
             .collect();
+        if gone.is_empty() {
+            self.fused.remove(&feed);
+            return;
+        }
         // What the same cycles bring there counts as well.
         let mut of: BTreeMap<Feed, usize> = BTreeMap::new();
         for record in self.rows.keys().filter(|record| !self.absent.contains(record) && !mart.contains_key(record)) {
@@ -170,7 +188,7 @@ impl Seen {
             much || (of > SMALL && lost * 2 > of)
         });
         let let_go = self.let_go.get(&feed).is_some_and(|let_go| gone.is_subset(let_go));
-        if (blown || empty) && !gone.is_empty() && !let_go {
+        if (blown || empty) && !let_go {
             self.fused.insert(feed, gone);
         } else {
             self.fused.remove(&feed);
@@ -187,13 +205,30 @@ impl Seen {
 
     /// It is a slot that is about to move elsewhere, and stands where another belongs: one of a ring must go for a moment.
     fn makes_room(&self, record: Record, mart: &Mart) -> bool {
-        let Some(held) = mart.get(&record).filter(|_| record.0 == Feed::Slot) else { return false };
+        // Once it was asked away and nobody answered, it is asked away again.
+        let held = mart.get(&record).or_else(|| self.taken_away.get(&record));
+        let Some(held) = held.filter(|_| record.0 == Feed::Slot) else { return false };
         let place = wire::place(record.0, held);
         let wants = |record: &Record| {
             let row = self.rows.get(record).and_then(Option::as_ref);
             row.and_then(|body| wire::place(record.0, body))
         };
         wants(&record) != place && self.rows.keys().any(|other| *other != record && wants(other) == place)
+    }
+
+    /// Children that the document's cascade does not name are there still. One that nobody has acknowledged may be unknown.
+    fn has_other_children(&self, mart: &Mart, record: Record) -> bool {
+        let cascades: &[Feed] = match record.0 {
+            Feed::Mo => &[Feed::Resource, Feed::Slot, Feed::Book, Feed::Service],
+            Feed::Resource => &[Feed::Slot, Feed::Book, Feed::Service],
+            Feed::Slot => &[Feed::Book],
+            Feed::Service | Feed::Profile | Feed::Period | Feed::Referral | Feed::Book => &[],
+        };
+        mart.iter().any(|(child, body)| {
+            !cascades.contains(&child.0)
+                && self.acknowledged.get(child) == Some(body)
+                && ancestors(child.0, body, mart).contains(&record)
+        })
     }
 
     /// The row was there at the last look, every parent that it names is still in the mart, and nobody holds its place.
@@ -221,13 +256,3 @@ fn ancestors(feed: Feed, body: &str, mart: &Mart) -> Vec<Record> {
     all
 }
 
-/// Children that the document's cascade does not name are there still.
-fn has_other_children(mart: &Mart, record: Record) -> bool {
-    let cascades: &[Feed] = match record.0 {
-        Feed::Mo => &[Feed::Resource, Feed::Slot, Feed::Book, Feed::Service],
-        Feed::Resource => &[Feed::Slot, Feed::Book, Feed::Service],
-        Feed::Slot => &[Feed::Book],
-        Feed::Service | Feed::Profile | Feed::Period | Feed::Referral | Feed::Book => &[],
-    };
-    mart.iter().any(|((feed, _), body)| !cascades.contains(feed) && ancestors(*feed, body, mart).contains(&record))
-}

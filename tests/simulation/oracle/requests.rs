@@ -41,7 +41,6 @@ struct Refused {
 struct Open {
     feed: Feed,
     records: Vec<(Id, Body)>,
-    unit: Option<Id>,
     removal: bool,
 }
 
@@ -96,7 +95,11 @@ impl Watch<'_> {
     fn take(&mut self, at: usize, second: i64, what: &What) {
         match what {
             What::Died => self.die(),
-            What::ClockStepped => self.forget_pauses(),
+            What::ClockStepped => {
+                self.forget_pauses();
+                // When their slow retry comes is anybody's guess now.
+                self.known.values_mut().for_each(|known| known.refused = None);
+            }
             What::ReadBegun { read, feed, asked, .. } => {
                 let look = Look { feed: *feed, asked: asked.clone(), begun: at, seen: BTreeSet::new() };
                 self.looks.insert(*read, look);
@@ -218,10 +221,7 @@ impl Watch<'_> {
 
     fn open(&mut self, request: usize, feed: Feed, records: Vec<(Id, Body)>, removal: bool) {
         records.iter().for_each(|(id, _)| self.known.entry((feed, *id)).or_default().open = true);
-        let mut units: Vec<_> = records.iter().map(|(_, body)| unit_of(&self.mart, feed, body)).collect();
-        units.dedup();
-        let unit = if let [unit] = units[..] { unit } else { None };
-        self.open.insert(request, Open { feed, records, unit, removal });
+        self.open.insert(request, Open { feed, records, removal });
     }
 
     /// One place in flight is for slots alone.
@@ -236,6 +236,9 @@ impl Watch<'_> {
     fn check_pauses(&mut self, at: usize, second: i64, feed: Feed, records: &[(Id, Body)]) {
         if second < self.closed_until {
             self.complain(at, 11, (feed, 0), "the portal asked to be left alone");
+        }
+        if self.paused_units.is_empty() {
+            return;
         }
         for (id, body) in records {
             let unit = unit_of(&self.mart, feed, body);
@@ -267,7 +270,8 @@ impl Watch<'_> {
 
     fn is_refused_again(&self, second: i64, record: (Feed, Id), body: &Body) -> bool {
         let Some(refused) = self.known.get(&record).and_then(|known| known.refused.as_ref()) else { return false };
-        let since = |other: (Feed, Id)| self.told.get(&other).is_some_and(|told| *told > refused.at);
+        // The same answer may tell that the holder has moved away: the next request may have the place.
+        let since = |other: (Feed, Id)| self.told.get(&other).is_some_and(|told| *told >= refused.at);
         let cause = parents(record.0, body).iter().any(|parent| since((parent.feed, parent.id)))
             || refused.holder.is_some_and(|holder| since((record.0, holder)));
         refused.body == *body && !cause && second < refused.second + SLOW_RETRY as i64
@@ -314,7 +318,7 @@ impl Watch<'_> {
             match (code, retry_after) {
                 (429 | 500..=503 | 505..=599, Some(seconds)) => self.close_until(second + *seconds as i64),
                 (503, None) => self.close_until(second + 1),
-                (405, _) => self.pause(open.unit, second),
+                (405, _) => self.pause(open, second),
                 _ => {}
             }
         }
@@ -324,8 +328,11 @@ impl Watch<'_> {
         self.closed_until = self.closed_until.max(until);
     }
 
-    fn pause(&mut self, unit: Option<Id>, second: i64) {
-        if let Some(unit) = unit {
+    /// A block is known to be a unit's when all records of the request are of that unit.
+    fn pause(&mut self, open: &Open, second: i64) {
+        let mut units: Vec<_> = open.records.iter().map(|(_, body)| unit_of(&self.mart, open.feed, body)).collect();
+        units.dedup();
+        if let [Some(unit)] = units[..] {
             self.paused_units.insert(unit, second + UNIT_PAUSE as i64);
         }
     }
