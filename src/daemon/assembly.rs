@@ -257,7 +257,7 @@ fn plan(
         changed_at: feed.config.changed_at.clone(),
         full_every: feed.config.full_every,
         overlap: feed.config.overlap,
-        encode: EncodeSettings { zone: feed.zone, visit_time_zone, defaults },
+        encode: EncodeSettings { zone: feed.zone, visit_time_zone, defaults, salt: None },
         batch: feed.batch as usize,
         max_batch_bytes: portal.max_batch_bytes,
         urgent: schema.urgent,

@@ -23,7 +23,8 @@ impl Outgoing {
     /// Adds a record with its body.
     pub(super) fn push(&mut self, at: At, entry: Entry, before: Option<Mark>, body: &[u8]) {
         if let Some(Mark::Version(version)) = entry.mark {
-            self.batch.push(entry.key.clone(), version, entry.remote_id.clone(), body);
+            let known = entry.accepted.is_some();
+            self.batch.push(entry.key.clone(), version, entry.remote_id.clone(), known, body);
             self.entries.push(entry);
             self.at.push(at);
             self.before.push(before);

@@ -72,7 +72,11 @@ impl Pieces {
         let mut verdicts = verdicts.into_iter();
         for position in positions {
             match verdicts.next().unwrap_or(Verdict::Unknown) {
-                Verdict::Accepted { remote_id } => self.outcomes[position] = Some(Outcome::Accepted { remote_id }),
+                Verdict::Accepted { receipt } => {
+                    let remote_id = receipt.and_then(|receipt| receipt.remote_id);
+                    self.outcomes[position] = Some(Outcome::Accepted { remote_id });
+                }
+                Verdict::Begun { .. } => self.outcomes[position] = Some(Outcome::Open { maybe_applied: true }),
                 Verdict::Rejected { code, text, holder, cure } => {
                     let maybe_applied = self.maybe_applied[position];
                     self.outcomes[position] = Some(Outcome::Rejected { code, text, holder, cure, maybe_applied });
@@ -190,7 +194,7 @@ mod tests {
             if too_large(&piece) {
                 pieces.too_large(piece, &failure(Trouble::TooLarge));
             } else {
-                let verdicts = vec![Verdict::Accepted { remote_id: None }; piece.len()];
+                let verdicts = vec![Verdict::Accepted { receipt: None }; piece.len()];
                 pieces.judge(piece, verdicts);
             }
         }

@@ -354,7 +354,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 Ok(match verdicts.into_iter().next() {
                     Some(Verdict::Accepted { .. }) => Away::Done,
                     Some(Verdict::Rejected { code, text, .. }) => Away::Refused { code, text },
-                    Some(Verdict::Unknown) | None => Away::Open { maybe_applied: true },
+                    Some(Verdict::Begun { .. } | Verdict::Unknown) | None => Away::Open { maybe_applied: true },
                 })
             }
             Delivery::Failed(failure) => self.not_removed(feed, entry, failure, removed).await,

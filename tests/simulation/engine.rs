@@ -58,7 +58,12 @@ pub async fn open(process: &Process, disk: MemoryLedger) -> Result<Arc<SimLine>,
         changed_at: plan.by_change.contains(&feed).then(|| "updated_at".to_owned()),
         full_every: Duration::from_secs(FULL_EVERY),
         overlap: Duration::from_secs(OVERLAP),
-        encode: EncodeSettings { zone: Tz::UTC, visit_time_zone: VisitTimeZone::Source, defaults: BTreeMap::new() },
+        encode: EncodeSettings {
+            zone: Tz::UTC,
+            visit_time_zone: VisitTimeZone::Source,
+            defaults: BTreeMap::new(),
+            salt: None,
+        },
         batch: plan.batch,
         max_batch_bytes: plan.max_batch_bytes,
         urgent: feed == Feed::Slot,
@@ -496,7 +501,7 @@ fn delivery(answer: Answer) -> Delivery {
 
 fn verdict(said: Said) -> Verdict {
     match said {
-        Said::Accepted => Verdict::Accepted { remote_id: None },
+        Said::Accepted => Verdict::Accepted { receipt: None },
         Said::Refused { holder } => Verdict::Rejected {
             code: if holder.is_some() { "R-330".to_owned() } else { "R-310".to_owned() },
             text: "refused".to_owned(),
@@ -513,7 +518,7 @@ impl Portal for SimPortal {
     }
 
     fn abilities(&self, _: &Schema) -> Abilities {
-        Abilities { idempotent: true, update: true, removal: Removal::Supported }
+        Abilities::KEYED
     }
 
     async fn deliver(&self, schema: &'static Schema, batch: &Batch) -> Delivery {
@@ -607,7 +612,10 @@ impl Ledger for SimLedger {
         if self.process.stage.tells_all {
             let of = FEEDS[(feed.0 - 1) as usize];
             for entry in &settlement.entries {
-                let text = format!("{:?} mark {:?} next {:?} accepted {:?} wanted {:?}", entry.state, entry.mark, entry.next_attempt, entry.accepted, entry.wanted);
+                let text = format!(
+                    "{:?} mark {:?} next {:?} accepted {:?} wanted {:?}",
+                    entry.state, entry.mark, entry.next_attempt, entry.accepted, entry.wanted
+                );
                 self.process.stage.note(What::Stated { feed: of, id: id_of(&entry.key), entry: text });
             }
             for key in &settlement.dropped {

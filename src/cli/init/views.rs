@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::record::{Field, Kind, Presence, Schema};
+use crate::record::{Condition, Field, Kind, Presence, Schema};
 
 use super::Dialect;
 
@@ -72,7 +72,14 @@ fn presence(schema: &Schema, presence: Presence) -> String {
         Presence::Optional => "optional".into(),
         Presence::OnlyWhen(value) => format!("mandatory when {discriminator} is {value}, NULL otherwise"),
         Presence::MandatoryWhen(value) => format!("mandatory when {discriminator} is {value}, otherwise optional"),
+        Presence::OnlyIf(condition) => format!("mandatory when {}, NULL otherwise", when(condition)),
+        Presence::OptionalIf(condition) => format!("optional when {}, NULL otherwise", when(condition)),
+        Presence::MandatoryIf(condition) => format!("mandatory when {}, otherwise optional", when(condition)),
     }
+}
+
+fn when(condition: Condition) -> String {
+    format!("{} is {}", condition.field, condition.values.join(" or "))
 }
 
 fn content(kind: Kind) -> String {
@@ -94,7 +101,21 @@ fn content(kind: Kind) -> String {
         }
         Kind::Time => "date and time".into(),
         Kind::VisitTime => "date and time, sent on the clock that visit_time_zone names".into(),
-        Kind::Snils => "SNILS".into(),
+        Kind::Snils | Kind::PrintedSnils => "SNILS".into(),
+        Kind::Bool => "true or false".into(),
+        Kind::Date => "date".into(),
+        Kind::Epoch => "date and time, or seconds since 1970-01-01T00:00:00Z".into(),
+        Kind::Inn => "INN".into(),
+        Kind::Digits(counts) => {
+            let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
+            format!("{} digits", counts.join(" or "))
+        }
+        Kind::Identifier(length) => format!("Latin letters, digits and hyphens, at most {length}"),
+        Kind::Objects(fields) => {
+            let fields: Vec<String> =
+                fields.iter().map(|field| format!("{} ({})", field.name, content(field.kind))).collect();
+            format!("JSON array of objects with {}", fields.join("; "))
+        }
     }
 }
 
@@ -108,6 +129,13 @@ fn sql_type(dialect: Dialect, field: &Field) -> &'static str {
         (Kind::Number, Dialect::Postgres) => "numeric",
         (Kind::Number, Dialect::Mysql) => "DECIMAL(18, 6)",
         (Kind::Number, Dialect::Sqlite) => "REAL",
+        (Kind::Bool, Dialect::Postgres) => "boolean",
+        (Kind::Bool, Dialect::Mysql) => "SIGNED",
+        (Kind::Bool, Dialect::Sqlite) => "INTEGER",
+        (Kind::Date, Dialect::Postgres) => "date",
+        (Kind::Date, Dialect::Mysql) => "DATE",
+        (Kind::Epoch, Dialect::Postgres) => "timestamp",
+        (Kind::Epoch, Dialect::Mysql) => "DATETIME",
         (Kind::Time | Kind::VisitTime, Dialect::Postgres) => "timestamp",
         (Kind::Time | Kind::VisitTime, Dialect::Mysql) => "DATETIME",
         (_, Dialect::Mysql) => "CHAR",
@@ -144,6 +172,7 @@ mod tests {
         discriminator: Some("type"),
         cascades: &[],
         urgent: false,
+        derived_key: &[],
         parents: &[],
         unit: Unit::None,
         expires: Expiry::Never,

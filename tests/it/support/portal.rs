@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use vitrina::portal::fer::SCHEMAS;
-use vitrina::portal::{Abilities, Ask, Batch, Cure, Delivery, Held, Portal, Reading, Removal, Verdict};
+use vitrina::portal::{Abilities, Ask, Batch, Cure, Delivery, Held, Portal, Reading, Verdict};
 use vitrina::record::{Key, Schema};
 use vitrina::transport::{Failure, Trouble};
 
@@ -254,7 +254,7 @@ impl Seen {
             }
             verdicts.push(match (&act, refused) {
                 (Some(Act::AnswerOnly(count)), _) if at >= *count => Verdict::Unknown,
-                (_, false) => Verdict::Accepted { remote_id: None },
+                (_, false) => Verdict::Accepted { receipt: None },
                 (_, true) => Verdict::Rejected { code: "R-330".into(), text: "refused".into(), holder, cure },
             });
         }
@@ -275,7 +275,7 @@ impl Portal for ScriptedPortal {
     }
 
     fn abilities(&self, _: &Schema) -> Abilities {
-        Abilities { idempotent: true, update: true, removal: Removal::Supported }
+        Abilities::KEYED
     }
 
     fn reading(&self, schema: &Schema) -> Reading {
@@ -333,7 +333,7 @@ impl Portal for ScriptedPortal {
         seen.remove(schema, key);
         match act {
             Some(Act::ApplyAndLose) => failed(Trouble::Transient { retry_after: None }, true),
-            _ => Delivery::Judged(vec![Verdict::Accepted { remote_id: None }]),
+            _ => Delivery::Judged(vec![Verdict::Accepted { receipt: None }]),
         }
     }
 }

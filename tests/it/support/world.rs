@@ -184,7 +184,12 @@ impl World {
             changed_at: self.changed_at.filter(|_| feed == "slot").map(str::to_owned),
             full_every: Duration::from_secs(3600),
             overlap: Duration::from_secs(300),
-            encode: EncodeSettings { zone: Tz::UTC, visit_time_zone: VisitTimeZone::Source, defaults: BTreeMap::new() },
+            encode: EncodeSettings {
+                zone: Tz::UTC,
+                visit_time_zone: VisitTimeZone::Source,
+                defaults: BTreeMap::new(),
+                salt: None,
+            },
             batch: self.batch,
             max_batch_bytes: 1 << 20,
             urgent: feed == "slot",
