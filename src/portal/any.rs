@@ -3,50 +3,73 @@
 use std::time::Duration;
 
 use super::fer::FerPortal;
-use super::{Abilities, Ask, Batch, Delivery, Held, Portal, Reading};
-use crate::record::{Key, Schema};
+use super::nmo::NmoPortal;
+use super::{Abilities, Ask, Asked, Batch, Delivery, Finding, Held, Portal, Reading};
+use crate::record::{Key, Schema, Violation};
 use crate::transport::Failure;
 
 /// A portal of any kind.
 pub enum AnyPortal {
     /// The gateway of the federal electronic registry.
     Fer(FerPortal),
+    /// The portal of continuous medical education.
+    Nmo(NmoPortal),
 }
 
 impl Portal for AnyPortal {
     fn schemas(&self) -> &'static [&'static Schema] {
         match self {
             AnyPortal::Fer(portal) => portal.schemas(),
+            AnyPortal::Nmo(portal) => portal.schemas(),
         }
     }
 
     fn abilities(&self, schema: &Schema) -> Abilities {
         match self {
             AnyPortal::Fer(portal) => portal.abilities(schema),
+            AnyPortal::Nmo(portal) => portal.abilities(schema),
         }
     }
 
     async fn deliver(&self, schema: &'static Schema, batch: &Batch) -> Delivery {
         match self {
             AnyPortal::Fer(portal) => portal.deliver(schema, batch).await,
+            AnyPortal::Nmo(portal) => portal.deliver(schema, batch).await,
+        }
+    }
+
+    fn examine(&self, schema: &'static Schema, body: &mut Vec<u8>) -> Result<(), Vec<Violation>> {
+        match self {
+            AnyPortal::Fer(portal) => portal.examine(schema, body),
+            AnyPortal::Nmo(portal) => portal.examine(schema, body),
+        }
+    }
+
+    async fn inquire(&self, schema: &'static Schema, asked: &[Asked]) -> Result<Vec<Finding>, Failure> {
+        match self {
+            AnyPortal::Fer(portal) => portal.inquire(schema, asked).await,
+            AnyPortal::Nmo(portal) => portal.inquire(schema, asked).await,
         }
     }
 
     async fn remove(&self, schema: &'static Schema, key: &Key) -> Delivery {
         match self {
             AnyPortal::Fer(portal) => portal.remove(schema, key).await,
+            AnyPortal::Nmo(portal) => portal.remove(schema, key).await,
         }
     }
 
     fn reading(&self, schema: &Schema) -> Reading {
         match self {
             AnyPortal::Fer(portal) => portal.reading(schema),
+            AnyPortal::Nmo(portal) => portal.reading(schema),
         }
     }
 
     async fn read_back(&self, schema: &'static Schema, ask: Ask<'_>) -> Result<Vec<Held>, Failure> {
         match self {
             AnyPortal::Fer(portal) => portal.read_back(schema, ask).await,
+            AnyPortal::Nmo(portal) => portal.read_back(schema, ask).await,
         }
     }
 }
@@ -56,6 +79,7 @@ impl AnyPortal {
     pub async fn token_remaining(&self) -> Option<Duration> {
         match self {
             AnyPortal::Fer(portal) => portal.token_remaining().await,
+            AnyPortal::Nmo(portal) => portal.token_remaining().await,
         }
     }
 }
