@@ -7,11 +7,12 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use crate::config::{
-    ActiveFeed, Config, EkdoConfig, FerConfig, NmoConfig, Own, PortalConfig, PosConfig, Problems, Relation, Schedule,
+    ActiveFeed, Config, EkdoConfig, FerConfig, NmoConfig, Own, PlanCheck, PortalConfig, PosConfig, Problems, Relation, Schedule,
     SourceConfig, SoutConfig,
 };
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger};
 use crate::portal::fer::{FerPortal, FerSettings};
+use crate::portal::nmo::{self, NmoPortal, NmoSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, VisitTimeZone};
 use crate::source::{AnySource, Source, SourceError, SourceSettings};
@@ -170,8 +171,21 @@ fn open_sout(portal: &PortalConfig, _: &SoutConfig, _: Witness) -> Result<AnyPor
     Err(OpenError::Absent(portal.kind().name()))
 }
 
-fn open_nmo(portal: &PortalConfig, _: &NmoConfig, _: Witness) -> Result<AnyPortal, OpenError> {
-    Err(OpenError::Absent(portal.kind().name()))
+fn open_nmo(portal: &PortalConfig, own: &NmoConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
+    let settings = NmoSettings {
+        url: portal.url.clone(),
+        client_id: own.client_id.clone(),
+        client_secret: own.client_secret.clone(),
+        username: own.username.clone(),
+        password: own.password.clone(),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        ca_file: portal.ca_file.clone(),
+        pauses: nmo::PAUSES,
+        check_plan: own.check_plan == PlanCheck::BeforeStart,
+        reviewer_snils: own.platform.as_ref().and_then(|platform| platform.reviewer_snils.clone()),
+    };
+    Ok(AnyPortal::Nmo(NmoPortal::new(settings, Some(witness))?))
 }
 
 fn open_pos(portal: &PortalConfig, _: &PosConfig, _: Witness) -> Result<AnyPortal, OpenError> {

@@ -84,6 +84,10 @@ impl AnyPortal {
                 portal.authenticate().await?;
                 Ok(portal.clock_skew())
             }
+            AnyPortal::Nmo(portal) => {
+                portal.authenticate().await?;
+                Ok(portal.clock_skew())
+            }
         }
     }
 

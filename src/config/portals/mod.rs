@@ -18,7 +18,7 @@ use url::{Host, Url};
 
 pub use ekdo::{EkdoConfig, EkdoFields, FileEncoding, TokenPlace};
 pub use fer::{Budget, FerConfig, OnConflict, VisitTimeZone};
-pub use nmo::{NmoConfig, PlatformConfig};
+pub use nmo::{NmoConfig, PlanCheck, PlatformConfig};
 pub use pos::PosConfig;
 pub use sout::{SignatureEncoding, SoutConfig};
 

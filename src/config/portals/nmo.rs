@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use super::{FUSE_KEYS, Fuse, Key, Pace, Shape, feed, inquire_every};
+use super::{FUSE_KEYS, Fuse, Key, Pace, Scalar, Shape, feed, inquire_every};
 use crate::config::names;
 
 /// Settings of the portal.
@@ -26,8 +26,20 @@ pub struct NmoConfig {
     /// Pause between two questions for the technical evaluation of a module.
     #[serde(with = "humantime_serde")]
     pub inquire_every: Duration,
+    /// Whether the portal is asked first if it expects the beginning of a module.
+    pub check_plan: PlanCheck,
     /// What the portal may call here; nothing without it.
     pub platform: Option<PlatformConfig>,
+}
+
+/// Whether the portal is asked if a module is in a specialist's plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanCheck {
+    /// Before it is told that the specialist began: that spares refusals.
+    BeforeStart,
+    /// Never: one request less.
+    Never,
 }
 
 /// The services of the platform, which the portal calls.
@@ -44,7 +56,8 @@ pub struct PlatformConfig {
     pub reviewer_test_pin: Option<SecretString>,
     /// The reviewer's PIN for access to everything.
     pub reviewer_full_pin: Option<SecretString>,
-    /// Where a learner is sent on to: an address with the places `{module_id}`, `{snils}`, `{pin}`, `{portal_id}`.
+    /// Where a learner is sent on to: an address with the places `{module_id}`, `{snils}`, `{pin}`, `{portal_id}`, and
+    /// `{reviewer}`, which is `test` or `full` for the reviewer and empty for everybody else.
     pub redirect_template: String,
 }
 
@@ -60,6 +73,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::must("password", Shape::Secret),
     Key::filled("fuse", FUSE_KEYS),
     inquire_every(),
+    Key::or("check_plan", "before_start", Scalar::Word(&["before_start", "never"])),
     Key::may("platform", Shape::Table(PLATFORM_KEYS)),
     Key::may("feeds", Shape::Table(FEEDS)),
 ];
@@ -78,7 +92,7 @@ pub(in crate::config) const PLATFORM_KEYS: &[Key] = &[
 pub(super) const FEEDS: &[Key] = &[feed("module"), feed("result")];
 
 /// What a redirect's address can be filled with.
-const PLACES: [&str; 4] = ["module_id", "snils", "pin", "portal_id"];
+const PLACES: [&str; 5] = ["module_id", "snils", "pin", "portal_id", "reviewer"];
 
 /// Checks the address of a redirect.
 fn template(text: &str) -> Result<(), String> {

@@ -29,9 +29,9 @@ const REFUSALS: [&str; 5] = ["invalid_grant", "invalid_client", "unauthorized", 
 
 /// What the portal knows the platform by.
 pub(super) struct Account {
-    pub client_id: String,
+    pub client_id: SecretString,
     pub client_secret: SecretString,
-    pub username: String,
+    pub username: SecretString,
     pub password: SecretString,
 }
 
@@ -63,7 +63,8 @@ impl Login {
     }
 
     async fn ask(&self, form: &[(&str, &str)]) -> Result<Granted, Failure> {
-        let basic = format!("{}:{}", self.account.client_id, self.account.client_secret.expose_secret());
+        let Account { client_id, client_secret, .. } = &self.account;
+        let basic = format!("{}:{}", client_id.expose_secret(), client_secret.expose_secret());
         let unsendable = |_| Mishap::Unsendable { reason: "the client's login does not fit into a header".into() };
         let mut basic = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(basic))).map_err(unsendable)?;
         basic.set_sensitive(true);
@@ -81,7 +82,7 @@ impl Login {
     /// What no text may show.
     fn secrets(&self) -> [String; 3] {
         let Account { client_secret, username, password, .. } = &self.account;
-        [client_secret.expose_secret().to_owned(), username.clone(), password.expose_secret().to_owned()]
+        [client_secret, username, password].map(|secret| secret.expose_secret().to_owned())
     }
 }
 
@@ -90,7 +91,11 @@ impl Authenticate for Login {
 
     async fn authenticate(&self) -> Result<Token, Failure> {
         let Account { username, password, .. } = &self.account;
-        let form = [("grant_type", "password"), ("username", username), ("password", password.expose_secret())];
+        let form = [
+            ("grant_type", "password"),
+            ("username", username.expose_secret()),
+            ("password", password.expose_secret()),
+        ];
         let granted = self.ask(&form).await?;
         self.keep_refresh(granted.refresh);
         Ok(granted.token)

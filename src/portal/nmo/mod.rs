@@ -51,11 +51,11 @@ pub struct NmoSettings {
     /// Address of the portal, up to but without `/rest`.
     pub url: Url,
     /// The login of the platform's REST client.
-    pub client_id: String,
+    pub client_id: SecretString,
     /// Its password.
     pub client_secret: SecretString,
     /// The portal's user that stands for the platform.
-    pub username: String,
+    pub username: SecretString,
     /// Its password.
     pub password: SecretString,
     /// Longest wait for a whole answer.
