@@ -6,5 +6,6 @@
 
 pub mod fer;
 pub mod hospital;
+pub mod nmo;
 pub mod stage;
 pub mod view;
