@@ -12,6 +12,7 @@ pub(crate) use planted::{PERSON, SECRET, assert_hidden};
 
 use crate::ledger::fuzzing as ledger;
 use crate::portal::fer::fuzzing as fer;
+use crate::portal::nmo::fuzzing as nmo;
 use crate::record::fuzzing as record;
 use crate::transport::fuzzing as transport;
 
@@ -19,7 +20,7 @@ use crate::transport::fuzzing as transport;
 pub type Target = fn(&[u8]);
 
 /// The targets by the names of their files in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("fer_auth", fer::auth),
     ("fer_read", fer::read),
     ("fer_removal", fer::removal),
@@ -27,6 +28,8 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("gzip", transport::gzip),
     ("http_dates", transport::http_dates),
     ("journal", ledger::journal),
+    ("nmo_answer", nmo::answer),
+    ("nmo_auth", nmo::auth),
     ("redaction", transport::redaction),
     ("rows", record::rows),
     ("values", record::values),

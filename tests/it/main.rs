@@ -21,6 +21,7 @@ mod places;
 mod platform;
 mod removal;
 mod replay;
+mod replay_nmo;
 mod review;
 mod sources;
 mod storm;

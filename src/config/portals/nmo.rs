@@ -94,18 +94,21 @@ pub(super) const FEEDS: &[Key] = &[feed("module"), feed("result")];
 /// What a redirect's address can be filled with.
 const PLACES: [&str; 5] = ["module_id", "snils", "pin", "portal_id", "reviewer"];
 
-/// Checks the address of a redirect.
+/// Checks the address of a redirect: with known places, and the same host for everybody.
 fn template(text: &str) -> Result<(), String> {
-    let mut filled = text.to_owned();
-    for place in PLACES {
-        filled = filled.replace(&format!("{{{place}}}"), "x");
-    }
-    if filled.contains(['{', '}']) {
+    let filled = |with: &str| {
+        let fill = |text: String, place: &&str| text.replace(&format!("{{{place}}}"), with);
+        PLACES.iter().fold(text.to_owned(), fill)
+    };
+    if filled("x").contains(['{', '}']) {
         let places = PLACES.map(|place| format!("{{{place}}}"));
         return Err(format!("has a place that is none of {}", places.join(", ")));
     }
-    match Url::parse(&filled) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(()),
+    match (Url::parse(&filled("x")), Url::parse(&filled("y"))) {
+        (Ok(url), Ok(other)) if matches!(url.scheme(), "http" | "https") && url.scheme() == other.scheme() => {
+            let same = url.authority() == other.authority();
+            if same { Ok(()) } else { Err("must not have a place before the path".into()) }
+        }
         _ => Err("must be an address that begins with http:// or https://".into()),
     }
 }
@@ -117,7 +120,7 @@ mod tests {
     #[test]
     fn a_template_is_an_address_with_known_places() {
         assert_eq!(template("https://edu.hospital.ru/course/{module_id}?user={snils}&pin={pin}"), Ok(()));
-        for bad in ["/course/{module_id}", "https://h/{modul}", "https://h/{module_id", "ftp://h/"] {
+        for bad in ["/course/{module_id}", "https://h/{modul}", "https://h/{module_id", "ftp://h/", "https://{pin}.ru/"] {
             assert!(template(bad).is_err(), "{bad}");
         }
     }
