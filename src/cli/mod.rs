@@ -102,7 +102,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Unit(args) => block_on(unit::run(&args)),
         Verb::Nmo(args) => block_on(nmo::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),
-        Verb::Init(args) if args.views => init::views(&args, "fer", crate::portal::fer::SCHEMAS),
+        Verb::Init(args) if args.views => init::views(&args),
         Verb::Init(args) => init::configuration(&args),
         Verb::Check(args) if args.offline => check::offline(&args),
         Verb::Check(args) => block_on(check::online(&args, &check::Reality)),
