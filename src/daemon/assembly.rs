@@ -16,6 +16,7 @@ use crate::portal::fer::{FerPortal, FerSettings};
 use crate::portal::nmo::{self, NmoPortal, NmoSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, Salt, VisitTimeZone};
+use crate::serve::platform::TemplateError;
 use crate::source::{AnySource, Source, SourceError, SourceSettings};
 use crate::sync::{Clock, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict};
 use crate::telemetry::{Metrics, PortalMeter, RetryReason};
@@ -75,6 +76,14 @@ pub enum AssemblyError {
         portal: String,
         /// What is wrong.
         source: OpenError,
+    },
+    /// Where a platform's specialists are sent on to.
+    #[error("portals.{portal}.platform.redirect_template: {source}")]
+    Template {
+        /// The portal's name.
+        portal: String,
+        /// What is wrong.
+        source: TemplateError,
     },
     /// A portal's retry settings.
     #[error("portals.{portal}.{source}")]

@@ -5,6 +5,7 @@ mod assembly;
 mod audits;
 mod clock;
 mod notify;
+mod platform;
 mod pool;
 mod resume;
 mod status;
@@ -22,10 +23,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source};
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
+pub use platform::platforms;
 pub use status::{FeedStatus, FuseStatus, PortalStatus, Status, UnitStatus};
 pub use words::hear_words;
 
 use crate::ledger::{AnyLedger, Ledger};
+use crate::serve::platform::{PlatformSettings, router};
 use crate::serve::{Listener, Shown};
 use crate::sync::Order;
 use crate::telemetry::Metrics;
@@ -105,6 +108,13 @@ impl Daemon {
         shared.ready.store(true, Ordering::Relaxed);
         let ledger = assembly.ledger;
         Ok(Daemon { shared, ledger, settings, clock, workers, listeners, stop_clock, stop_listeners })
+    }
+
+    /// Lets these portals of medical education call the platform at this listener.
+    pub fn serve_platform(&mut self, listener: Listener, portals: Vec<PlatformSettings>) {
+        let evaluations = Arc::new(platform::Evaluations(self.shared.lines.clone()));
+        let stop = self.stop_listeners.clone().cancelled_owned();
+        self.listeners.spawn("platform", listener.serve(router(portals, evaluations), stop));
     }
 
     /// The lines it runs.

@@ -17,6 +17,7 @@ mod guard;
 mod hospital;
 mod ledgers;
 mod nmo;
+mod nmo_engine;
 mod places;
 mod platform;
 mod removal;

@@ -33,7 +33,7 @@ use url::Url;
 
 pub use by_pin::ByPin;
 pub use evaluation::{Evaluation, evaluation};
-pub use schema::SCHEMAS;
+pub use schema::{MODULE_FEED, SCHEMAS};
 
 use super::{Abilities, Asked, Batch, Delivery, Finding, Inquiry, Kind, Portal, Removal, Verdict};
 use crate::record::{Key, Schema, Violation};

@@ -15,7 +15,7 @@ use crate::record::{
 pub static SCHEMAS: &[&Schema] = &[&MODULE, &RESULT];
 
 /// The modules' feed.
-pub(super) const MODULE_FEED: &str = "module";
+pub const MODULE_FEED: &str = "module";
 
 const ID: usize = 255;
 const NAME: usize = 1000;

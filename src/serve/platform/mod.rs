@@ -163,7 +163,7 @@ async fn status_update<E: Evaluated>(State(shared): State<Arc<Shared<E>>>, reque
     let (Some(module), Some(told)) = (field("module_id").filter(|id| id.len() <= learner::MODULE), told) else {
         return incomplete();
     };
-    match shared.evaluated.evaluated(portal.name(), &Key::Text(module.trim().into()), told).await {
+    match shared.evaluated.evaluated(portal.name(), &Key::parse(module.trim()), told).await {
         Taken::Applied => Json(json!({"success": true})).into_response(),
         Taken::Unknown => Json(json!({"success": false, "reason": "unknown_module"})).into_response(),
         Taken::Later => StatusCode::SERVICE_UNAVAILABLE.into_response(),
