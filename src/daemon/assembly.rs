@@ -12,7 +12,7 @@ use crate::portal::fer::{FerPortal, FerSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, VisitTimeZone};
 use crate::source::{AnySource, Source, SourceError, SourceSettings};
-use crate::sync::{Clock, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict};
+use crate::sync::{Clock, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict};
 use crate::telemetry::{Metrics, PortalMeter, RetryReason};
 use crate::transport::{ClientError, Level, Pauses, RetryTiming, RetryTimingError, Witness};
 
@@ -225,6 +225,7 @@ async fn open_line(
             crate::config::OnConflict::Replace => OnConflict::Replace,
             crate::config::OnConflict::Adopt => OnConflict::Adopt,
         },
+        exchange: ExchangeSettings::default(),
         slice: SLICE,
         read_only: access == Access::Read,
         seed: rand::random(),
@@ -261,5 +262,6 @@ fn plan(
         batch: feed.batch as usize,
         max_batch_bytes: portal.max_batch_bytes,
         urgent: schema.urgent,
+        write_back: None,
     })
 }
