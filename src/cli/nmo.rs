@@ -1,6 +1,7 @@
 //! `vitrina nmo`: questions to a portal of medical education that a person asks.
 
 use std::io;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use clap::Subcommand;
@@ -8,6 +9,7 @@ use clap::Subcommand;
 use super::{CliError, ConfigFile, Outcome, print};
 use crate::config::{Config, PortalKind};
 use crate::daemon::open_portal;
+use crate::ledger::{MemoryLedger, PortalSecrets};
 use crate::portal::AnyPortal;
 use crate::portal::nmo::ByPin;
 use crate::telemetry::Metrics;
@@ -75,7 +77,9 @@ async fn id_by_pin(args: &IdByPinArgs) -> Result<Outcome, CliError> {
     }
     let metrics = Metrics::new().map_err(anyhow::Error::from)?;
     let Some(section) = config.portals.get(name) else { return Err(no_portal(&config)) };
-    let AnyPortal::Nmo(portal) = open_portal(name, section, &metrics).map_err(anyhow::Error::from)? else {
+    // A question keeps nothing, so that it may be asked beside a running daemon.
+    let secrets = Arc::new(PortalSecrets::new(Arc::new(MemoryLedger::new()), name));
+    let AnyPortal::Nmo(portal) = open_portal(name, section, &metrics, secrets).map_err(anyhow::Error::from)? else {
         return Err(no_portal(&config));
     };
     let found = portal.module_by_pin(&snils, &pin).await.map_err(|failure| anyhow!("{name}: {}", failure.text))?;
@@ -97,7 +101,9 @@ fn the_portal<'a>(config: &'a Config, named: Option<&str>) -> Result<&'a str, Cl
     match (named, &known[..]) {
         (None, [only]) => Ok(only),
         (None, []) => Err(no_portal(config)),
-        (None, several) => Err(CliError::Usage(format!("several portals could be asked: --portal {}", several.join("|")))),
+        (None, several) => {
+            Err(CliError::Usage(format!("several portals could be asked: --portal {}", several.join("|"))))
+        }
         (Some(named), known) => known.iter().copied().find(|name| *name == named).ok_or_else(|| no_portal(config)),
     }
 }
@@ -123,7 +129,9 @@ fn read_line() -> Result<String, CliError> {
 fn question(line: &str) -> Result<(String, String), CliError> {
     match line.trim().rsplit_once(char::is_whitespace) {
         Some((snils, pin)) => Ok((snils.to_owned(), pin.to_owned())),
-        None => Err(CliError::Usage("a SNILS and a pin are needed, as arguments or on a line of standard input".into())),
+        None => {
+            Err(CliError::Usage("a SNILS and a pin are needed, as arguments or on a line of standard input".into()))
+        }
     }
 }
 

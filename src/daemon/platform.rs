@@ -44,7 +44,10 @@ impl Evaluated for Evaluations {
             Ok(true) => Taken::Applied,
             Ok(false) => Taken::Unknown,
             Err(error) => {
-                tracing::error!(portal, "what the portal told of a module could not be kept; it will be asked: {error}");
+                tracing::error!(
+                    portal,
+                    "what the portal told of a module could not be kept; it will be asked: {error}"
+                );
                 Taken::Later
             }
         }

@@ -276,7 +276,9 @@ impl<A: Authenticate> TokenHolder<A> {
     async fn ask_shortest(&self) -> Result<(Token, Way), Failure> {
         match self.portal.refresh().await {
             Some(Ok(token)) => return Ok((token, Way::Shortest)),
-            Some(Err(failure)) if failure.clone().of_authentication().trouble != Trouble::Parked => return Err(failure),
+            Some(Err(failure)) if failure.clone().of_authentication().trouble != Trouble::Parked => {
+                return Err(failure);
+            }
             Some(Err(_)) | None => {}
         }
         self.portal.authenticate().await.map(|token| (token, Way::Credentials))

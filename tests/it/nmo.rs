@@ -10,8 +10,8 @@ use vitrina::record::{Key, Receipt, Stage};
 use vitrina::transport::{Failure, Pauses, Trouble};
 
 use crate::support::nmo::{
-    CLIENT_SECRET, PASSWORD, PIN, REVIEWER, SNILS, accepted, batch, mock, mock_settings, module, portal, result, schema,
-    send_module, send_result, settings, start, verdict,
+    CLIENT_SECRET, PASSWORD, PIN, REVIEWER, SNILS, accepted, batch, mock, mock_settings, module, portal, result,
+    schema, send_module, send_result, settings, start, verdict,
 };
 use crate::support::traces::Traces;
 
@@ -107,9 +107,7 @@ async fn the_evaluation_of_a_module_is_followed() {
         .map(|id| Asked { key: Key::parse(id), receipt: Some(receipt.clone()), sent: 0 })
         .into();
     let findings = portal.inquire(schema("module"), &asked).await.unwrap();
-    let held = |stage, status: &str| {
-        Finding::Held(Receipt { stage, status: Some(status.into()), ..receipt.clone() })
-    };
+    let held = |stage, status: &str| Finding::Held(Receipt { stage, status: Some(status.into()), ..receipt.clone() });
     assert_eq!(
         findings,
         [
@@ -169,8 +167,7 @@ async fn a_look_into_the_plan_spares_refusals_and_what_is_known_counts_as_told()
 #[tokio::test]
 async fn without_a_look_into_the_plan_the_service_itself_says_the_same() {
     let running = mock().await;
-    let (mock, portal) =
-        (running.mock(), portal(NmoSettings { check_plan: false, ..settings(&running.url()) }));
+    let (mock, portal) = (running.mock(), portal(NmoSettings { check_plan: false, ..settings(&running.url()) }));
     accepted(send_module(&portal, &module("A"), false).await);
     let start = result("A", "started");
     assert_eq!(refused(send_result(&portal, &start).await).0, "not_planned");
@@ -299,7 +296,10 @@ async fn a_portal_that_forgot_all_tokens_gets_the_password_once() {
 async fn a_wrong_password_is_tried_once_a_pause_and_locks_nobody() {
     let running = mock().await;
     let mock = running.mock();
-    let pauses = Pauses { refused: vitrina::transport::RetryTiming::new(Duration::from_millis(300), Duration::from_secs(60)).unwrap(), ..Pauses::DEFAULT };
+    let pauses = Pauses {
+        refused: vitrina::transport::RetryTiming::new(Duration::from_millis(300), Duration::from_secs(60)).unwrap(),
+        ..Pauses::DEFAULT
+    };
     let portal = portal(NmoSettings { pauses, ..settings(&running.url()) });
     accepted(send_module(&portal, &module("A"), false).await);
     mock.forget_tokens();

@@ -158,7 +158,10 @@ async fn modules_and_results_arrive_are_confirmed_and_nobody_is_shown() {
     until(&assembly, &line, "module", all(ExchangeState::Confirmed)).await;
     assert!(all(ExchangeState::Confirmed)(&register(&assembly, &line, "result").await));
     let shown: Vec<(String, String)> =
-        sqlx::query_as("SELECT nmo_url, nmo_state FROM vitrina_nmo_module ORDER BY module_id").fetch_all(&site.database).await.unwrap();
+        sqlx::query_as("SELECT nmo_url, nmo_state FROM vitrina_nmo_module ORDER BY module_id")
+            .fetch_all(&site.database)
+            .await
+            .unwrap();
     let urls: Vec<String> = site.mock().modules().into_values().map(|module| module.url).collect();
     assert_eq!(shown, urls.into_iter().map(|url| (url, "approved".to_owned())).collect::<Vec<_>>());
     // Nothing is sent again, not even after a restart: keys that are made of persons' numbers stay the same.
@@ -171,7 +174,8 @@ async fn modules_and_results_arrive_are_confirmed_and_nobody_is_shown() {
     assert_eq!(site.mock().calls().len(), calls);
     let traced = traces.text();
     assert!(traced.contains("/rest/online-platforms/iom/create"), "nothing was captured");
-    let ledger = ["ledger.db", "ledger.db-wal"].map(|file| std::fs::read(site.folder.path().join(file)).unwrap_or_default());
+    let ledger =
+        ["ledger.db", "ledger.db-wal"].map(|file| std::fs::read(site.folder.path().join(file)).unwrap_or_default());
     for secret in [SNILS, "08765430300", PIN, PASSWORD, CLIENT_SECRET, "portal-secret-never-shown"] {
         assert!(!traced.contains(secret), "{secret} is traced");
         let is_kept = |file: &Vec<u8>| file.windows(secret.len()).any(|window| window == secret.as_bytes());
@@ -232,7 +236,10 @@ async fn a_module_that_is_gone_is_withdrawn_and_a_result_that_is_gone_is_noted()
     let (assembly, line) = site.line().await;
     cycle(&line, "module").await;
     cycle(&line, "result").await;
-    site.sql("DELETE FROM vitrina_nmo_result WHERE module_id = 'B'; DELETE FROM vitrina_nmo_module WHERE module_id = 'B'").await;
+    site.sql(
+        "DELETE FROM vitrina_nmo_result WHERE module_id = 'B'; DELETE FROM vitrina_nmo_module WHERE module_id = 'B'",
+    )
+    .await;
     let calls = site.mock().count("results/started");
     let deadline = Instant::now() + PATIENCE;
     while site.mock().modules()["B"].actual {
@@ -260,7 +267,10 @@ async fn wrong_rows_stay_at_home_with_every_rule_they_break() {
     let refusals = assembly.ledger.refusals(line.feed("module").unwrap().id).await.unwrap();
     let broken: Vec<&str> = refusals[0].violations.iter().map(|violation| violation.field.as_ref()).collect();
     assert_eq!(broken, ["price", "specialities"]);
-    site.sql(r#"UPDATE vitrina_nmo_module SET price = 1, specialities = '[{"level":"high","name":"Терапия","main":1}]'"#).await;
+    site.sql(
+        r#"UPDATE vitrina_nmo_module SET price = 1, specialities = '[{"level":"high","name":"Терапия","main":1}]'"#,
+    )
+    .await;
     cycle(&line, "module").await;
     let refusals = assembly.ledger.refusals(line.feed("module").unwrap().id).await.unwrap();
     assert_eq!(refusals[0].violations[0].field, "organization_name");

@@ -47,8 +47,10 @@ fn portal(name: &str, id: &str, secret: &str) -> PlatformSettings {
         portal_id: id.into(),
         portal_secret: secret.into(),
         reviewer: Some(Reviewer { snils: "087-654-303 00".into(), test_pin: "T1".into(), full_pin: "F1".into() }),
-        target: Target::parse(&format!("https://edu.hospital.ru/{name}/{{module_id}}?u={{snils}}&p={{pin}}&r={{reviewer}}"))
-            .unwrap(),
+        target: Target::parse(&format!(
+            "https://edu.hospital.ru/{name}/{{module_id}}?u={{snils}}&p={{pin}}&r={{reviewer}}"
+        ))
+        .unwrap(),
     }
 }
 
@@ -102,7 +104,10 @@ async fn a_signed_redirect_leads_to_the_sites_address() {
     let platform = platform().await;
     let response = platform.redirect(&signed(&query(SNILS, "A%2F1", "DASJ23", "EduPortal"), SECRET)).await;
     assert_eq!(location(&response), format!("https://edu.hospital.ru/nmo_vo/A%2F1?u={SNILS}&p=DASJ23&r="));
-    assert_eq!((&response.headers()["cache-control"], &response.headers()["referrer-policy"]), (&"no-store".parse().unwrap(), &"no-referrer".parse().unwrap()));
+    assert_eq!(
+        (&response.headers()["cache-control"], &response.headers()["referrer-policy"]),
+        (&"no-store".parse().unwrap(), &"no-referrer".parse().unwrap())
+    );
     let other = platform.redirect(&signed(&query(SNILS, "B", "P", "SpoPortal"), "another-secret")).await;
     assert_eq!(location(&other), format!("https://edu.hospital.ru/nmo_spo/B?u={SNILS}&p=P&r="));
 }
@@ -128,7 +133,11 @@ async fn a_redirect_that_nobody_or_another_portal_signed_leads_nowhere() {
     let mut answers = Vec::new();
     for query in wrong {
         let response = platform.redirect(&query).await;
-        assert_eq!((response.status(), response.headers().get("location")), (StatusCode::UNAUTHORIZED, None), "{query}");
+        assert_eq!(
+            (response.status(), response.headers().get("location")),
+            (StatusCode::UNAUTHORIZED, None),
+            "{query}"
+        );
         answers.push(response.text().await.unwrap());
     }
     answers.dedup();
@@ -166,7 +175,8 @@ async fn a_token_stands_for_its_portal() {
     let platform = platform().await;
     let path = format!("/getToken?snils={SNILS}&portalId=EduPortal");
     let granted: Value =
-        serde_json::from_str(&platform.post(&path, &basic("EduPortal", SECRET), None).await.text().await.unwrap()).unwrap();
+        serde_json::from_str(&platform.post(&path, &basic("EduPortal", SECRET), None).await.text().await.unwrap())
+            .unwrap();
     assert_eq!((&granted["token_type"], &granted["expires_in"]), (&json!("bearer"), &json!(600)));
     let bearer = format!("Bearer {}", granted["access_token"].as_str().unwrap());
     let url = platform.post(&format!("/getUrl?snils={SNILS}&moduleId=A&pin=P"), &bearer, None).await;

@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn a_template_is_an_address_with_known_places() {
         assert_eq!(template("https://edu.hospital.ru/course/{module_id}?user={snils}&pin={pin}"), Ok(()));
-        for bad in ["/course/{module_id}", "https://h/{modul}", "https://h/{module_id", "ftp://h/", "https://{pin}.ru/"] {
+        for bad in ["/course/{module_id}", "https://h/{modul}", "https://h/{module_id", "ftp://h/", "https://{pin}.ru/"]
+        {
             assert!(template(bad).is_err(), "{bad}");
         }
     }

@@ -108,7 +108,8 @@ impl Results {
 
 /// The fields of the table, and the one status that a service is for.
 fn complete(service: &str, body: &Value) -> Result<(), &'static str> {
-    let present = ["module_id", "snils", "pin", "status", "status_date"].iter().all(|name| !text(body, name).is_empty());
+    let present =
+        ["module_id", "snils", "pin", "status", "status_date"].iter().all(|name| !text(body, name).is_empty());
     let snils = text(body, "snils");
     let is_snils = snils.len() == 11 && snils.bytes().all(|byte| byte.is_ascii_digit());
     let right_service = match text(body, "status") {
@@ -122,5 +123,9 @@ fn complete(service: &str, body: &Value) -> Result<(), &'static str> {
         "completed" | "failed" => mark.is_some_and(|mark| (1..=5).contains(&mark)),
         _ => mark.is_none(),
     };
-    if present && is_snils && right_service && marked && body.get("id").is_none() { Ok(()) } else { Err("incomplete_data") }
+    if present && is_snils && right_service && marked && body.get("id").is_none() {
+        Ok(())
+    } else {
+        Err("incomplete_data")
+    }
 }

@@ -79,7 +79,8 @@ async fn serve(
         return refused;
     }
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
-        let faults = json!([{"message": "Cannot parse JSON", "path": "", "invalidValue": String::from_utf8_lossy(&body)}]);
+        let faults =
+            json!([{"message": "Cannot parse JSON", "path": "", "invalidValue": String::from_utf8_lossy(&body)}]);
         return (StatusCode::BAD_REQUEST, Json(faults)).into_response();
     };
     if state.calls.len() >= MOST_CALLS {

@@ -21,8 +21,7 @@ pub(super) async fn deliver(wire: &Wire, mut record: Map<String, Value>, known: 
         let id = record.get("module_id").and_then(Value::as_str).unwrap_or_default();
         return withdraw(wire, id).await;
     }
-    let (first, second) =
-        if known { (Service::Update, Service::Create) } else { (Service::Create, Service::Update) };
+    let (first, second) = if known { (Service::Update, Service::Create) } else { (Service::Create, Service::Update) };
     let outcome = match send(wire, first, &record).await? {
         Outcome::Refused(refusal) if refusal.code == corrected_by(second) => send(wire, second, &record).await?,
         outcome => outcome,
@@ -108,10 +107,7 @@ mod tests {
     fn columns_of_the_organisation_become_an_object_and_only_an_update_is_actual() {
         let flat = record(r#"{"module_id":"A","price":12500,"organization_inn":"7707083893","organization_name":"О"}"#);
         let created = Value::Object(on_the_wire(&flat, false)).to_string();
-        assert_eq!(
-            created,
-            r#"{"module_id":"A","price":12500,"organization":{"inn":"7707083893","name":"О"}}"#
-        );
+        assert_eq!(created, r#"{"module_id":"A","price":12500,"organization":{"inn":"7707083893","name":"О"}}"#);
         let updated = on_the_wire(&record(r#"{"module_id":"A"}"#), true);
         assert_eq!(Value::Object(updated).to_string(), r#"{"module_id":"A","actual":true}"#);
     }

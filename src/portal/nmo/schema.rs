@@ -7,9 +7,7 @@
 //! - `actual` is no business of a creation; of an update it is false when a module is withdrawn.
 //! - A result has no id of its own in the document: the key is a column `id`, which is not sent, or made of module, SNILS and pin.
 
-use crate::record::{
-    Condition, Edge, Expiry, Field, Hold, Kind, Schema, Unit, may, may_if, must, only_if,
-};
+use crate::record::{Condition, Edge, Expiry, Field, Hold, Kind, Schema, Unit, may, may_if, must, only_if};
 
 /// The two feeds, parents before children.
 pub static SCHEMAS: &[&Schema] = &[&MODULE, &RESULT];

@@ -88,7 +88,10 @@ impl Portals {
         let decoded = BASE64.decode(encoded).ok()?;
         let colon = decoded.iter().position(|byte| *byte == b':')?;
         let (id, secret) = (decoded.get(..colon)?, decoded.get(colon + 1..)?);
-        self.0.iter().find(|portal| portal.settings.portal_id.as_bytes() == id).filter(|portal| portal.has_secret(secret))
+        self.0
+            .iter()
+            .find(|portal| portal.settings.portal_id.as_bytes() == id)
+            .filter(|portal| portal.has_secret(secret))
     }
 
     /// The portal that signed a query, and the specialist whom it sends.

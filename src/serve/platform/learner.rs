@@ -61,7 +61,10 @@ mod tests {
     #[test]
     fn the_three_fields_are_read_from_both_places() {
         let query = Learner::of_query("snils=121212121&moduleId=%D0%90%20b&pin=DASJ23").unwrap();
-        assert_eq!((query.snils.as_str(), query.module_id.as_str(), query.pin.as_str()), ("121212121", "А b", "DASJ23"));
+        assert_eq!(
+            (query.snils.as_str(), query.module_id.as_str(), query.pin.as_str()),
+            ("121212121", "А b", "DASJ23")
+        );
         let body = Learner::of_json(br#"{"module_id":7,"SNILS":"112-233-445 95","pin":"p"}"#).unwrap();
         assert_eq!((body.snils.as_str(), body.module_id.as_str()), ("112-233-445 95", "7"));
     }
@@ -69,7 +72,13 @@ mod tests {
     #[test]
     fn what_is_missing_doubled_too_long_or_no_number_is_refused() {
         let long = format!("snils=1&moduleId={}&pin=p", "m".repeat(MODULE + 1));
-        for query in ["snils=1&moduleId=m", "snils=1&snils=2&moduleId=m&pin=p", "snils=x&moduleId=m&pin=p", "snils=1&moduleId=m&pin=%0A", &long] {
+        for query in [
+            "snils=1&moduleId=m",
+            "snils=1&snils=2&moduleId=m&pin=p",
+            "snils=x&moduleId=m&pin=p",
+            "snils=1&moduleId=m&pin=%0A",
+            &long,
+        ] {
             assert!(Learner::of_query(query).is_none(), "{query}");
         }
         assert!(Learner::of_json(b"[]").is_none());

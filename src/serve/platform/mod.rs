@@ -121,8 +121,10 @@ async fn redirect<E: Evaluated>(State(shared): State<Arc<Shared<E>>>, request: R
     match target.and_then(|target| HeaderValue::from_str(&target).ok()) {
         Some(target) => (StatusCode::FOUND, [(header::LOCATION, target)]).into_response(),
         // A browser shows this to the specialist; a challenge would only ask for a password that nobody has.
-        None => (StatusCode::UNAUTHORIZED, "Ссылка недействительна. Перейдите к обучению из личного кабинета ещё раз.\n")
-            .into_response(),
+        None => {
+            (StatusCode::UNAUTHORIZED, "Ссылка недействительна. Перейдите к обучению из личного кабинета ещё раз.\n")
+                .into_response()
+        }
     }
 }
 

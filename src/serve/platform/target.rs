@@ -58,7 +58,8 @@ impl Target {
         let mut rest = template;
         while let Some((text, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}').ok_or(TemplateError::Place)?;
-            pieces.extend([Piece::Text(text.to_owned()), Piece::Place(Place::named(name).ok_or(TemplateError::Place)?)]);
+            pieces
+                .extend([Piece::Text(text.to_owned()), Piece::Place(Place::named(name).ok_or(TemplateError::Place)?)]);
             rest = after;
         }
         pieces.push(Piece::Text(rest.to_owned()));
