@@ -7,16 +7,19 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use secrecy::ExposeSecret;
 
+use super::write_back::{SiteStatements, open_writer};
 use crate::config::{
-    ActiveFeed, Config, EkdoConfig, FerConfig, NmoConfig, Own, PortalConfig, PosConfig, Problems, Relation, Schedule,
-    SourceConfig, SoutConfig,
+    ActiveFeed, Config, EkdoConfig, FerConfig, NmoConfig, OnUnknownOutcome, Own, PortalConfig, PosConfig, Problems,
+    Relation, Schedule, SourceConfig, SoutConfig,
 };
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets};
 use crate::portal::fer::{FerPortal, FerSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, Salt, VisitTimeZone};
-use crate::source::{AnySource, Source, SourceError, SourceSettings};
-use crate::sync::{Clock, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict};
+use crate::source::{AnySource, ScriptError, Source, SourceError, SourceSettings, Writer};
+use crate::sync::{
+    Clock, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, OnUnknown, WriteBack,
+};
 use crate::telemetry::{Metrics, PortalMeter, RetryReason};
 use crate::transport::{
     ClientError, Level, Pauses, RetryTiming, RetryTimingError, SecretStore, SecretStoreError, Witness,
@@ -83,6 +86,14 @@ pub enum AssemblyError {
         /// What is wrong.
         source: RetryTimingError,
     },
+    /// The statements of a feed.
+    #[error("{key}: {source}")]
+    Statements {
+        /// The configuration's key.
+        key: String,
+        /// What is wrong.
+        source: ScriptError,
+    },
     /// What the ledger keeps for a portal.
     #[error(transparent)]
     Secrets(#[from] SecretStoreError),
@@ -127,19 +138,31 @@ pub fn open_source(name: &str, source: &SourceConfig) -> Result<AnySource, Sourc
     })
 }
 
-fn open_sources(config: &Config) -> Result<BTreeMap<String, Arc<AnySource>>, SourceError> {
-    config.sources.iter().map(|(name, source)| Ok((name.clone(), Arc::new(open_source(name, source)?)))).collect()
+/// A source, open for both directions. Nothing is connected before it is needed.
+struct Database<'a> {
+    config: &'a SourceConfig,
+    reader: Arc<AnySource>,
+    writer: Writer,
+}
+
+/// The sources by name.
+type Databases<'a> = BTreeMap<&'a str, Database<'a>>;
+
+fn open_databases(config: &Config) -> Result<Databases<'_>, SourceError> {
+    let mut databases = Databases::new();
+    for (name, source) in &config.sources {
+        let (reader, writer) = (Arc::new(open_source(name, source)?), open_writer(name, source)?);
+        databases.insert(name, Database { config: source, reader, writer });
+    }
+    Ok(databases)
 }
 
 /// Asks the sources which default views exist, and so which feeds are on.
-async fn active_feeds(
-    config: &Config,
-    sources: &BTreeMap<String, Arc<AnySource>>,
-) -> Result<(Vec<ActiveFeed>, Problems), SourceError> {
+async fn active_feeds(config: &Config, databases: &Databases<'_>) -> Result<(Vec<ActiveFeed>, Problems), SourceError> {
     let mut existing = BTreeSet::new();
     for relation in config.relations_in_question() {
-        if let Some(source) = sources.get(&relation.source)
-            && source.has_relation(&relation.name).await?
+        if let Some(database) = databases.get(relation.source.as_str())
+            && database.reader.has_relation(&relation.name).await?
         {
             existing.insert(Relation { source: relation.source, name: relation.name });
         }
@@ -212,7 +235,7 @@ fn witness(meter: PortalMeter) -> Witness {
 impl Assembly {
     /// Opens everything. Sources are asked for their views; portals are not spoken to yet.
     pub async fn open(config: &Config, metrics: &Metrics, access: Access) -> Result<Self, AssemblyError> {
-        let sources = open_sources(config)?;
+        let databases = open_databases(config)?;
         let url = &config.ledger.url;
         let is_there = url.sqlite_path().is_none_or(|path| std::path::Path::new(path).exists());
         let ledger = Arc::new(match access {
@@ -221,7 +244,7 @@ impl Assembly {
             // Before the first pass there is nothing to remember, and a dry run leaves no file behind.
             Access::Read => AnyLedger::Memory(MemoryLedger::new()),
         });
-        let (active, problems) = active_feeds(config, &sources).await?;
+        let (active, problems) = active_feeds(config, &databases).await?;
         if problems.errors() > 0 {
             return Err(AssemblyError::Feeds(problems));
         }
@@ -234,7 +257,7 @@ impl Assembly {
                 metrics.announce_feed(name, feed.feed);
                 schedules.insert((name.clone(), feed.feed), (feed.config.schedule.clone(), feed.zone));
             }
-            lines.push(Arc::new(open_line(name, portal, &feeds, &sources, &ledger, metrics, access).await?));
+            lines.push(Arc::new(open_line(name, portal, &feeds, &databases, &ledger, metrics, access).await?));
         }
         Ok(Assembly { ledger, lines, schedules })
     }
@@ -256,7 +279,7 @@ async fn open_line(
     name: &str,
     portal: &PortalConfig,
     feeds: &[&ActiveFeed],
-    sources: &BTreeMap<String, Arc<AnySource>>,
+    databases: &Databases<'_>,
     ledger: &Arc<AnyLedger>,
     metrics: &Metrics,
     access: Access,
@@ -267,7 +290,10 @@ async fn open_line(
         true => Some(salt(&*secrets, access).await?),
         false => None,
     };
-    let plans = feeds.iter().filter_map(|feed| plan(portal, feed, sources, &wire, salt.clone())).collect();
+    let mut plans = Vec::new();
+    for feed in feeds {
+        plans.extend(plan(portal, feed, databases, &wire, salt.clone())?);
+    }
     let retry = RetryTiming::new(portal.retry.initial, portal.retry.max);
     let settings = LineSettings {
         in_flight: portal.in_flight.get() as usize,
@@ -278,6 +304,7 @@ async fn open_line(
         scan_stall: SCAN_STALL,
         fuse: portal.fuse().map_or(NO_REMOVAL, |fuse| FuseSettings { share: fuse.share, min: fuse.min }),
         on_conflict: on_conflict(portal),
+        exchange: exchange(portal),
         slice: SLICE,
         read_only: access == Access::Read,
         seed: rand::random(),
@@ -320,6 +347,18 @@ fn on_conflict(portal: &PortalConfig) -> OnConflict {
     }
 }
 
+/// What holds for records whose writes are exchanges.
+fn exchange(portal: &PortalConfig) -> ExchangeSettings {
+    let usual = ExchangeSettings::default();
+    ExchangeSettings {
+        inquire_every: portal.inquire_every().unwrap_or(usual.inquire_every),
+        on_unknown: match portal.on_unknown_outcome() {
+            OnUnknownOutcome::Ask => OnUnknown::Ask,
+            OnUnknownOutcome::Resend => OnUnknown::Resend,
+        },
+    }
+}
+
 /// What the encoder is told beside the schema.
 fn encode_settings(portal: &PortalConfig, feed: &ActiveFeed) -> EncodeSettings {
     let mut settings = EncodeSettings {
@@ -344,14 +383,18 @@ fn encode_settings(portal: &PortalConfig, feed: &ActiveFeed) -> EncodeSettings {
 fn plan(
     portal: &PortalConfig,
     feed: &ActiveFeed,
-    sources: &BTreeMap<String, Arc<AnySource>>,
+    databases: &Databases<'_>,
     wire: &AnyPortal,
     salt: Option<Salt>,
-) -> Option<FeedPlan<AnySource>> {
-    let schema = wire.schemas().iter().copied().find(|schema| schema.feed == feed.feed)?;
-    Some(FeedPlan {
+) -> Result<Option<FeedPlan<AnySource>>, AssemblyError> {
+    let schema = wire.schemas().iter().copied().find(|schema| schema.feed == feed.feed);
+    let (Some(schema), Some(database)) = (schema, databases.get(feed.config.source.as_str())) else { return Ok(None) };
+    let key = SiteStatements::key(feed);
+    let write_back = SiteStatements::of(portal, feed, database.config, &database.writer)
+        .map_err(|source| AssemblyError::Statements { key, source })?;
+    Ok(Some(FeedPlan {
         schema,
-        source: Arc::clone(sources.get(&feed.config.source)?),
+        source: Arc::clone(&database.reader),
         query: feed.query.clone(),
         changed_at: feed.config.changed_at.clone(),
         full_every: feed.config.full_every,
@@ -360,5 +403,6 @@ fn plan(
         batch: feed.batch as usize,
         max_batch_bytes: portal.max_batch_bytes,
         urgent: schema.urgent,
-    })
+        write_back: write_back.map(|statements| Arc::new(statements) as Arc<dyn WriteBack>),
+    }))
 }
