@@ -40,6 +40,12 @@ impl Kind {
         self.schemas.iter().copied().find(|schema| schema.feed == feed)
     }
 
+    /// What helps with a refusal under just this code, where the portal has more to say of it than others.
+    pub fn particular(&self, code: &str, text: &str) -> Option<&'static Remedy> {
+        let fits = |case: &&Case| case.code == code && text.contains(case.says);
+        self.remedies.iter().find(fits).map(|case| &case.remedy)
+    }
+
     /// What helps with a refusal of the portal.
     pub fn remedy(&self, code: &str, text: &str) -> &'static Remedy {
         remedy_in(self.remedies, code, text).unwrap_or(&UNEXPLAINED)

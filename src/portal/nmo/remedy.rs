@@ -106,11 +106,11 @@ pub(super) static CASES: &[Case] = &[
         },
     ),
     case(
-        "not_approved",
+        "TURNED_DOWN",
         Actor::Data,
         Phrase {
-            en: "The module did not pass the portal's technical evaluation; the text gives the reason.",
-            ru: "Модуль не прошёл техническую оценку портала; причина указана в тексте.",
+            en: "The module did not pass the portal's technical evaluation; the reason stands behind not_approved.",
+            ru: "Модуль не прошёл техническую оценку портала; причина указана после not_approved.",
         },
         Phrase {
             en: "Mend the module on the platform and change its row: the changed module is sent and evaluated anew.",
@@ -182,7 +182,7 @@ mod tests {
             "not_planned",
             "incorrect_pin",
             "already_started",
-            "not_approved",
+            "TURNED_DOWN",
         ] {
             assert!(CASES.iter().any(|case| case.code == reason), "{reason}");
         }
