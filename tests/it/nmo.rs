@@ -255,10 +255,9 @@ async fn a_pin_tells_its_module() {
 }
 
 #[tokio::test]
-async fn a_revoked_or_expired_token_is_refreshed_without_the_password() {
-    let running = start(NmoMockSettings { token_life: Duration::from_millis(1), ..mock_settings() }).await;
+async fn tokens_that_are_dead_on_arrival_take_one_refresh_and_one_login_and_then_nobody_asks() {
+    let running = start(NmoMockSettings { token_life: Duration::ZERO, ..mock_settings() }).await;
     let (mock, portal) = (running.mock(), portal(settings(&running.url())));
-    // Each token is dead on arrival: refreshed once, tried by password once, then nobody asks again.
     let failure = failed(send_module(&portal, &module("A"), false).await);
     assert_eq!(failure.trouble, Trouble::Parked);
     let logins = mock.logins();
