@@ -224,6 +224,7 @@ impl Plan {
             let mut entry = index.entry(at);
             entry.state = State::Accepted;
             entry.wanted = None;
+            entry.parents = record.parents;
             entry.attempts = 0;
             entry.next_attempt = None;
             self.report.unchanged += 1;

@@ -116,6 +116,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 index.make_due(at);
             }
             if restated {
+                // The mark itself is replayed as acknowledged when others of its batch were.
+                settlement.entries.extend(index.steps_before(at));
                 settlement.entries.push(entry);
             }
         }
@@ -188,6 +190,6 @@ fn as_before(index: &Index, at: At, entry: &mut Entry, in_doubt: bool) {
         entry.expires = if in_doubt { known.expires.zip(entry.expires).map(|(one, other)| one.max(other)) } else { known.expires };
     }
     entry.status = known.status.filter(|_| held);
-    // In flight for the first time, a record only claims its place; in doubt, it may have it, or have been seen at another.
-    entry.place = known.place.filter(|_| held || in_doubt);
+    // In flight for the first time, a record only claims its place. One that was in doubt before may have been seen at one.
+    entry.place = known.place.filter(|_| held || known.mark.is_some());
 }
