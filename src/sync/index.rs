@@ -616,9 +616,13 @@ impl Index {
         self.positions().filter_map(named).collect()
     }
 
-    /// True when a version that the portal holds, or may hold, of a record hangs on parents that its row names no longer.
-    pub fn has_left_parents(&self, at: At) -> bool {
-        self.left.contains_key(&at)
+    /// The parents of each version that the portal holds, or may hold, of a record.
+    pub fn parents_at_portal(&self, at: At) -> Vec<[Option<Key>; 2]> {
+        match self.left.get(&at) {
+            Some(left) => left.iter().map(|parents| parents.map(|number| self.others.key(number))).collect(),
+            None if self.may_be_at_portal(at) => vec![self.parents(at)],
+            None => Vec::new(),
+        }
     }
 
     /// Number of records that the portal holds, or may hold, past ones aside.

@@ -343,7 +343,11 @@ impl Plan {
     /// The record's unit is paused: it is listed as pending, so that no read by change time leaves it behind.
     fn postpone(&mut self, index: &mut Index, known: Option<At>, mut entry: Entry, record: &Record) {
         self.report.postponed += 1;
-        let listed = |at: &At| index.detail(*at).is_some_and(|detail| detail.wanted == Some(record.fingerprint));
+        // One that was refused, or held, until now waits for nothing but its unit any more.
+        let listed = |at: &At| {
+            index.state(*at) == State::Pending
+                && index.detail(*at).is_some_and(|detail| detail.wanted == Some(record.fingerprint))
+        };
         if let Some(at) = known.filter(listed) {
             return index.clear_due(at);
         }
