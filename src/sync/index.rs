@@ -479,6 +479,11 @@ impl Index {
         self.slim[at.0 as usize].flags |= IN_FLIGHT | LEAVING;
     }
 
+    /// True while the request that the record is in takes it away.
+    pub fn is_leaving(&self, at: At) -> bool {
+        self.slim[at.0 as usize].flags & LEAVING != 0
+    }
+
     /// Puts a record back that was taken and never sent.
     pub fn put_back(&mut self, at: At) {
         self.arrive(at);
@@ -513,9 +518,19 @@ impl Index {
         self.set_place(at, place);
     }
 
-    /// A record is taken not to hold a place that a version of unknown outcome may have brought it to.
+    /// A record is taken not to hold a place that a version of unknown outcome may have brought it to, or taken it from.
     pub fn does_not_hold(&mut self, at: At, place: u64) {
         self.places.dispel(at, place);
+        if self.place(at) == Some(place) {
+            self.set_place(at, 0);
+        }
+    }
+
+    /// True when another version than the acknowledged one may be at the portal, or none, and the portal has not said since where the record
+    /// is.
+    pub fn may_have_moved(&self, at: At) -> bool {
+        let mark = self.detail(at).and_then(|detail| detail.mark);
+        self.accepted(at).is_some_and(|accepted| mark.is_some_and(|mark| mark != Mark::Version(accepted)))
     }
 
     /// The place that a record holds at the portal.

@@ -216,7 +216,14 @@ impl Plan {
 
     fn take_known(&mut self, index: &mut Index, parents: &[Option<ParentFeed<'_>>], at: At, record: Record) {
         if index.in_flight(at) {
-            return index.supersede(at);
+            // What goes away is not this version, if this one was refused.
+            let is_refused = index.is_leaving(at)
+                && index.state(at) == State::Rejected
+                && index.detail(at).is_some_and(|detail| detail.wanted == Some(record.fingerprint));
+            if !is_refused {
+                index.supersede(at);
+            }
+            return;
         }
         let marked = index.detail(at).is_some_and(|detail| detail.mark.is_some());
         if index.accepted(at) == Some(record.fingerprint) && !marked {
@@ -261,10 +268,12 @@ impl Plan {
         let mut entry = known.map_or_else(|| Entry::new(record.key.clone()), |at| index.entry(at));
         entry.unit = self.unit_of(&record, parents);
         let expires = self.expiry_of(&record, parents);
-        if entry.accepted.is_none() {
-            // Otherwise it speaks of the version that the portal holds, until this one goes out.
-            entry.expires = expires;
-        }
+        // It speaks of what the portal holds, or may hold, until this version goes out.
+        entry.expires = match (entry.accepted, entry.mark) {
+            (Some(_), _) => entry.expires,
+            (None, Some(_)) => entry.expires.zip(expires).map(|(one, other)| one.max(other)),
+            (None, None) => expires,
+        };
         match self.obstacle(index, known, &record, &entry, parents) {
             None => match self.gate.admit(entry.unit.as_ref()) {
                 Admission::Free => self.send(index, known, Entry { expires, ..entry }, record),
