@@ -280,7 +280,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         self.walk(feed, vec![key], |child, index, found| {
             let found: Vec<At> = found.iter().copied().collect();
             let decided = found.iter().map(|at| (*at, fates.decide(child.plan.schema, index, *at)));
-            let uncertain = decided.filter(|(at, fate)| *fate != Fate::Goes && index.state(*at) != State::Past).collect();
+            let uncertain = decided.filter(|(_, fate)| *fate != Fate::Goes).collect();
             match take(index, &found) {
                 Some(leaving) if !busy => children.push((child, Leaving { fates: uncertain, ..leaving })),
                 Some(leaving) => leaving.records.iter().for_each(|(at, ..)| index.put_back(*at)),
@@ -468,7 +468,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     /// The record's next attempt comes later. What was accepted is in doubt if it is marked.
     fn later(&self, mut entry: Entry, now: i64) -> Entry {
-        if is_refused(&entry) {
+        if is_refused(&entry) || entry.state == State::Past {
             return entry;
         }
         let delay = {
