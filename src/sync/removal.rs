@@ -59,6 +59,8 @@ enum Away {
     Done,
     Refused { code: String, text: String },
     Open { maybe_applied: bool },
+    /// Another has gone, and whether it went along will be seen when it is sent again.
+    MayBeGone,
     NotAsked,
 }
 
@@ -455,6 +457,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                         let entry = self.later(Entry { mark, ..entry }, now);
                         restate(&mut index, at, entry, &mut settlement, now);
                     }
+                    Away::MayBeGone => {
+                        let entry = if waits_on(&entry) {
+                            entry
+                        } else {
+                            Entry { state: State::Pending, attempts: 0, next_attempt: None, ..entry }
+                        };
+                        restate(&mut index, at, entry, &mut settlement, now);
+                    }
                     Away::NotAsked => restate(&mut index, at, Entry { mark: before, ..entry }, &mut settlement, now),
                 }
             }
@@ -468,7 +478,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     /// The record's next attempt comes later. What was accepted is in doubt if it is marked.
     fn later(&self, mut entry: Entry, now: i64) -> Entry {
-        if is_refused(&entry) || entry.state == State::Past {
+        if waits_on(&entry) {
             return entry;
         }
         let delay = {
@@ -490,7 +500,7 @@ impl Away {
         match (self, fate) {
             (_, Fate::Stays) | (Away::Refused { .. } | Away::NotAsked, _) => Away::NotAsked,
             (Away::Done, Fate::Goes) => Away::Done,
-            (Away::Done, Fate::MayGo) => Away::Open { maybe_applied: true },
+            (Away::Done, Fate::MayGo) | (Away::MayBeGone, _) => Away::MayBeGone,
             (Away::Open { maybe_applied }, _) => Away::Open { maybe_applied: *maybe_applied },
         }
     }
@@ -504,7 +514,7 @@ impl Away {
                 code: code.clone(),
                 text: format!("{feed} {} has to go first: {text}", child.key),
             }),
-            Away::Open { .. } | Away::NotAsked => Some(Away::Open { maybe_applied: false }),
+            Away::Open { .. } | Away::MayBeGone | Away::NotAsked => Some(Away::Open { maybe_applied: false }),
         }
     }
 }
@@ -534,7 +544,7 @@ fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &
         return;
     }
     let entry = Entry { accepted: None, mark: None, status: None, place: None, ..entry };
-    if is_refused(&entry) {
+    if waits_on(&entry) {
         return restate(index, at, entry, settlement, now);
     }
     let entry = Entry { state: State::Pending, wanted: None, attempts: 0, next_attempt: None, ..entry };
@@ -542,9 +552,10 @@ fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &
     index.make_due(at);
 }
 
-/// True when the version that the row of a record holds was refused: it waits as before, for that an older version has gone makes it no better.
-fn is_refused(entry: &Entry) -> bool {
-    entry.state == State::Rejected && entry.wanted.is_some()
+/// True when a record waits for what it waited for, whatever becomes of the versions that the portal held: its row's was refused, and is no
+/// better now, or it is past.
+fn waits_on(entry: &Entry) -> bool {
+    entry.state == State::Past || (entry.state == State::Rejected && entry.wanted.is_some())
 }
 
 fn restate(index: &mut Index, at: At, mut entry: Entry, settlement: &mut Settlement, now: i64) {
