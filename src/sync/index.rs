@@ -248,7 +248,9 @@ impl Index {
         let mut hangs = match (entry.accepted, entry.mark) {
             (None, None) => Vec::new(),
             // The portal has just said which version it holds.
-            (Some(_), None) if was_accepted != entry.accepted || (was_marked && entry.state != State::Past) => vec![parents],
+            (Some(_), None) if was_accepted != entry.accepted || (was_marked && entry.state != State::Past) => {
+                vec![parents]
+            }
             _ => known,
         };
         let is_sent = entry.wanted.is_some_and(|version| entry.mark == Some(Mark::Version(version)));

@@ -57,8 +57,13 @@ enum Purpose {
 /// What became of one record.
 enum Away {
     Done,
-    Refused { code: String, text: String },
-    Open { maybe_applied: bool },
+    Refused {
+        code: String,
+        text: String,
+    },
+    Open {
+        maybe_applied: bool,
+    },
     /// Another has gone, and whether it went along will be seen when it is sent again.
     MayBeGone,
     NotAsked,
@@ -344,7 +349,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     async fn mark(&self, feed: &FeedLine<S>, leaving: &mut Leaving) -> Result<(), LedgerError> {
         leaving.journal = Some(Arc::clone(&feed.journal).read_owned().await);
         let stays = |at: &At| leaving.fates.get(at) == Some(&Fate::Stays);
-        let going: Vec<&Entry> = leaving.records.iter().filter(|(at, ..)| !stays(at)).map(|(_, entry, _)| entry).collect();
+        let going: Vec<&Entry> =
+            leaving.records.iter().filter(|(at, ..)| !stays(at)).map(|(_, entry, _)| entry).collect();
         for part in going.chunks(MOST_MARKED) {
             let entries: Vec<Entry> = part.iter().map(|entry| (*entry).clone()).collect();
             match self.ledger.mark(feed.id, &entries).await {

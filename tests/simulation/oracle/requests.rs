@@ -147,9 +147,18 @@ impl Watch<'_> {
             Feed::Slot => &[Feed::Book],
             Feed::Service | Feed::Profile | Feed::Period | Feed::Referral | Feed::Book => &[],
         };
-        for ((feed, _), known) in &mut self.known {
+        // Of what hangs on such a record nobody knows more. Parents come before children.
+        let mut unsure: BTreeSet<(Feed, Id)> = BTreeSet::new();
+        for (record, known) in &mut self.known {
             let behind = known.acknowledged.is_some() && !known.shown.contains(&known.acknowledged);
-            known.doubt |= behind && of.contains(feed);
+            let body = known.acknowledged.as_ref();
+            let hangs_on_one =
+                |body: &Body| parents(record.0, body).iter().any(|parent| unsure.contains(&(parent.feed, parent.id)));
+            let below = body.is_some_and(|body| hangs_on_one(body));
+            known.doubt |= (behind || below) && of.contains(&record.0);
+            if known.doubt || behind {
+                unsure.insert(*record);
+            }
         }
     }
 
