@@ -445,8 +445,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         self.ledger.settle(feed.id, settlement).await
     }
 
-    /// The record's next attempt comes later. What was accepted is in doubt if it is marked.
+    /// The record's next attempt comes later. What was accepted is in doubt if it is marked. A version that was refused is refused still,
+    /// and its own time comes.
     fn later(&self, mut entry: Entry, now: i64) -> Entry {
+        if is_refused(&entry) {
+            return entry;
+        }
         let delay = {
             let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
             self.settings.retry.delay(entry.attempts, &mut *rng)
@@ -510,19 +514,19 @@ fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &
         index.forget(at);
         return;
     }
-    let entry = Entry {
-        accepted: None,
-        mark: None,
-        state: if entry.state == State::Rejected { State::Rejected } else { State::Pending },
-        wanted: entry.wanted.filter(|_| entry.state == State::Rejected),
-        status: None,
-        place: None,
-        attempts: 0,
-        next_attempt: None,
-        ..entry
-    };
+    let refused = is_refused(&entry);
+    let entry = Entry { accepted: None, mark: None, status: None, place: None, ..entry };
+    if refused {
+        return restate(index, at, entry, settlement, now);
+    }
+    let entry = Entry { state: State::Pending, wanted: None, attempts: 0, next_attempt: None, ..entry };
     restate(index, at, entry, settlement, now);
     index.make_due(at);
+}
+
+/// The portal, or our own checks, refused what the record's row says. That it is no longer at the portal does not change that.
+fn is_refused(entry: &Entry) -> bool {
+    entry.state == State::Rejected && entry.wanted.is_some()
 }
 
 fn restate(index: &mut Index, at: At, mut entry: Entry, settlement: &mut Settlement, now: i64) {
