@@ -466,7 +466,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         self.ledger.settle(feed.id, settlement).await
     }
 
-    /// The record's next attempt comes later. What was accepted is in doubt if it is marked.
+    /// The record's next attempt comes later. What was accepted is in doubt if it is marked. A version that was refused is refused still,
+    /// and its own time comes.
     fn later(&self, mut entry: Entry, now: i64) -> Entry {
         if is_refused(&entry) || entry.state == State::Past {
             return entry;
@@ -533,8 +534,9 @@ fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &
         index.forget(at);
         return;
     }
+    let refused = is_refused(&entry);
     let entry = Entry { accepted: None, mark: None, status: None, place: None, ..entry };
-    if is_refused(&entry) {
+    if refused {
         return restate(index, at, entry, settlement, now);
     }
     let entry = Entry { state: State::Pending, wanted: None, attempts: 0, next_attempt: None, ..entry };
@@ -542,7 +544,7 @@ fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &
     index.make_due(at);
 }
 
-/// True when the version that the row of a record holds was refused: it waits as before, for that an older version has gone makes it no better.
+/// The portal, or our own checks, refused what the record's row says. That it is no longer at the portal does not change that.
 fn is_refused(entry: &Entry) -> bool {
     entry.state == State::Rejected && entry.wanted.is_some()
 }
