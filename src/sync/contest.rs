@@ -109,8 +109,11 @@ pub(super) fn of_refusal(
 ) -> Option<(Contest, Option<Entry>)> {
     let place = entry.place.filter(|_| holder != entry.key)?;
     let learnt = match index.find(holder.id()) {
-        // Where it is will be known when its own request is answered.
-        Some(at) if index.in_flight(at) => None,
+        // Its own request says where it goes; if that comes to nothing, it is here.
+        Some(at) if index.in_flight(at) => {
+            index.see_at(at, place);
+            None
+        }
         // It was there when the portal refused, and has gone since: two requests were under way at once.
         Some(at) if index.place(at) == Some(place) || index.has_moved(at) => None,
         Some(at) => {

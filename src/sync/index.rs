@@ -106,6 +106,8 @@ pub struct Index {
     others: Interned,
     places: Places,
     moving: BTreeMap<At, Moving>,
+    /// Where the portal has said that records in flight are, other than where they were known to be.
+    seen_at: BTreeMap<At, u64>,
     /// Parents on which the versions hang that the portal holds, or may hold, of a record, where its row names others by now. Those of
     /// the accepted version come first.
     left: BTreeMap<At, Vec<[u32; 2]>>,
@@ -481,14 +483,13 @@ impl Index {
         self.slim[at.0 as usize].flags |= IN_FLIGHT | LEAVING;
     }
 
-    /// True while the request that the record is in takes it away.
-    pub fn is_leaving(&self, at: At) -> bool {
-        self.slim[at.0 as usize].flags & LEAVING != 0
-    }
-
     /// Puts a record back that was taken and never sent.
     pub fn put_back(&mut self, at: At) {
+        let seen = self.seen_at(at);
         self.arrive(at);
+        if let Some(place) = seen {
+            self.is_at(at, place);
+        }
         let slim = &mut self.slim[at.0 as usize];
         slim.flags &= !(IN_FLIGHT | SUPERSEDED | LEAVING);
         if slim.accepted == [0, 0] && slim.flags & DETAILED == 0 && slim.state == State::Pending {
@@ -500,6 +501,19 @@ impl Index {
     fn arrive(&mut self, at: At) {
         self.places.claim(at, None);
         self.moving.remove(&at);
+        self.seen_at.remove(&at);
+    }
+
+    /// The portal has said that a record in flight is at this place. What becomes of its own request decides whether it still is.
+    pub fn see_at(&mut self, at: At, place: u64) {
+        if self.place(at) != Some(place) {
+            self.seen_at.insert(at, place);
+        }
+    }
+
+    /// Where the portal has said that a record in flight is, if that was not known.
+    pub fn seen_at(&self, at: At) -> Option<u64> {
+        self.seen_at.get(&at).copied()
     }
 
     /// Who holds a place at the portal, or is on the way there, other than `but`.
@@ -524,6 +538,14 @@ impl Index {
     pub fn does_not_hold(&mut self, at: At, place: u64) {
         self.places.dispel(at, place);
         if self.place(at) == Some(place) {
+            self.set_place(at, 0);
+        }
+    }
+
+    /// Gives up every place of a record at which it is not for sure: nobody will send it, or take it away, to find out.
+    pub fn give_up_doubtful_places(&mut self, at: At) {
+        self.places.dispel_all(at);
+        if self.may_have_moved(at) {
             self.set_place(at, 0);
         }
     }

@@ -186,7 +186,7 @@ impl Plan {
         let wanted = fingerprint_of(&violations);
         if let Some(at) = known {
             if index.in_flight(at) {
-                return index.supersede(at);
+                return see_in_flight(index, at, wanted);
             }
             let detail = index.detail(at);
             let known =
@@ -216,14 +216,7 @@ impl Plan {
 
     fn take_known(&mut self, index: &mut Index, parents: &[Option<ParentFeed<'_>>], at: At, record: Record) {
         if index.in_flight(at) {
-            // What goes away is not this version, if this one was refused.
-            let is_refused = index.is_leaving(at)
-                && index.state(at) == State::Rejected
-                && index.detail(at).is_some_and(|detail| detail.wanted == Some(record.fingerprint));
-            if !is_refused {
-                index.supersede(at);
-            }
-            return;
+            return see_in_flight(index, at, record.fingerprint);
         }
         let marked = index.detail(at).is_some_and(|detail| detail.mark.is_some());
         if index.accepted(at) == Some(record.fingerprint) && !marked {
@@ -452,6 +445,15 @@ impl Plan {
         }
         let place = record.place?;
         index.holder(place, known).map(|holder| Obstacle::PlaceTaken { holder, place })
+    }
+}
+
+/// A record's row was seen while the record is in a request. One that goes with its parent, and whose row says what was refused before, has
+/// nothing newer to say.
+fn see_in_flight(index: &mut Index, at: At, version: Fingerprint) {
+    let detail = index.detail(at).filter(|_| index.state(at) == State::Rejected);
+    if !detail.is_some_and(|detail| detail.wanted == Some(version) && !detail.due) {
+        index.supersede(at);
     }
 }
 

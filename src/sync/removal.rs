@@ -482,7 +482,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         self.ledger.settle(feed.id, settlement).await
     }
 
-    /// The record's next attempt comes later. What was accepted is in doubt if it is marked.
+    /// The record's next attempt comes later. What was accepted is in doubt if it is marked. A version that was refused is refused still,
+    /// and its own time comes.
     fn later(&self, mut entry: Entry, now: i64) -> Entry {
         if waits_on(&entry) {
             return entry;
@@ -550,7 +551,7 @@ fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &
         return;
     }
     let entry = Entry { accepted: None, mark: None, status: None, place: None, ..entry };
-    if waits_on(&entry) {
+    if is_refused(&entry) {
         return restate(index, at, entry, settlement, now);
     }
     let entry = Entry { state: State::Pending, wanted: None, attempts: 0, next_attempt: None, ..entry };
@@ -558,15 +559,19 @@ fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &
     index.make_due(at);
 }
 
-/// True when a record waits for what it waited for, whatever becomes of the versions that the portal held: its row's was refused, and is no
-/// better now, or it is past.
+/// The portal, or our own checks, refused what the record's row says. That it is no longer at the portal does not change that.
+fn is_refused(entry: &Entry) -> bool {
+    entry.state == State::Rejected && entry.wanted.is_some()
+}
+
+/// Nothing is sent of the record now, whatever may have become of the versions that the portal held.
 fn waits_on(entry: &Entry) -> bool {
-    entry.state == State::Past || (entry.state == State::Rejected && entry.wanted.is_some())
+    entry.state == State::Past || is_refused(entry)
 }
 
 fn restate(index: &mut Index, at: At, mut entry: Entry, settlement: &mut Settlement, now: i64) {
     let superseded = index.is_superseded(at);
-    if superseded && matches!(entry.state, State::Accepted | State::Gone) {
+    if superseded && matches!(entry.state, State::Accepted | State::Gone | State::Past) {
         // Its row was seen meanwhile, and what that says is not known: it is read again before anything else becomes of the record.
         entry.state = State::Pending;
         entry.next_attempt = None;
