@@ -195,6 +195,9 @@ impl Index {
                 self.by_state[slim.state as usize] += 1;
             }
             detail.due = slim.state == State::Pending;
+            if slim.state == State::Past {
+                self.places.dispel_all(*at);
+            }
         }
     }
 
@@ -515,6 +518,12 @@ impl Index {
     /// A record is taken not to hold a place that a version of unknown outcome may have brought it to.
     pub fn does_not_hold(&mut self, at: At, place: u64) {
         self.places.dispel(at, place);
+    }
+
+    /// Nobody will find out where a record is that is past: it is not removed for a place to which a version of unknown outcome may have
+    /// brought it. Should it be there, the portal's refusal says so.
+    pub fn doubts_no_place(&mut self, at: At) {
+        self.places.dispel_all(at);
     }
 
     /// The place that a record holds at the portal.

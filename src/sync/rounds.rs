@@ -80,13 +80,6 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         }
     }
 
-    /// The holder is past, and what is past is not removed: whether it has come to this place at all, only the portal can say.
-    fn only_portal_knows(&self, contest: &Contest) -> bool {
-        let index = self.feed.index();
-        let expiry = index.find(contest.holder.id()).and_then(|at| index.expiry(at));
-        expiry.is_some_and(|expiry| expiry < self.line.clock.now()) && contest::is_doubtful(contest, &index)
-    }
-
     /// The contests that a read by key can bring further, one for each record. Where a complete read has shown that the holder is gone, its
     /// removal is waited for.
     fn open_contests(&mut self) -> Vec<Contest> {
@@ -96,7 +89,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             if let Some(said) = contest.said.take() {
                 self.said.insert(contest.key.clone(), said);
             }
-            if !gone.contains(&contest.holder.id()) || self.only_portal_knows(&contest) {
+            if !gone.contains(&contest.holder.id()) {
                 open.insert(contest.key.clone(), contest);
             }
         }
@@ -204,14 +197,8 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             return Ok(true);
         };
         if !stranger {
-            let ask = self.only_portal_knows(&contest);
-            if ask {
-                self.feed.index().does_not_hold(at, contest.place);
-                self.contested.push(contest);
-            } else {
-                self.gone.push(contest.holder.id());
-            }
-            return Ok(ask);
+            self.gone.push(contest.holder.id());
+            return Ok(false);
         }
         match self.line.settings.on_conflict {
             OnConflict::Replace if self.replaced < self.line.settings.fuse.min => {

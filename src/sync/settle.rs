@@ -206,8 +206,8 @@ fn as_before(index: &Index, at: At, entry: &mut Entry) {
             if in_doubt { known.expires.zip(entry.expires).map(|(one, other)| one.max(other)) } else { known.expires };
     }
     entry.status = known.status.filter(|_| held);
-    // In flight for the first time, a record only claims its place; in doubt, it may have it, or have been seen at another.
-    entry.place = known.place.filter(|_| held || in_doubt);
+    // In flight for the first time, a record only claims its place. One that was in doubt before may have been seen at one.
+    entry.place = known.place.filter(|_| held || known.mark.is_some());
     if let Some(seen) = index.seen_at(at) {
         entry.place = Some(seen);
         // The version that was acknowledged is elsewhere: it is not what the portal holds.
