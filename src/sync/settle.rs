@@ -115,6 +115,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 index.make_due(at);
             }
             if restated {
+                // The mark itself is replayed as acknowledged when others of its batch were.
+                settlement.entries.extend(index.steps_before(at));
                 settlement.entries.push(entry);
             }
         }
@@ -200,10 +202,11 @@ fn as_before(index: &Index, at: At, entry: &mut Entry) {
     let in_doubt = entry.mark.is_some();
     let known = index.entry(at);
     let held = known.accepted.is_some();
-    if held {
-        // What may be there in either version is past only when both are.
-        entry.expires =
-            if in_doubt { known.expires.zip(entry.expires).map(|(one, other)| one.max(other)) } else { known.expires };
+    if in_doubt && (held || known.mark.is_some()) {
+        // What may be there in several versions is past only when all of them are.
+        entry.expires = known.expires.zip(entry.expires).map(|(one, other)| one.max(other));
+    } else if held {
+        entry.expires = known.expires;
     }
     entry.status = known.status.filter(|_| held);
     // In flight for the first time, a record only claims its place. One that was in doubt before may have been seen at one.

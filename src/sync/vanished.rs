@@ -91,15 +91,12 @@ fn restate(index: &mut Index, at: At, state: State, settlement: &mut Settlement,
     let mut entry = index.entry(at);
     entry.state = state;
     // A tombstone need not know which version is there, but whether one is, or may be.
-    let tells_of_past = |mark: &Mark| *mark == Mark::Removal || entry.accepted.is_none();
-    entry.mark = entry.mark.filter(|mark| state == State::Gone || (state == State::Past && tells_of_past(mark)));
+    let tells = |mark: &Mark| state == State::Past && (*mark == Mark::Removal || entry.accepted.is_none());
+    entry.mark = entry.mark.filter(|mark| state == State::Gone || tells(mark));
     entry.wanted = None;
     entry.attempts = 0;
     entry.next_attempt = None;
     settlement.cleared.push(entry.key.clone());
     index.put_at(at, &entry, now);
-    if state == State::Past {
-        index.doubts_no_place(at);
-    }
     settlement.entries.push(entry);
 }
