@@ -207,6 +207,19 @@ async fn a_child_that_went_with_a_parent_it_had_left_is_sent_when_its_row_goes_b
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refused_version_is_not_sent_again_because_the_old_one_went_with_its_parent() {
+    let (mut world, line) = with_a_slot_between_two_rooms().await;
+    world.put("resource", 0xb2, room(0xb2, MO));
+    world.portal.refuse(Key::Guid(1), true);
+    passes(&line).await;
+    world.delete("resource", RESOURCE);
+    passes(&line).await;
+    assert!(world.portal.held("slot").is_empty(), "it went with the room in which the portal had it");
+    assert_eq!(world.portal.seen().refusals, 1);
+    assert_eq!(line.feed("slot").unwrap().counts().rejected, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn children_whose_parent_goes_by_cascade_are_not_removed_one_by_one() {
     let mut world = World::with_slots(4);
     world.put("resource", 0xb1, room(0xb1, MO));
