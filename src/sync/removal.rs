@@ -212,11 +212,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             return Ok(());
         };
         let goes_with_it = |child: &FeedLine<S>| feed.plan.schema.cascades.contains(&child.plan.schema.feed);
-        let (mut with_it, before_it): (Vec<_>, Vec<_>) =
-            children.into_iter().partition(|(child, _)| goes_with_it(child));
+        let (mut with_it, mut before_it) = (Vec::new(), Vec::new());
+        for (child, leaving) in children {
+            removed.released.insert(child.plan.schema.feed);
+            let leaving = self.let_others_stay(child, leaving).await?;
+            if goes_with_it(child) { &mut with_it } else { &mut before_it }.push((child, leaving));
+        }
         let mut hindrance = None;
         for (child, leaving) in before_it.into_iter().rev() {
-            removed.released.insert(child.plan.schema.feed);
             if hindrance.is_none() {
                 hindrance = self.remove_first(child, leaving, removed).await?;
             } else {
@@ -224,7 +227,6 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         }
         for (child, leaving) in with_it.iter_mut().rev() {
-            removed.released.insert(child.plan.schema.feed);
             if hindrance.is_none() {
                 self.mark(child, leaving).await?;
             }
@@ -287,13 +289,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         leaving: Leaving,
         removed: &mut Removed,
     ) -> Result<Option<Away>, LedgerError> {
-        let (at_portal, others): (Vec<_>, Vec<_>) = {
-            let index = child.index();
-            leaving.records.into_iter().partition(|(at, ..)| index.may_be_at_portal(*at))
-        };
-        self.let_stay(child, Leaving { marks: Vec::new(), journal: None, records: others }).await?;
         let mut hindrance = None;
-        let mut rest = at_portal.into_iter().peekable();
+        let mut rest = leaving.records.into_iter().peekable();
         while rest.peek().is_some() {
             let mut group = Leaving { marks: Vec::new(), journal: None, records: rest.by_ref().take(GROUP).collect() };
             if hindrance.is_some() {
@@ -334,6 +331,16 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         }
         Ok(())
+    }
+
+    /// Gives the records that the portal may hold. Of the others there is nothing to remove: marked, they would be in doubt for nothing.
+    async fn let_others_stay(&self, feed: &FeedLine<S>, leaving: Leaving) -> Result<Leaving, LedgerError> {
+        let (at_portal, others): (Vec<_>, Vec<_>) = {
+            let index = feed.index();
+            leaving.records.into_iter().partition(|(at, ..)| index.may_be_at_portal(*at))
+        };
+        self.let_stay(feed, Leaving { marks: Vec::new(), journal: None, records: others }).await?;
+        Ok(Leaving { records: at_portal, ..leaving })
     }
 
     /// Nothing was asked about these.
