@@ -215,7 +215,7 @@ impl Index {
             Some(unit) => self.others.number(unit),
         };
         let accepted = split(entry.accepted.map_or(0, |version| version.0));
-        self.keep_parents(at, accepted, entry.mark.is_some(), parents);
+        let parents = self.keep_parents(at, accepted, entry, parents);
         let slim = &mut self.slim[at.0 as usize];
         self.by_state[slim.state as usize] -= 1;
         self.by_state[entry.state as usize] += 1;
@@ -236,19 +236,26 @@ impl Index {
         self.put_detail(at, entry, was_detailed, now);
     }
 
-    /// As long as the portal holds, or may hold, the same version of a record, that hangs on the parents it was sent with, whatever its row names now.
-    fn keep_parents(&mut self, at: At, accepted: [u64; 2], in_doubt: bool, parents: [u32; 2]) {
+    /// As long as the portal holds, or may hold, the same version of a record, that hangs on the parents it was sent with, whatever its row
+    /// names now. Gives the parents that the record names from now on.
+    fn keep_parents(&mut self, at: At, accepted: [u64; 2], entry: &Entry, parents: [u32; 2]) -> [u32; 2] {
         let slim = &self.slim[at.0 as usize];
-        if accepted != slim.accepted || (accepted == [0, 0] && !in_doubt) {
-            self.left.remove(&at);
-            return;
+        let same = accepted == slim.accepted;
+        if same && entry.state == State::Accepted && entry.mark.is_none() {
+            // Nothing newer is wanted any more: what the entry names is what the newer version named.
+            return self.left.remove(&at).unwrap_or(parents);
         }
-        if slim.parents != parents {
+        if !same || (accepted == [0, 0] && entry.mark.is_none()) {
+            self.left.remove(&at);
+            return parents;
+        }
+        if slim.parents != parents && self.may_be_at_portal(at) {
             self.left.entry(at).or_insert(slim.parents);
         }
         if self.left.get(&at) == Some(&parents) {
             self.left.remove(&at);
         }
+        parents
     }
 
     fn put_detail(&mut self, at: At, entry: &Entry, was_detailed: bool, now: i64) {

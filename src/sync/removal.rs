@@ -16,7 +16,7 @@ use super::line::{FeedLine, Line};
 use super::plan::refusal;
 use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Settlement, State};
 use crate::portal::{Delivery, Portal, Verdict};
-use crate::record::KeyId;
+use crate::record::{KeyId, Schema};
 use crate::source::Source;
 use crate::transport::{Failure, Trouble, is_due};
 
@@ -154,7 +154,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     pub(super) fn candidates(&self, feed: &FeedLine<S>, may: impl Fn(At, Option<KeyId>) -> bool) -> Vec<At> {
         let (now, longest_wait) = (self.clock.now(), self.settings.longest_wait());
         let index = feed.index();
-        let may_go = |at: &At| !index.in_flight(*at) && may(*at, index.unit_of(*at));
+        let may_go = |at: &At| {
+            !index.in_flight(*at) && !is_past(index.expiry(*at), now) && may(*at, index.unit_of(*at))
+        };
         let due = index.detailed().filter(|(_, state, detail)| {
             let has_come = |next: i64| is_due(next, now, longest_wait);
             *state == State::Gone && (detail.due || detail.next_attempt.is_none_or(has_come))
@@ -191,7 +193,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let mut outcomes = Vec::with_capacity(leaving.records.len());
         for (_, entry, _) in &leaving.records {
             let stop = removed.failure.is_some() || self.stopping.is_cancelled();
-            outcomes.push(if stop { Away::NotAsked } else { self.ask(feed, entry, removed).await? });
+            let stays = stop || is_past(entry.expires, self.clock.now());
+            outcomes.push(if stays { Away::NotAsked } else { self.ask(feed, entry, removed).await? });
         }
         self.settle_removals(feed, leaving, outcomes, Purpose::Gone, removed).await
     }
@@ -235,18 +238,21 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             (None, Some((_, entry, _))) => {
                 let entry = entry.clone();
                 self.mark(feed, &mut own).await?;
-                self.ask(feed, &entry, removed).await?
+                let stays = purpose == Purpose::Gone && is_past(entry.expires, self.clock.now());
+                if stays { Away::NotAsked } else { self.ask(feed, &entry, removed).await? }
             }
             (hindrance, _) => hindrance.unwrap_or(Away::NotAsked),
         };
+        let mut sure: BTreeSet<(&str, KeyId)> = BTreeSet::new();
+        sure.extend(own.records.iter().map(|(_, entry, _)| (feed.plan.schema.feed, entry.key.id())));
         for (child, leaving) in with_it {
-            let outcomes = {
-                let index = child.index();
-                let in_doubt = |(at, entry, before): &(At, Entry, Option<Mark>)| {
-                    entry.state != State::Past && (before.is_some() || index.has_left_parents(*at))
-                };
-                leaving.records.iter().map(|record| outcome.of_child(in_doubt(record))).collect()
-            };
+            let schema = child.plan.schema;
+            let mut outcomes = Vec::with_capacity(leaving.records.len());
+            for (at, entry, before) in &leaving.records {
+                let certain = before.is_none() && !child.index().has_left_parents(*at) && names_any(schema, entry, &sure);
+                sure.extend(certain.then(|| (schema.feed, entry.key.id())));
+                outcomes.push(outcome.of_child(!certain && entry.state != State::Past));
+            }
             self.settle_removals(child, leaving, outcomes, Purpose::ForNow, &mut Removed::default()).await?;
         }
         self.settle_removals(feed, own, vec![outcome], purpose, removed).await
@@ -469,7 +475,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
 impl Away {
     /// What follows for a record that the portal removes with this one. If it is in doubt whether the version that the portal holds hangs on
-    /// this one, it is in doubt whether it went.
+    /// this one, or on another that goes with it for sure, it is in doubt whether it went.
     fn of_child(&self, in_doubt: bool) -> Away {
         match self {
             Away::Done if in_doubt => Away::Open { maybe_applied: true },
@@ -493,6 +499,11 @@ impl Away {
     }
 }
 
+/// True when a record need not be removed any more: its time has come since it was found gone. The next complete read forgets it.
+fn is_past(expires: Option<i64>, now: i64) -> bool {
+    expires.is_some_and(|expires| expires < now)
+}
+
 /// Takes records that are to go. None, and nothing taken, when one of them is in a request.
 fn take(index: &mut Index, records: &[At]) -> Option<Leaving> {
     if records.iter().any(|at| index.in_flight(*at)) {
@@ -505,6 +516,12 @@ fn take(index: &mut Index, records: &[At]) -> Option<Leaving> {
         (*at, entry, before)
     };
     Some(Leaving { marks: Vec::new(), journal: None, records: records.iter().map(going).collect() })
+}
+
+/// True when a record names one of these as a parent.
+fn names_any(schema: &Schema, entry: &Entry, parents: &BTreeSet<(&str, KeyId)>) -> bool {
+    let mut named = schema.holding_edges().zip(&entry.parents);
+    named.any(|(edge, key)| key.as_ref().is_some_and(|key| parents.contains(&(edge.feed, key.id()))))
 }
 
 /// A record that the portal has removed is forgotten, unless its row is, or may be, there.

@@ -147,9 +147,18 @@ impl Watch<'_> {
             Feed::Slot => &[Feed::Book],
             Feed::Service | Feed::Profile | Feed::Period | Feed::Referral | Feed::Book => &[],
         };
-        for ((feed, _), known) in &mut self.known {
-            let behind = known.acknowledged.is_some() && !known.shown.contains(&known.acknowledged);
-            known.doubt |= behind && of.contains(feed);
+        // Parents before their children, which go only if those go.
+        let mut doubtful = BTreeSet::new();
+        for child in of {
+            for (record, known) in self.known.iter_mut().filter(|(record, _)| record.0 == *child) {
+                let Some(body) = known.acknowledged.as_ref() else { continue };
+                let behind = !known.shown.contains(&known.acknowledged);
+                let hangs = parents(*child, body).iter().any(|parent| doubtful.contains(&(parent.feed, parent.id)));
+                if behind || hangs {
+                    known.doubt = true;
+                }
+                doubtful.extend(known.doubt.then_some(*record));
+            }
         }
     }
 
