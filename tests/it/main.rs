@@ -6,6 +6,7 @@ mod binary;
 mod cli_check;
 mod cli_fuse;
 mod cli_init;
+mod cli_log;
 mod cli_rejects;
 mod cli_unit;
 mod dashboard;
