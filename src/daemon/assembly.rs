@@ -406,3 +406,29 @@ fn plan(
         write_back: write_back.map(|statements| Arc::new(statements) as Arc<dyn WriteBack>),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets(ledger: &MemoryLedger) -> PortalSecrets<MemoryLedger> {
+        PortalSecrets::new(Arc::new(ledger.clone()), "nmo")
+    }
+
+    #[tokio::test]
+    async fn a_salt_is_made_once_and_outlives_the_process() {
+        let ledger = MemoryLedger::new();
+        let kept = |ledger| async move {
+            let kept = secrets(&ledger).read(SALT).await.expect("the secret");
+            kept.map(|salt| salt.expose_secret().to_owned())
+        };
+        salt(&secrets(&ledger), Access::Read).await.expect("a salt");
+        assert_eq!(kept(ledger.clone()).await, None, "a dry run keeps nothing");
+        salt(&secrets(&ledger), Access::Write).await.expect("a salt");
+        let first = kept(ledger.clone()).await.expect("a salt");
+        assert_eq!(first.len(), 64);
+        let ledger = ledger.crash();
+        salt(&secrets(&ledger), Access::Write).await.expect("a salt");
+        assert_eq!(kept(ledger).await, Some(first));
+    }
+}
