@@ -4,6 +4,7 @@
 mod audit;
 mod binary;
 mod cli_check;
+mod cli_check_kinds;
 mod cli_fuse;
 mod cli_init;
 mod cli_log;
@@ -25,3 +26,4 @@ mod sources;
 mod storm;
 mod support;
 mod transport;
+mod write_back;
