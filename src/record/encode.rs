@@ -254,6 +254,9 @@ impl Encoder {
             Some(default) if empty => Cell::Text(default),
             _ => cell,
         };
+        if empty && decider.default.is_none() {
+            return condition.values.contains(&"");
+        }
         let value = match decider.field.kind {
             Kind::Bool => super::field::truth(cell).map(|truth| if truth { "true" } else { "false" }),
             kind => super::field::word(cell, kind),
@@ -473,15 +476,9 @@ impl Wanted {
                 Rule::Conditional,
                 format!("is mandatory for this {} ({})", schema.discriminator.unwrap_or("type"), schema.table),
             )),
-            Wanted::Under(condition) => Some((
-                Rule::Conditional,
-                format!(
-                    "is mandatory when {} is {} ({})",
-                    condition.field,
-                    condition.values.join(" or "),
-                    schema.table
-                ),
-            )),
+            Wanted::Under(condition) => {
+                Some((Rule::Conditional, format!("is mandatory when {} ({})", condition.told(), schema.table)))
+            }
             Wanted::IfThere | Wanted::Never => None,
         }
     }

@@ -29,6 +29,10 @@ impl World for Reality {
                 portal.authenticate().await.map_err(|failure| failure.text)?;
                 Ok(portal.clock_skew())
             }
+            AnyPortal::Sout(portal) => {
+                portal.authenticate().await.map_err(|failure| failure.text)?;
+                Ok(portal.clock_skew())
+            }
         }
     }
 
