@@ -40,7 +40,11 @@ pub use environment::Environment;
 pub use feeds::FeedConfig;
 pub use ledger::LedgerConfig;
 pub use load::{Loaded, load};
-pub use portals::{Budget, Fuse, OnConflict, PortalConfig, PortalKind, Retry, VisitTimeZone};
+pub use portals::{
+    Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, NmoConfig, OnConflict, OnUnknownOutcome, Own,
+    PlatformConfig, PortalConfig, PortalKind, PosConfig, Retry, SignatureEncoding, SoutConfig, TokenPlace,
+    VisitTimeZone,
+};
 pub use problem::{Problem, Problems, Severity};
 pub use schedule::{Schedule, ScheduleError};
 pub use serve::ServeConfig;

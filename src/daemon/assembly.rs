@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use crate::config::{ActiveFeed, Config, PortalConfig, PortalKind, Problems, Relation, Schedule, SourceConfig};
+use crate::config::{
+    ActiveFeed, Config, EkdoConfig, FerConfig, NmoConfig, Own, PortalConfig, PosConfig, Problems, Relation, Schedule,
+    SignatureEncoding, SourceConfig, SoutConfig,
+};
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger};
 use crate::portal::fer::{FerPortal, FerSettings};
+use crate::portal::sout::{self, SigEncoding, SignSettings, SoutPortal, SoutSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, VisitTimeZone};
 use crate::source::{AnySource, Source, SourceError, SourceSettings};
@@ -25,6 +29,11 @@ const SCAN_STALL: Duration = Duration::from_secs(60);
 const SLICE: Duration = Duration::from_secs(5);
 /// How long a unit stays paused when the portal has blocked it for the first time.
 const UNIT_PAUSE: Duration = Duration::from_secs(3600);
+
+/// The budget where no record belongs to a unit.
+const NO_UNITS: ErrorBudget = ErrorBudget { rejects: u32::MAX, window: UNIT_PAUSE };
+/// The fuse where nothing can be removed.
+const NO_REMOVAL: FuseSettings = FuseSettings { share: 1.0, min: u64::MAX };
 
 /// Whether the ledger is opened for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +69,7 @@ pub enum AssemblyError {
         /// Its name.
         portal: String,
         /// What is wrong.
-        source: ClientError,
+        source: OpenError,
     },
     /// A portal's retry settings.
     #[error("portals.{portal}.{source}")]
@@ -86,6 +95,17 @@ pub enum AssemblyError {
         /// How many.
         records: u64,
     },
+}
+
+/// Why a portal could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its client cannot be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// This version knows the kind's configuration and not its wire.
+    #[error("this version cannot write to portals of kind {0}; remove the section")]
+    Absent(&'static str),
 }
 
 /// Opens a source of a configuration. Does not connect yet.
@@ -122,22 +142,60 @@ async fn active_feeds(
 
 /// Opens the portal that a section describes.
 pub fn open_portal(name: &str, portal: &PortalConfig, metrics: &Metrics) -> Result<AnyPortal, AssemblyError> {
-    match portal.kind {
-        PortalKind::Fer => {
-            let settings = FerSettings {
-                url: portal.url.clone(),
-                username: portal.username.clone(),
-                password: portal.password.clone(),
-                timeout: portal.timeout,
-                requests_per_second: portal.requests_per_second,
-                gzip_level: Level::new(portal.gzip_level).unwrap_or_default(),
-                ca_file: portal.ca_file.clone(),
-                pauses: Pauses::DEFAULT,
-            };
-            let failed = |source| AssemblyError::Portal { portal: name.to_owned(), source };
-            Ok(AnyPortal::Fer(FerPortal::new(settings, Some(witness(metrics.portal(name)))).map_err(failed)?))
-        }
-    }
+    let witness = witness(metrics.portal(name));
+    let opened = match &portal.own {
+        Own::Fer(own) => open_fer(portal, own, witness),
+        Own::Sout(own) => open_sout(portal, own, witness),
+        Own::Nmo(own) => open_nmo(portal, own, witness),
+        Own::Pos(own) => open_pos(portal, own, witness),
+        Own::Ekdo(own) => open_ekdo(portal, own, witness),
+    };
+    opened.map_err(|source| AssemblyError::Portal { portal: name.to_owned(), source })
+}
+
+fn open_fer(portal: &PortalConfig, own: &FerConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
+    let settings = FerSettings {
+        url: portal.url.clone(),
+        username: own.username.clone(),
+        password: own.password.clone(),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        gzip_level: Level::new(own.gzip_level).unwrap_or_default(),
+        ca_file: portal.ca_file.clone(),
+        pauses: Pauses::DEFAULT,
+    };
+    Ok(AnyPortal::Fer(FerPortal::new(settings, Some(witness))?))
+}
+
+fn open_sout(portal: &PortalConfig, own: &SoutConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
+    let encoding = match own.sig_encoding {
+        SignatureEncoding::Base64 => SigEncoding::Base64,
+        SignatureEncoding::Der => SigEncoding::Der,
+    };
+    let sign = own.sign_command.clone().map(|command| SignSettings { command, encoding, timeout: own.sign_timeout });
+    let settings = SoutSettings {
+        url: portal.url.clone(),
+        api_key: own.api_key.clone(),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        ca_file: portal.ca_file.clone(),
+        sign,
+        page_size: sout::PAGE_SIZE,
+        absent_after: sout::ABSENT_AFTER,
+    };
+    Ok(AnyPortal::Sout(SoutPortal::new(settings, Some(witness))?))
+}
+
+fn open_nmo(portal: &PortalConfig, _: &NmoConfig, _: Witness) -> Result<AnyPortal, OpenError> {
+    Err(OpenError::Absent(portal.kind().name()))
+}
+
+fn open_pos(portal: &PortalConfig, _: &PosConfig, _: Witness) -> Result<AnyPortal, OpenError> {
+    Err(OpenError::Absent(portal.kind().name()))
+}
+
+fn open_ekdo(portal: &PortalConfig, _: &EkdoConfig, _: Witness) -> Result<AnyPortal, OpenError> {
+    Err(OpenError::Absent(portal.kind().name()))
 }
 
 /// Reports a portal's requests to the metrics.
@@ -214,22 +272,56 @@ async fn open_line(
         retry: retry.map_err(|source| AssemblyError::Retry { portal: name.to_owned(), source })?,
         slow_retry: portal.slow_retry,
         unit_pause: UNIT_PAUSE,
-        unit_error_budget: ErrorBudget {
-            rejects: portal.unit_error_budget.rejects,
-            window: portal.unit_error_budget.window,
-        },
+        unit_error_budget: unit_error_budget(portal),
         scan_stall: SCAN_STALL,
-        fuse: FuseSettings { share: portal.fuse.share, min: portal.fuse.min },
-        on_conflict: match portal.on_conflict {
-            crate::config::OnConflict::Report => OnConflict::Report,
-            crate::config::OnConflict::Replace => OnConflict::Replace,
-            crate::config::OnConflict::Adopt => OnConflict::Adopt,
-        },
+        fuse: portal.fuse().map_or(NO_REMOVAL, |fuse| FuseSettings { share: fuse.share, min: fuse.min }),
+        on_conflict: on_conflict(portal),
         slice: SLICE,
         read_only: access == Access::Read,
         seed: rand::random(),
     };
     Ok(Line::open(name, wire, Arc::clone(ledger), plans, settings, Clock::system()).await?)
+}
+
+/// Only records of a FER gateway belong to units that it may block.
+fn unit_error_budget(portal: &PortalConfig) -> ErrorBudget {
+    match &portal.own {
+        Own::Fer(own) => ErrorBudget { rejects: own.unit_error_budget.rejects, window: own.unit_error_budget.window },
+        Own::Sout(_) | Own::Nmo(_) | Own::Pos(_) | Own::Ekdo(_) => NO_UNITS,
+    }
+}
+
+/// Only records of a FER gateway hold places.
+fn on_conflict(portal: &PortalConfig) -> OnConflict {
+    match &portal.own {
+        Own::Fer(own) => match own.on_conflict {
+            crate::config::OnConflict::Report => OnConflict::Report,
+            crate::config::OnConflict::Replace => OnConflict::Replace,
+            crate::config::OnConflict::Adopt => OnConflict::Adopt,
+        },
+        Own::Sout(_) | Own::Nmo(_) | Own::Pos(_) | Own::Ekdo(_) => OnConflict::Report,
+    }
+}
+
+/// What the encoder is told beside the schema.
+fn encode_settings(portal: &PortalConfig, feed: &ActiveFeed) -> EncodeSettings {
+    let mut settings = EncodeSettings {
+        zone: feed.zone,
+        visit_time_zone: VisitTimeZone::Source,
+        defaults: BTreeMap::new(),
+        salt: None,
+    };
+    if let Own::Fer(own) = &portal.own {
+        settings.visit_time_zone = match own.visit_time_zone {
+            crate::config::VisitTimeZone::Source => VisitTimeZone::Source,
+            crate::config::VisitTimeZone::Utc => VisitTimeZone::Utc,
+            crate::config::VisitTimeZone::Offset => VisitTimeZone::Offset,
+        };
+        if let (Some(id), "book") = (&own.no_referral_id, feed.feed) {
+            settings.defaults.insert("referral_id".to_owned(), id.clone());
+        }
+    }
+    settings
 }
 
 fn plan(
@@ -239,17 +331,6 @@ fn plan(
     wire: &AnyPortal,
 ) -> Option<FeedPlan<AnySource>> {
     let schema = wire.schemas().iter().copied().find(|schema| schema.feed == feed.feed)?;
-    let visit_time_zone = match portal.visit_time_zone {
-        crate::config::VisitTimeZone::Source => VisitTimeZone::Source,
-        crate::config::VisitTimeZone::Utc => VisitTimeZone::Utc,
-        crate::config::VisitTimeZone::Offset => VisitTimeZone::Offset,
-    };
-    let mut defaults = BTreeMap::new();
-    if let Some(id) = &portal.no_referral_id
-        && feed.feed == "book"
-    {
-        defaults.insert("referral_id".to_owned(), id.clone());
-    }
     Some(FeedPlan {
         schema,
         source: Arc::clone(sources.get(&feed.config.source)?),
@@ -257,7 +338,7 @@ fn plan(
         changed_at: feed.config.changed_at.clone(),
         full_every: feed.config.full_every,
         overlap: feed.config.overlap,
-        encode: EncodeSettings { zone: feed.zone, visit_time_zone, defaults, salt: None },
+        encode: encode_settings(portal, feed),
         batch: feed.batch as usize,
         max_batch_bytes: portal.max_batch_bytes,
         urgent: schema.urgent,

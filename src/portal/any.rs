@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use super::fer::FerPortal;
 use super::sout::SoutPortal;
 use super::{Abilities, Ask, Asked, Batch, Delivery, Finding, Held, Portal, Reading};
@@ -68,6 +70,20 @@ impl Portal for AnyPortal {
 }
 
 impl AnyPortal {
+    /// Proves address, TLS and credentials, and looks at the portal's clock: its time minus ours, none where it tells no time.
+    pub async fn sign_in(&self) -> Result<Option<TimeDelta>, Failure> {
+        match self {
+            AnyPortal::Fer(portal) => {
+                portal.authenticate().await?;
+                Ok(portal.clock_skew())
+            }
+            AnyPortal::Sout(portal) => {
+                portal.authenticate().await?;
+                Ok(portal.clock_skew())
+            }
+        }
+    }
+
     /// How long the token in use still lives; none before the first authentication.
     pub async fn token_remaining(&self) -> Option<Duration> {
         match self {

@@ -451,10 +451,10 @@ fn conditions_on_another_field_decide_what_must_be_there_and_what_is_left_out() 
         row("near", true, price, code).unwrap(),
         r#"{"id":"a","level":"near","code":"12345678","paid":true,"price":5,"note":"n"}"#
     );
-    assert_eq!(row("far", true, Cell::Null, Cell::Null).unwrap_err(), [
-        ("code".to_owned(), Rule::Conditional),
-        ("price".to_owned(), Rule::Conditional)
-    ]);
+    assert_eq!(
+        row("far", true, Cell::Null, Cell::Null).unwrap_err(),
+        [("code".to_owned(), Rule::Conditional), ("price".to_owned(), Rule::Conditional)]
+    );
 }
 
 #[test]
@@ -463,12 +463,9 @@ fn a_condition_may_name_the_absence_of_the_other_field() {
         let row = [("id", Cell::Text("a")), ("level", Cell::Text("near")), ("paid", Cell::Bool(false))];
         encode_other(&[row.as_slice(), &[("unmarked", Cell::Text("u")), ("marked", marked)]].concat(), b"x").0.unwrap()
     };
-    for (marked, kept) in [
-        (Cell::Null, true),
-        (Cell::Text(" "), true),
-        (Cell::Bool(false), true),
-        (Cell::Bool(true), false),
-    ] {
+    for (marked, kept) in
+        [(Cell::Null, true), (Cell::Text(" "), true), (Cell::Bool(false), true), (Cell::Bool(true), false)]
+    {
         assert_eq!(row(marked).contains("\"unmarked\":\"u\""), kept, "{marked:?}");
     }
     assert_eq!(UNMARKED.told(), "marked is empty or false");

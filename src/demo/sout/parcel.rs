@@ -108,7 +108,8 @@ pub(super) fn read<T: DeserializeOwned>(root: &str, bytes: &[u8]) -> Result<T, S
 
 /// Opens the archive and checks the set.
 pub(super) fn open(olot: &[u8]) -> Result<Parcel, String> {
-    let mut archive = zip::ZipArchive::new(Cursor::new(olot)).map_err(|_| "Файл olot не является архивом".to_owned())?;
+    let mut archive =
+        zip::ZipArchive::new(Cursor::new(olot)).map_err(|_| "Файл olot не является архивом".to_owned())?;
     let names: HashSet<String> = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
     if names.iter().any(|name| name != "Data.xml" && name != "Data.xml.sig") {
         return Err("В архиве olot есть лишние файлы".to_owned());
@@ -167,7 +168,10 @@ impl Record {
             (worker.middle_name.len() < 1000, "слишком длинное отчество"),
             (foreign || worker.snils.as_deref().is_some_and(is_snils), "неверный СНИЛС"),
             (!foreign || worker.snils.is_none(), "СНИЛС не указывается для иностранного работника"),
-            (!foreign || worker.foreign_snils.as_deref().is_some_and(|text| !text.is_empty()), "не указан ForeignSnils"),
+            (
+                !foreign || worker.foreign_snils.as_deref().is_some_and(|text| !text.is_empty()),
+                "не указан ForeignSnils",
+            ),
             (worker.citizenship.as_deref() != Some(""), "пустое гражданство"),
             (is_inn(&worker.employer_inn), "неверный ИНН работодателя"),
             (is_inn(&self.organization.inn), "неверный ИНН организации"),

@@ -85,8 +85,7 @@ fn record(envelope: Envelope, entry: &Entry<'_>) -> String {
     let (record, worker, test) = (entry.record, &entry.record.worker, &entry.record.test);
     let text = |value: &str| escape(value).into_owned();
     let optional = |value: &Option<String>| text(value.as_deref().unwrap_or_default());
-    let (set, base_no, outer_id) =
-        (entry.set, entry.base_no.clone().unwrap_or_default(), optional(&record.outer_id));
+    let (set, base_no, outer_id) = (entry.set, entry.base_no.clone().unwrap_or_default(), optional(&record.outer_id));
     let inside = format!(
         "<Worker><LastName>{}</LastName><FirstName>{}</FirstName><MiddleName>{}</MiddleName><Snils>{}</Snils>\
          <ForeignSnils>{}</ForeignSnils><IsForeignSnils>{}</IsForeignSnils><Citizenship>{}</Citizenship>\

@@ -160,12 +160,8 @@ impl Register {
 
     pub(super) fn sets(&self) -> Vec<SetView> {
         let ids = |set: &Set| set.records.iter().filter_map(|record| record.outer_id.clone()).collect();
-        let view = |set: &Set| SetView {
-            id: set.number.to_string(),
-            signed: set.signed,
-            sent: set.sent,
-            outer_ids: ids(set),
-        };
+        let view =
+            |set: &Set| SetView { id: set.number.to_string(), signed: set.signed, sent: set.sent, outer_ids: ids(set) };
         self.sets.iter().map(view).collect()
     }
 

@@ -112,7 +112,8 @@ async fn files<const N: usize>(mut form: Multipart, parts: [&str; N]) -> Result<
         let slot = parts.iter().position(|part| *part == file.part).and_then(|at| found.get_mut(at));
         *slot.ok_or_else(|| Refusal(400, format!("Лишняя часть формы {}", file.part)))? = Some(file.bytes);
     }
-    let missing = |at: usize| Refusal(400, format!("Не прикреплен файл {}", parts.get(at).copied().unwrap_or_default()));
+    let missing =
+        |at: usize| Refusal(400, format!("Не прикреплен файл {}", parts.get(at).copied().unwrap_or_default()));
     match found.iter().position(Option::is_none) {
         Some(at) => Err(missing(at)),
         None => Ok(found.map(Option::unwrap_or_default)),

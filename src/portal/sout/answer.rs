@@ -74,7 +74,10 @@ pub(super) fn judge(batch: &Batch, answer: &Answer, signed: bool, key: &str) -> 
 fn accepted(batch: &Batch, set_id: Option<String>, response: &Element, signed: bool) -> Delivery {
     let sent_on = response.value("SendEducatedPerson").map_or(signed, |told| told.eq_ignore_ascii_case("true"));
     if signed && !sent_on {
-        tracing::warn!(set_id, "the portal took a signed set and did not send it on: a person must look at it on the site");
+        tracing::warn!(
+            set_id,
+            "the portal took a signed set and did not send it on: a person must look at it on the site"
+        );
     }
     let status = if sent_on { SENT } else { DRAFT };
     let receipt = Receipt {
@@ -93,7 +96,10 @@ pub(super) fn page(answer: &Answer, key: &str) -> Result<Page, Failure> {
         Ok(Told::Response(root)) => {
             let mut records = Vec::new();
             root.all("RegistryRecord", &mut records);
-            Ok(Page { size: records.len(), found: records.into_iter().filter_map(|record| Found::of(record, key)).collect() })
+            Ok(Page {
+                size: records.len(),
+                found: records.into_iter().filter_map(|record| Found::of(record, key)).collect(),
+            })
         }
         Ok(Told::Refusal(complaint)) if complaint.code == Some(404) => Ok(Page::default()),
         // A success that lists nothing proves nothing.
@@ -119,7 +125,9 @@ fn told(answer: &Answer) -> Result<Told, &'static str> {
     let root = xml::parse(&answer.body).map_err(|error| match error {
         xml::XmlError::Encoding => "it is not UTF-8",
         xml::XmlError::Malformed => "it is not XML",
-        xml::XmlError::DocType | xml::XmlError::Entity | xml::XmlError::TooLarge => "it is XML of a kind that is not read",
+        xml::XmlError::DocType | xml::XmlError::Entity | xml::XmlError::TooLarge => {
+            "it is XML of a kind that is not read"
+        }
     })?;
     if root.is("Error") {
         return Ok(Told::Refusal(Complaint::of(&root)));
@@ -139,7 +147,8 @@ impl Complaint {
     fn of(error: &Element) -> Self {
         let reference = ["RequestId", "DateTime"].iter().filter_map(|name| {
             let value = error.value(name)?;
-            let plain = value.len() <= SHORT && value.chars().all(|sign| sign.is_ascii_alphanumeric() || "-:.|+_".contains(sign));
+            let plain = value.len() <= SHORT
+                && value.chars().all(|sign| sign.is_ascii_alphanumeric() || "-:.|+_".contains(sign));
             plain.then(|| format!("{name} {value}"))
         });
         Complaint {
@@ -179,7 +188,8 @@ impl Complaint {
         let key = hidden.first().map(|key| key.to_lowercase()).unwrap_or_default();
         let code = self.code.map(|code| format!("StatusCode {code}"));
         let reference = Some(self.reference.clone());
-        let reference = reference.filter(|text| !text.is_empty() && (key.is_empty() || !text.to_lowercase().contains(&key)));
+        let reference =
+            reference.filter(|text| !text.is_empty() && (key.is_empty() || !text.to_lowercase().contains(&key)));
         let about: Vec<String> = code.into_iter().chain(reference).collect();
         match (message.is_empty(), about.is_empty()) {
             (_, true) => message,
@@ -199,8 +209,20 @@ impl Complaint {
 /// True when a sentence finds fault with the key itself. That it is merely repeated in a text about something else says nothing.
 fn blames_key(message: &str) -> bool {
     const FAULTS: [&str; 14] = [
-        "не найден", "неверн", "недейств", "не действ", "отсутств", "не существ", "истек", "истёк", "просроч", "удален",
-        "не указан", "некоррект", "invalid", "not found",
+        "не найден",
+        "неверн",
+        "недейств",
+        "не действ",
+        "отсутств",
+        "не существ",
+        "истек",
+        "истёк",
+        "просроч",
+        "удален",
+        "не указан",
+        "некоррект",
+        "invalid",
+        "not found",
     ];
     let message = message.to_lowercase();
     message.split(['.', ',', ';', ':', '!', '\n']).any(|part| {
@@ -214,7 +236,8 @@ fn blames_key(message: &str) -> bool {
 fn cure(message: &str) -> Cure {
     let message = message.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    let blames_value = says(&["формат", "длин", "недопустим", "некорректн", "обязательн", "не заполнен", "должен", "должно"]);
+    let blames_value =
+        says(&["формат", "длин", "недопустим", "некорректн", "обязательн", "не заполнен", "должен", "должно"]);
     if blames_value && !says(&["не найден", "не существ", "уже "]) { Cure::Row } else { Cure::Time }
 }
 

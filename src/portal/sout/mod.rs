@@ -149,12 +149,10 @@ fn record(body: &[u8]) -> Result<Training, Failure> {
 }
 
 /// The record with the title of its programme: the catalogue's, or its own while there is no catalogue.
-fn titled(
-    mut record: Training,
-    titles: &Result<Arc<Titles>, Failure>,
-) -> Result<Result<Training, Verdict>, Failure> {
+fn titled(mut record: Training, titles: &Result<Arc<Titles>, Failure>) -> Result<Result<Training, Verdict>, Failure> {
     let id = record.learn_program_id;
-    let refused = |code: &str, text: String| Verdict::Rejected { code: code.into(), text, cure: Cure::Time, holder: None };
+    let refused =
+        |code: &str, text: String| Verdict::Rejected { code: code.into(), text, cure: Cure::Time, holder: None };
     match titles {
         Ok(titles) => match titles.get(&id) {
             Some(title) => record.learn_program_title = Some(title.clone()),
@@ -166,7 +164,9 @@ fn titled(
         Err(_) if record.learn_program_title.is_some() => {}
         Err(failure) => match failure.trouble {
             Trouble::Transient { .. } | Trouble::Maintenance { .. } => return Err(failure.clone()),
-            Trouble::TimedOut => return Err(Failure { trouble: Trouble::Transient { retry_after: None }, ..failure.clone() }),
+            Trouble::TimedOut => {
+                return Err(Failure { trouble: Trouble::Transient { retry_after: None }, ..failure.clone() });
+            }
             Trouble::TooLarge
             | Trouble::Unattributed
             | Trouble::UnitBlocked

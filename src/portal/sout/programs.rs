@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn what_names_no_programme_is_no_catalogue() {
-        for (status, body) in [(200, "{}"), (200, "[]"), (200, "<html>"), (200, r#"{"learnPrograms":{}}"#), (404, "[]")] {
+        for (status, body) in [(200, "{}"), (200, "[]"), (200, "<html>"), (200, r#"{"learnPrograms":{}}"#), (404, "[]")]
+        {
             assert!(read(status, body).is_err(), "{status} {body}");
         }
     }

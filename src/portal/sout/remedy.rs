@@ -64,16 +64,8 @@ pub(super) static CASES: &[Case] = &[
             },
         },
     },
-    Case {
-        code: "SOUT-400",
-        says: "",
-        remedy: FAULT_IN_RECORD,
-    },
-    Case {
-        code: "SOUT-422",
-        says: "",
-        remedy: FAULT_IN_RECORD,
-    },
+    Case { code: "SOUT-400", says: "", remedy: FAULT_IN_RECORD },
+    Case { code: "SOUT-422", says: "", remedy: FAULT_IN_RECORD },
     Case {
         code: "SOUT-404",
         says: "",

@@ -14,9 +14,8 @@ const NATIVE: Condition = Condition { field: "is_foreign_snils", values: &["", "
 const FOREIGN: Condition = Condition { field: "is_foreign_snils", values: &["true"] };
 
 /// The programmes of training by their numbers in the register. There is no fifth.
-pub(super) const PROGRAMS: &[i64] = &[
-    1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
-];
+pub(super) const PROGRAMS: &[i64] =
+    &[1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29];
 
 /// All feeds of the portal.
 pub static SCHEMAS: &[&Schema] = &[&TRAINING];

@@ -45,9 +45,9 @@ pub(super) struct Training {
 pub(super) fn data(records: &[Training]) -> io::Result<Vec<u8>> {
     let mut writer = Writer::new(Vec::with_capacity(records.len() * 1024));
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("utf-8"), None)))?;
-    writer.create_element("RegistrySet").write_inner_content(|set| {
-        records.iter().try_for_each(|record| record.write(set))
-    })?;
+    writer
+        .create_element("RegistrySet")
+        .write_inner_content(|set| records.iter().try_for_each(|record| record.write(set)))?;
     Ok(writer.into_inner())
 }
 

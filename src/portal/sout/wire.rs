@@ -57,8 +57,11 @@ impl Wire {
     pub async fn read_back(&self, filter: &Filter, page: u32, size: u32) -> Result<Answer, Failure> {
         let filter = question(self.key(), filter, page, size).map_err(|_| unsendable())?;
         let form = Form::new().part("file", part(filter, "request.xml", "text/xml")?);
-        self.send(self.client.request(Method::POST, &["api", "GetEducatedPersonXML"]).multipart(form), "application/xml")
-            .await
+        self.send(
+            self.client.request(Method::POST, &["api", "GetEducatedPersonXML"]).multipart(form),
+            "application/xml",
+        )
+        .await
     }
 
     /// The programmes that are in force. Needs no key, and gets none.
@@ -96,7 +99,8 @@ fn question(key: &str, filter: &Filter, page: u32, size: u32) -> io::Result<Vec<
         element(question, "ApiKey", key)?;
         element(question, "PageNo", &page.to_string())?;
         element(question, "PageSize", &size.to_string())?;
-        let rest = [("OuterId", &filter.outer_id), ("SetId", &filter.set_id), ("DateCreatedFrom", &filter.created_from)];
+        let rest =
+            [("OuterId", &filter.outer_id), ("SetId", &filter.set_id), ("DateCreatedFrom", &filter.created_from)];
         rest.into_iter().try_for_each(|(name, value)| value.as_deref().map_or(Ok(()), |v| element(question, name, v)))
     })
 }

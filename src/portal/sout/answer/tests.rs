@@ -30,7 +30,9 @@ fn judged(ids: &[&str], status: u16, body: &str, signed: bool) -> Result<Vec<Ver
 
 fn receipt(status: u16, body: &str, signed: bool) -> Receipt {
     match judged(&["a-1", "a-2"], status, body, signed).unwrap().as_slice() {
-        [Verdict::Accepted { receipt: Some(first) }, Verdict::Accepted { receipt: Some(second) }] if first == second => {
+        [Verdict::Accepted { receipt: Some(first) }, Verdict::Accepted { receipt: Some(second) }]
+            if first == second =>
+        {
             (**first).clone()
         }
         other => panic!("{other:?}"),
@@ -46,7 +48,8 @@ fn error(code: &str, message: &str) -> String {
 
 #[test]
 fn a_set_is_a_draft_or_on_its_way() {
-    let body = |sent| format!("<Response><SetId>4282613</SetId><SendEducatedPerson>{sent}</SendEducatedPerson></Response>");
+    let body =
+        |sent| format!("<Response><SetId>4282613</SetId><SendEducatedPerson>{sent}</SendEducatedPerson></Response>");
     for (sent, signed, status) in [("False", false, DRAFT), ("True", true, SENT), ("false", true, DRAFT)] {
         let receipt = receipt(200, &body(sent), signed);
         assert_eq!((receipt.stage, receipt.set_id.as_deref()), (Stage::Sent, Some("4282613")));
@@ -143,8 +146,7 @@ fn neither_the_key_nor_a_person_is_repeated() {
 fn a_page_is_read_from_every_root_and_from_attributes_or_elements() {
     let wanted = [Found { outer_id: "a-1".into(), set_id: Some("7".into()), base_no: Some("00012".into()) }];
     let attributes = "<RegistryRecord setId=\"7\" baseNo=\"00012\" outerId=\"a-1\"><Worker/></RegistryRecord>";
-    let elements =
-        "<RegistryRecord><OuterId>a-1</OuterId><SetId>7</SetId><BaseNo>00012</BaseNo></RegistryRecord><RegistryRecord/>";
+    let elements = "<RegistryRecord><OuterId>a-1</OuterId><SetId>7</SetId><BaseNo>00012</BaseNo></RegistryRecord><RegistryRecord/>";
     for (body, size) in [
         (format!("<EducatedPersons>{attributes}</EducatedPersons>"), 1),
         (format!("<ArrayOfRegistryRecord xmlns:xsi=\"x\">{elements}</ArrayOfRegistryRecord>"), 2),
@@ -160,15 +162,19 @@ fn a_page_is_read_from_every_root_and_from_attributes_or_elements() {
 #[test]
 fn only_a_list_or_the_portals_own_404_says_that_nothing_is_there() {
     assert_eq!(page(&answer(404, &error("404", "Записи не найдены")), KEY).unwrap(), Page::default());
-    for (status, body) in [(200, error("200", "ok")), (404, "<html/>".into()), (200, String::new()), (200, error("500", ""))] {
+    for (status, body) in
+        [(200, error("200", "ok")), (404, "<html/>".into()), (200, String::new()), (200, error("500", ""))]
+    {
         assert!(page(&answer(status, &body), KEY).is_err(), "{status} {body}");
     }
 }
 
 #[test]
 fn a_number_in_the_register_is_the_end_of_it() {
-    let before = Receipt { stage: Stage::Sent, set_id: Some("7".into()), remote_id: Some("7".into()), ..Receipt::default() };
-    let found = |base_no: Option<&str>| Found { outer_id: "a".into(), set_id: None, base_no: base_no.map(str::to_owned) };
+    let before =
+        Receipt { stage: Stage::Sent, set_id: Some("7".into()), remote_id: Some("7".into()), ..Receipt::default() };
+    let found =
+        |base_no: Option<&str>| Found { outer_id: "a".into(), set_id: None, base_no: base_no.map(str::to_owned) };
     let waits = found(None).receipt(Some(&before));
     assert_eq!((waits.stage, waits.status.as_deref(), waits.set_id.as_deref()), (Stage::Sent, Some(SENT), Some("7")));
     let done = found(Some("00012")).receipt(Some(&before));

@@ -1,0 +1,4 @@
+//! The register of training: its client against its mock over real HTTP, then the whole engine.
+
+mod inquiries;
+mod pushes;
