@@ -11,6 +11,7 @@ use crate::record::{Key, Schema};
 use crate::transport::Failure;
 
 /// A portal of any kind.
+#[allow(clippy::large_enum_variant, reason = "there is one of them for each portal that is connected")]
 pub enum AnyPortal {
     /// The gateway of the federal electronic registry.
     Fer(FerPortal),

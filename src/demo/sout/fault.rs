@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 pub enum Fault {
     /// The set is made, the answer is cut off.
     LoseAnswer,
+    /// The set is made, and no answer comes for a minute.
+    HoldAnswer,
     /// Nothing is made, the answer is cut off.
     LoseRequest,
     /// The set is made; the answer is an `Error` whose status is 200.

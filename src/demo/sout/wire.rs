@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::multipart::Field;
@@ -19,6 +20,9 @@ use super::parcel::{self, Parcel, Request};
 use super::reading::{self, Filter};
 use super::settings::Envelope;
 use super::{Shared, programs};
+
+/// How long an answer is held back.
+const HOLD: Duration = Duration::from_secs(60);
 
 type Mock = State<Arc<Shared>>;
 
@@ -129,7 +133,14 @@ async fn push(State(shared): Mock, form: Multipart) -> Response {
         Err(refusal) => Err(refusal),
     };
     match received {
-        Ok(parcel) => make(&shared, parcel),
+        Ok(parcel) => {
+            let fault = shared.faults().next();
+            let answer = make(&shared, parcel, fault);
+            if fault == Some(Fault::HoldAnswer) {
+                tokio::time::sleep(HOLD).await;
+            }
+            answer
+        }
         Err(refusal) => {
             shared.register().counters.refused += 1;
             shared.refuse(refusal)
@@ -153,18 +164,17 @@ fn receive(shared: &Shared, request: &[u8], olot: &[u8]) -> Result<Parcel, Refus
     refused.map_or(Ok(parcel), |words| Err(Refusal(400, words)))
 }
 
-fn make(shared: &Shared, parcel: Parcel) -> Response {
-    let fault = shared.faults().next();
+fn make(shared: &Shared, parcel: Parcel, fault: Option<Fault>) -> Response {
     match fault {
         Some(Fault::LoseRequest) => return cut(),
         Some(Fault::Fail) => return shared.error(500, "Внутренняя ошибка"),
         Some(Fault::Maintenance) => return maintenance(),
-        Some(Fault::LoseAnswer | Fault::SuccessAsError | Fault::NotSentOn) | None => {}
+        Some(Fault::LoseAnswer | Fault::HoldAnswer | Fault::SuccessAsError | Fault::NotSentOn) | None => {}
     }
     let sent = parcel.signed && fault != Some(Fault::NotSentOn);
     let number = shared.register().make(parcel.records, parcel.signed, sent);
     match fault {
-        Some(Fault::LoseAnswer) => cut(),
+        Some(Fault::LoseAnswer | Fault::HoldAnswer) => cut(),
         Some(Fault::SuccessAsError) => shared.error(200, "Набор был создан"),
         _ => {
             let sent = if sent { "True" } else { "False" };

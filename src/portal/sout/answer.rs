@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use serde_json::{Map, Value};
+
 use crate::portal::{Batch, Cure, Delivery, Verdict};
 use crate::record::{Key, Receipt, Stage};
 use crate::transport::{Answer, Failure, Mishap, redact_hiding};
@@ -11,6 +13,8 @@ use super::xml::{self, Element};
 
 /// Longest id, number, date that is kept of an answer.
 const SHORT: usize = 128;
+/// Most characters of a message that are looked at.
+const MESSAGE: usize = 4000;
 /// Status of a set that waits at the portal for a person's signature.
 pub(super) const DRAFT: &str = "draft";
 /// Status of a record that is on its way into the register.
@@ -64,7 +68,7 @@ pub(super) fn judge(batch: &Batch, answer: &Answer, signed: bool, key: &str) -> 
         Err(reason) => return Delivery::Failed(no_verdict(answer, reason)),
     };
     let named = complaint.names(batch).map(|key| format!("; the portal names the record {key}")).unwrap_or_default();
-    let text = format!("{}{named}", complaint.said(&hidden(batch, key)));
+    let text = format!("{}{named}", complaint.said(&hidden(batch, &complaint.message, key)));
     match (complaint.mishap(answer), batch.records()) {
         (Mishap::Unnamed { code: 400 }, [_]) => Delivery::Judged(vec![complaint.verdict(answer.status, text)]),
         (mishap, _) => Delivery::Failed(Failure::from(mishap).saying(&text)),
@@ -153,7 +157,7 @@ impl Complaint {
         });
         Complaint {
             code: error.value("StatusCode").and_then(status_code),
-            message: error.value("Message").unwrap_or_default().to_owned(),
+            message: error.value("Message").unwrap_or_default().chars().take(MESSAGE).collect(),
             reference: reference.collect::<Vec<_>>().join(", "),
         }
     }
@@ -241,18 +245,23 @@ fn cure(message: &str) -> Cure {
     if blames_value && !says(&["не найден", "не существ", "уже "]) { Cure::Row } else { Cure::Time }
 }
 
-/// The key, and every value of the batch: none of them may stand in a text.
-fn hidden(batch: &Batch, key: &str) -> Vec<String> {
+/// The key, and every value of the batch that a message repeats: none of them may stand in a text.
+fn hidden(batch: &Batch, message: &str, key: &str) -> Vec<String> {
+    let message = lowered(message);
     let mut values: HashSet<String> = HashSet::new();
     for at in 0..batch.len() {
-        let record: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_slice(batch.body(at)).unwrap_or_default();
+        let record: Map<String, Value> = serde_json::from_slice(batch.body(at)).unwrap_or_default();
         values.extend(record.into_iter().filter_map(|(_, value)| match value {
-            serde_json::Value::String(text) if text.chars().count() >= 2 => Some(text),
+            Value::String(text) if text.chars().count() >= 2 && message.contains(&lowered(&text)) => Some(text),
             _ => None,
         }));
     }
     std::iter::once(key.to_owned()).chain(values).collect()
+}
+
+/// In lower case, sign by sign.
+fn lowered(text: &str) -> String {
+    text.chars().filter_map(|sign| sign.to_lowercase().next()).collect()
 }
 
 impl Found {

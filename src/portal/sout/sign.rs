@@ -189,10 +189,7 @@ mod tests {
         let table = [
             ("exit 0", "left no signature"),
             ("printf 'not a signature' > \"$1.sig\"", "is no signature"),
-            (
-                "echo 'PIN 12345678 of «Иванов И. И.» is wrong' >&2; exit 3",
-                "failed (exit status: 3);",
-            ),
+            ("echo 'PIN 12345678 of «Иванов И. И.» is wrong' >&2; exit 3", "failed (exit status: 3);"),
         ];
         for (script, says) in table {
             let text = signed(script, SigEncoding::Der).await.unwrap_err();

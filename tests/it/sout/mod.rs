@@ -2,3 +2,4 @@
 
 mod inquiries;
 mod pushes;
+mod replays;
