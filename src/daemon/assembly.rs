@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use crate::config::{
-    ActiveFeed, Config, EkdoConfig, FerConfig, NmoConfig, Own, PortalConfig, PosConfig, Problems, Relation, Schedule,
-    SignatureEncoding, SourceConfig, SoutConfig,
+    ActiveFeed, Config, EkdoConfig, FerConfig, NmoConfig, OnUnknownOutcome, Own, PortalConfig, PosConfig, Problems,
+    Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig,
 };
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger};
 use crate::portal::fer::{FerPortal, FerSettings};
@@ -16,7 +16,9 @@ use crate::portal::sout::{self, SigEncoding, SignSettings, SoutPortal, SoutSetti
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, VisitTimeZone};
 use crate::source::{AnySource, Source, SourceError, SourceSettings};
-use crate::sync::{Clock, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict};
+use crate::sync::{
+    Clock, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, OnUnknown,
+};
 use crate::telemetry::{Metrics, PortalMeter, RetryReason};
 use crate::transport::{ClientError, Level, Pauses, RetryTiming, RetryTimingError, Witness};
 
@@ -276,11 +278,24 @@ async fn open_line(
         scan_stall: SCAN_STALL,
         fuse: portal.fuse().map_or(NO_REMOVAL, |fuse| FuseSettings { share: fuse.share, min: fuse.min }),
         on_conflict: on_conflict(portal),
+        exchange: exchange_settings(portal),
         slice: SLICE,
         read_only: access == Access::Read,
         seed: rand::random(),
     };
     Ok(Line::open(name, wire, Arc::clone(ledger), plans, settings, Clock::system()).await?)
+}
+
+/// How a portal whose writes are exchanges is asked what became of them.
+fn exchange_settings(portal: &PortalConfig) -> ExchangeSettings {
+    let defaults = ExchangeSettings::default();
+    ExchangeSettings {
+        inquire_every: portal.inquire_every().unwrap_or(defaults.inquire_every),
+        on_unknown: match portal.on_unknown_outcome() {
+            OnUnknownOutcome::Ask => OnUnknown::Ask,
+            OnUnknownOutcome::Resend => OnUnknown::Resend,
+        },
+    }
 }
 
 /// Only records of a FER gateway belong to units that it may block.
@@ -342,5 +357,6 @@ fn plan(
         batch: feed.batch as usize,
         max_batch_bytes: portal.max_batch_bytes,
         urgent: schema.urgent,
+        write_back: None,
     })
 }

@@ -300,6 +300,15 @@ impl Encoder {
         }
     }
 
+    /// Lets somebody look at what the last sound row's body names, and add to it. False when that is not well either: then
+    /// [`Self::violations`] says so.
+    pub fn examine(&mut self, look: impl FnOnce(&mut Vec<u8>) -> Result<(), Vec<Violation>>) -> bool {
+        if let Err(mut violations) = look(&mut self.body) {
+            self.violations.append(&mut violations);
+        }
+        self.violations.is_empty()
+    }
+
     /// The canonical body of the last row.
     pub fn body(&self) -> &[u8] {
         &self.body
@@ -353,7 +362,8 @@ impl Encoder {
         match self.values[at] {
             Value::Guid(guid) => Some(Key::Guid(guid)),
             Value::Absent => None,
-            _ => self.text_at(at).map(|text| Key::Text(text.into())),
+            // A GUID is the same key whatever the table calls it: so it is found again by what an operator types.
+            _ => self.text_at(at).map(|text| Key::parse(&text)),
         }
     }
 

@@ -11,6 +11,7 @@ mod cli_rejects;
 mod cli_unit;
 mod dashboard;
 mod engine;
+mod exchange;
 mod fer;
 mod gateway;
 mod guard;

@@ -15,6 +15,10 @@ use crate::transport::Failure;
 
 /// Most requests of one inquiry; who was not asked about by then is asked about in the next one.
 const MOST_REQUESTS: u32 = 60;
+/// Most of them that a list may take, so that some are left to ask about records one by one.
+const MOST_PAGES: u32 = 40;
+/// How long before the time that is known a record may have been sent: that is the time of the restart where the process ended meanwhile.
+const MARGIN_DAYS: i64 = 7;
 /// So few records are asked about one by one, without a list.
 const FEW: usize = 3;
 /// So many records, spread over those that the list lacks, are asked about one by one to find out whether the list can be believed.
@@ -142,7 +146,7 @@ impl<'a> Lookup<'a> {
     async fn list(&mut self, filter: &Filter) -> Result<Listing, Failure> {
         let mut listing = Listing::default();
         let mut before = Page::default();
-        for number in 1.. {
+        for number in 1..=MOST_PAGES {
             let Some(page) = self.page(filter, number).await? else { break };
             if page.size > 0 && page == before {
                 // The portal does not turn pages.
@@ -173,10 +177,10 @@ fn set_of(record: &Asked) -> Option<&str> {
     receipt.set_id.as_deref().or(receipt.remote_id.as_deref())
 }
 
-/// The day before the first of these was sent: the portal's day may begin later than ours.
+/// A day before the first of these was sent.
 fn since(asked: &[Asked], positions: &[usize]) -> Option<String> {
     let first = positions.iter().filter_map(|at| asked.get(*at)).map(|record| record.sent).min()?;
-    let day = DateTime::from_timestamp(first, 0)? - TimeDelta::days(1);
+    let day = DateTime::from_timestamp(first, 0)? - TimeDelta::days(MARGIN_DAYS);
     Some(day.format("%Y-%m-%d").to_string())
 }
 
