@@ -87,6 +87,16 @@ pub(super) const KEYS: &[Key] = &[
     Key::may("write_back", Shape::Texts(Texts { check: names::statement, alone: true, most: MOST_STATEMENTS })),
 ];
 
+/// What the statements of `write_back` are filled with.
+pub fn write_back_parameters(kind: PortalKind) -> &'static [&'static str] {
+    match kind {
+        PortalKind::Sout => &["key", "remote_id", "status", "url", "base_no", "set_id"],
+        PortalKind::Fer | PortalKind::Nmo | PortalKind::Pos | PortalKind::Ekdo => {
+            &["key", "remote_id", "status", "url"]
+        }
+    }
+}
+
 impl FeedConfig {
     /// A feed that has no section, only a view in this source.
     pub fn without_section(kind: PortalKind, feed: &str, source: &str) -> FeedConfig {

@@ -37,7 +37,7 @@ pub use active::{ActiveFeed, Relation};
 pub use daemon::{DaemonConfig, LogFormat, LogLevel};
 pub use database_url::{DatabaseUrl, Engine};
 pub use environment::Environment;
-pub use feeds::FeedConfig;
+pub use feeds::{FeedConfig, write_back_parameters};
 pub use ledger::LedgerConfig;
 pub use load::{Loaded, load};
 pub use portals::{

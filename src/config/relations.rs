@@ -13,6 +13,7 @@ use super::portals::PortalKind;
 use super::problem::Problems;
 use super::suggest::did_you_mean;
 use super::tree::{Look, Table};
+use crate::source::Script;
 
 /// Checks and completes the tree.
 pub(super) fn check(tree: &mut Table, problems: &mut Problems) {
@@ -29,6 +30,7 @@ pub(super) fn check(tree: &mut Table, problems: &mut Problems) {
         let key = format!("portals.{portal}.feeds.{feed}");
         complete(&key, kind, &feed, section, &sources, problems);
     }
+    check_write_backs(tree, problems);
     views_are_told_apart(tree, &sources, problems);
 }
 
@@ -72,6 +74,21 @@ fn check_batches(name: &str, portal: &Table, problems: &mut Problems) {
         if table.integer("batch").is_some_and(|batch| batch > most.into()) {
             let records = if most == 1 { "one record".to_owned() } else { format!("at most {most} records") };
             problems.error(key, format!("a request of a {} portal carries {records}", kind.name()));
+        }
+    }
+}
+
+/// Statements are read in the dialect of the source that they run in.
+fn check_write_backs(tree: &Table, problems: &mut Problems) {
+    for (name, portal) in tree.tables("portals") {
+        let Some(kind) = kind_of(portal) else { continue };
+        for (feed, section) in portal.tables("feeds") {
+            let source = section.text("source").and_then(|source| tree.table("sources")?.table(source));
+            let url = source.and_then(|source| DatabaseUrl::parse(source.text("url")?).ok());
+            let (Some(url), Some(texts)) = (url, section.texts("write_back")) else { continue };
+            if let Err(error) = Script::parse(url.engine().into(), &texts, feeds::write_back_parameters(kind)) {
+                problems.error(format!("portals.{name}.feeds.{feed}.write_back"), error.to_string());
+            }
         }
     }
 }

@@ -26,3 +26,4 @@ mod sout;
 mod storm;
 mod support;
 mod transport;
+mod write_back;
