@@ -12,6 +12,7 @@ pub(crate) use planted::{PERSON, SECRET, assert_hidden};
 
 use crate::ledger::fuzzing as ledger;
 use crate::portal::fer::fuzzing as fer;
+use crate::portal::sout::fuzzing as sout;
 use crate::record::fuzzing as record;
 use crate::transport::fuzzing as transport;
 
@@ -19,7 +20,7 @@ use crate::transport::fuzzing as transport;
 pub type Target = fn(&[u8]);
 
 /// The targets by the names of their files in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("fer_auth", fer::auth),
     ("fer_read", fer::read),
     ("fer_removal", fer::removal),
@@ -29,6 +30,8 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("journal", ledger::journal),
     ("redaction", transport::redaction),
     ("rows", record::rows),
+    ("sout_push", sout::push),
+    ("sout_read", sout::read),
     ("values", record::values),
 ];
 

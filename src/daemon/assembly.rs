@@ -10,10 +10,11 @@ use secrecy::ExposeSecret;
 use super::write_back::{SiteStatements, open_writer};
 use crate::config::{
     ActiveFeed, Config, EkdoConfig, FerConfig, NmoConfig, OnUnknownOutcome, Own, PortalConfig, PosConfig, Problems,
-    Relation, Schedule, SourceConfig, SoutConfig,
+    Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig,
 };
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets};
 use crate::portal::fer::{FerPortal, FerSettings};
+use crate::portal::sout::{self, SigEncoding, SignSettings, SoutPortal, SoutSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, Salt, VisitTimeZone};
 use crate::source::{AnySource, ScriptError, Source, SourceError, SourceSettings, Writer};
@@ -202,8 +203,23 @@ fn open_fer(portal: &PortalConfig, own: &FerConfig, witness: Witness) -> Result<
     Ok(AnyPortal::Fer(FerPortal::new(settings, Some(witness))?))
 }
 
-fn open_sout(portal: &PortalConfig, _: &SoutConfig, _: Witness) -> Result<AnyPortal, OpenError> {
-    Err(OpenError::Absent(portal.kind().name()))
+fn open_sout(portal: &PortalConfig, own: &SoutConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
+    let encoding = match own.sig_encoding {
+        SignatureEncoding::Base64 => SigEncoding::Base64,
+        SignatureEncoding::Der => SigEncoding::Der,
+    };
+    let sign = own.sign_command.clone().map(|command| SignSettings { command, encoding, timeout: own.sign_timeout });
+    let settings = SoutSettings {
+        url: portal.url.clone(),
+        api_key: own.api_key.clone(),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        ca_file: portal.ca_file.clone(),
+        sign,
+        page_size: sout::PAGE_SIZE,
+        absent_after: sout::ABSENT_AFTER,
+    };
+    Ok(AnyPortal::Sout(SoutPortal::new(settings, Some(witness))?))
 }
 
 fn open_nmo(portal: &PortalConfig, _: &NmoConfig, _: Witness) -> Result<AnyPortal, OpenError> {

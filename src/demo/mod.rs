@@ -6,5 +6,6 @@
 
 pub mod fer;
 pub mod hospital;
+pub mod sout;
 pub mod stage;
 pub mod view;

@@ -4,6 +4,7 @@ mod any;
 mod batch;
 mod catalogue;
 pub mod fer;
+pub mod sout;
 
 use std::future::Future;
 

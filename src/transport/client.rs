@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER,
 };
 use reqwest::{Certificate, Method, RequestBuilder, Response, redirect, retry};
 use tracing::debug;
@@ -91,7 +91,7 @@ pub type Witness = Arc<dyn Fn(&Exchange) + Send + Sync>;
 /// The body of a request.
 #[derive(Debug, Clone, Copy)]
 pub enum Body<'a> {
-    /// None, or one that the request already carries.
+    /// None, or one that the request already carries with its length.
     AsBuilt,
     /// JSON as it is.
     Json(&'a [u8]),
@@ -163,6 +163,8 @@ impl HttpClient {
     pub async fn send(&self, request: RequestBuilder, body: Body<'_>) -> Result<Answer, Failure> {
         let (request, raw_bytes, sent_bytes) = with_body(request, body);
         let request = request.build().map_err(|error| mishap(&error))?;
+        let declared = header(request.headers(), CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(0);
+        let (raw_bytes, sent_bytes) = if sent_bytes == 0 { (declared, declared) } else { (raw_bytes, sent_bytes) };
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
         let started = Instant::now();
         let answer = self.exchange(request).await;

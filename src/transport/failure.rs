@@ -67,6 +67,17 @@ pub enum Mishap {
         "the portal refuses the credentials; set the account and password that its owner gave you, or ask for new ones"
     )]
     Credentials,
+    /// The portal refused the key that stands in the request instead of an account.
+    #[error(
+        "the portal does not accept the api_key; copy the key from the profile of the account at the portal anew, and set api_key"
+    )]
+    KeyRefused,
+    /// What is sent must be signed outside, and was not: nothing was sent.
+    #[error("the records could not be signed: {reason}; check sign_command by running it by hand")]
+    Unsigned {
+        /// What became of the signing.
+        reason: String,
+    },
     /// 401 for a token that the portal has issued a moment ago: another one would fare no better.
     #[error("HTTP 401: the portal does not accept the token it has just issued; ask its support about this account")]
     TokenRefused,
@@ -125,7 +136,11 @@ impl Mishap {
             | Mishap::Cut
             | Mishap::Oversized { .. }
             | Mishap::Unreadable { .. } => Trouble::Transient { retry_after: None },
-            Mishap::Credentials | Mishap::TokenRefused | Mishap::Unsendable { .. } => Trouble::Parked,
+            Mishap::Credentials | Mishap::KeyRefused | Mishap::TokenRefused | Mishap::Unsendable { .. } => {
+                Trouble::Parked
+            }
+            // A signing device counts wrong attempts: it is not asked again and again.
+            Mishap::Unsigned { .. } => Trouble::FeedParked,
         }
     }
 
@@ -139,6 +154,8 @@ impl Mishap {
             | Mishap::ConnectTimeout
             | Mishap::Tls { .. }
             | Mishap::Credentials
+            | Mishap::KeyRefused
+            | Mishap::Unsigned { .. }
             | Mishap::TokenRefused
             | Mishap::Unsendable { .. } => false,
             Mishap::AnswerTimeout | Mishap::Cut | Mishap::Oversized { .. } | Mishap::Unreadable { .. } => true,

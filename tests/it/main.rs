@@ -23,6 +23,7 @@ mod removal;
 mod replay;
 mod review;
 mod sources;
+mod sout;
 mod storm;
 mod support;
 mod transport;

@@ -75,6 +75,8 @@ fn every_other_mishap_has_its_row() {
         (Mishap::Unnamed { code: 404 }, Trouble::Unattributed, true),
         (Mishap::Unnamed { code: 422 }, Trouble::Unattributed, true),
         (Mishap::Credentials, Trouble::Parked, false),
+        (Mishap::KeyRefused, Trouble::Parked, false),
+        (Mishap::Unsigned { reason: reason() }, Trouble::FeedParked, false),
         (Mishap::TokenRefused, Trouble::Parked, false),
         (Mishap::Connect { reason: reason() }, AGAIN, false),
         (Mishap::ConnectTimeout, AGAIN, false),
@@ -94,7 +96,14 @@ fn every_other_mishap_has_its_row() {
 #[test]
 fn what_waits_for_a_person_says_what_to_do_and_whom_to_ask() {
     let statuses = (100..1000).map(|code| Mishap::Status { code, retry_after: None });
-    let others = [Mishap::Credentials, Mishap::TokenRefused, Mishap::Unsendable { reason: "r".into() }];
+    let reason = || "r".to_owned();
+    let others = [
+        Mishap::Credentials,
+        Mishap::KeyRefused,
+        Mishap::Unsigned { reason: reason() },
+        Mishap::TokenRefused,
+        Mishap::Unsendable { reason: reason() },
+    ];
     let parked = statuses.chain(others).filter(|mishap| needs_a_person(mishap.trouble()));
     for mishap in parked {
         let text = mishap.to_string();

@@ -9,6 +9,7 @@ pub mod mart;
 pub mod portal;
 mod postgres;
 mod server;
+pub mod sout;
 pub mod storm;
 pub mod tls;
 pub mod traces;
