@@ -13,6 +13,7 @@ pub(crate) use planted::{PERSON, SECRET, assert_hidden};
 use crate::ledger::fuzzing as ledger;
 use crate::portal::fer::fuzzing as fer;
 use crate::portal::sout::fuzzing as sout;
+use crate::portal::nmo::fuzzing as nmo;
 use crate::record::fuzzing as record;
 use crate::transport::fuzzing as transport;
 
@@ -28,6 +29,8 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("gzip", transport::gzip),
     ("http_dates", transport::http_dates),
     ("journal", ledger::journal),
+    ("nmo_answer", nmo::answer),
+    ("nmo_auth", nmo::auth),
     ("redaction", transport::redaction),
     ("rows", record::rows),
     ("sout_push", sout::push),

@@ -14,6 +14,7 @@ pub mod log;
 pub mod migrate;
 pub mod mock;
 mod moment;
+pub mod nmo;
 mod output;
 pub mod rejects;
 pub mod run;
@@ -75,6 +76,8 @@ pub enum Verb {
     Fuse(fuse::Args),
     /// Show the units whose records wait; end a pause
     Unit(unit::Args),
+    /// Ask a portal of medical education
+    Nmo(nmo::Args),
     /// Bring the ledger's tables up to date
     Migrate(migrate::Args),
     /// Print shell completions
@@ -102,6 +105,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Log(args) => block_on(log::run(&args)),
         Verb::Fuse(args) => block_on(fuse::run(&args)),
         Verb::Unit(args) => block_on(unit::run(&args)),
+        Verb::Nmo(args) => block_on(nmo::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),
         Verb::Init(args) if args.views => init::views(&args),
         Verb::Init(args) => init::configuration(&args),

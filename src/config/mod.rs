@@ -42,7 +42,7 @@ pub use ledger::LedgerConfig;
 pub use load::{Loaded, load};
 pub use portals::{
     Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, NmoConfig, OnConflict, OnUnknownOutcome, Own,
-    PlatformConfig, PortalConfig, PortalKind, PosConfig, Retry, SignatureEncoding, SoutConfig, TokenPlace,
+    PlanCheck, PlatformConfig, PortalConfig, PortalKind, PosConfig, Retry, SignatureEncoding, SoutConfig, TokenPlace,
     VisitTimeZone,
 };
 pub use problem::{Problem, Problems, Severity};

@@ -9,14 +9,16 @@ use secrecy::ExposeSecret;
 
 use super::write_back::{SiteStatements, open_writer};
 use crate::config::{
-    ActiveFeed, Config, EkdoConfig, FerConfig, NmoConfig, OnUnknownOutcome, Own, PortalConfig, PosConfig, Problems,
-    Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig,
+    ActiveFeed, Config, EkdoConfig, FerConfig, NmoConfig, OnUnknownOutcome, Own, PlanCheck, PortalConfig, PosConfig,
+    Problems, Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig,
 };
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets};
 use crate::portal::fer::{FerPortal, FerSettings};
+use crate::portal::nmo::{self, NmoPortal, NmoSettings};
 use crate::portal::sout::{self, SigEncoding, SignSettings, SoutPortal, SoutSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, Salt, VisitTimeZone};
+use crate::serve::platform::TemplateError;
 use crate::source::{AnySource, ScriptError, Source, SourceError, SourceSettings, Writer};
 use crate::sync::{
     Clock, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, OnUnknown, WriteBack,
@@ -78,6 +80,14 @@ pub enum AssemblyError {
         portal: String,
         /// What is wrong.
         source: OpenError,
+    },
+    /// Where a platform's specialists are sent on to.
+    #[error("portals.{portal}.platform.redirect_template: {source}")]
+    Template {
+        /// The portal's name.
+        portal: String,
+        /// What is wrong.
+        source: TemplateError,
     },
     /// A portal's retry settings.
     #[error("portals.{portal}.{source}")]
@@ -222,8 +232,21 @@ fn open_sout(portal: &PortalConfig, own: &SoutConfig, witness: Witness) -> Resul
     Ok(AnyPortal::Sout(SoutPortal::new(settings, Some(witness))?))
 }
 
-fn open_nmo(portal: &PortalConfig, _: &NmoConfig, _: Witness) -> Result<AnyPortal, OpenError> {
-    Err(OpenError::Absent(portal.kind().name()))
+fn open_nmo(portal: &PortalConfig, own: &NmoConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
+    let settings = NmoSettings {
+        url: portal.url.clone(),
+        client_id: own.client_id.clone(),
+        client_secret: own.client_secret.clone(),
+        username: own.username.clone(),
+        password: own.password.clone(),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        ca_file: portal.ca_file.clone(),
+        pauses: nmo::PAUSES,
+        check_plan: own.check_plan == PlanCheck::BeforeStart,
+        reviewer_snils: own.platform.as_ref().and_then(|platform| platform.reviewer_snils.clone()),
+    };
+    Ok(AnyPortal::Nmo(NmoPortal::new(settings, Some(witness))?))
 }
 
 fn open_pos(portal: &PortalConfig, _: &PosConfig, _: Arc<dyn SecretStore>, _: Witness) -> Result<AnyPortal, OpenError> {

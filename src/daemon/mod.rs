@@ -6,6 +6,7 @@ mod audits;
 mod clock;
 mod exchanges;
 mod notify;
+mod platform;
 mod pool;
 mod resume;
 mod status;
@@ -24,11 +25,13 @@ use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source};
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
+pub use platform::platforms;
 pub use status::{FeedStatus, FuseStatus, PortalStatus, RegisterStatus, Status, UnitStatus};
 pub use words::hear_words;
 pub use write_back::open_writer;
 
 use crate::ledger::{AnyLedger, Ledger};
+use crate::serve::platform::{PlatformSettings, router};
 use crate::serve::{Listener, Shown};
 use crate::sync::Order;
 use crate::telemetry::Metrics;
@@ -111,6 +114,13 @@ impl Daemon {
         shared.ready.store(true, Ordering::Relaxed);
         let ledger = assembly.ledger;
         Ok(Daemon { shared, ledger, settings, clock, workers, listeners, stop_clock, stop_listeners })
+    }
+
+    /// Lets these portals of medical education call the platform at this listener.
+    pub fn serve_platform(&mut self, listener: Listener, portals: Vec<PlatformSettings>) {
+        let evaluations = Arc::new(platform::Evaluations(self.shared.lines.clone()));
+        let stop = self.stop_listeners.clone().cancelled_owned();
+        self.listeners.spawn("platform", listener.serve(router(portals, evaluations), stop));
     }
 
     /// The lines it runs.

@@ -7,5 +7,6 @@
 pub mod fer;
 pub mod hospital;
 pub mod sout;
+pub mod nmo;
 pub mod stage;
 pub mod view;

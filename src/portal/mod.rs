@@ -5,6 +5,7 @@ mod batch;
 mod catalogue;
 pub mod fer;
 pub mod sout;
+pub mod nmo;
 
 use std::future::Future;
 

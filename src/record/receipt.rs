@@ -26,6 +26,18 @@ impl Receipt {
         let Receipt { stage: _, remote_id, set_id, base_no, url, status } = self;
         [remote_id, set_id, base_no, url, status].into_iter().all(Option::is_none)
     }
+
+    /// With what an earlier one says where this one says nothing.
+    pub fn over(self, earlier: Receipt) -> Receipt {
+        Receipt {
+            stage: self.stage,
+            remote_id: self.remote_id.or(earlier.remote_id),
+            set_id: self.set_id.or(earlier.set_id),
+            base_no: self.base_no.or(earlier.base_no),
+            url: self.url.or(earlier.url),
+            status: self.status.or(earlier.status),
+        }
+    }
 }
 
 /// How far a record got that the portal took.

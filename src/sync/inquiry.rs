@@ -362,8 +362,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         }
     }
 
-    /// Takes a receipt that the portal sends by itself, as if it had been asked for. False when the record is not known, or on its way at this
-    /// moment.
+    /// Takes a receipt that the portal sends by itself, as if it had been asked for. What it does not name stays as it was. False when the
+    /// record is not known, or on its way at this moment.
     pub async fn told(&self, feed: &str, key: &Key, receipt: Receipt) -> Result<bool, LedgerError> {
         let Some(feed) = self.feed(feed) else { return Ok(false) };
         let is_known = {
@@ -371,6 +371,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             index.find(key.id()).is_some_and(|at| !index.in_flight(at) && index.may_be_at_portal(at))
         };
         if is_known {
+            let before = self.ledger.exchange(feed.id, key).await?.and_then(|row| row.receipt);
+            let receipt = receipt.over(before.unwrap_or_default());
             self.apply(feed, vec![(key.clone(), Finding::Held(receipt))]).await?;
         }
         Ok(is_known)

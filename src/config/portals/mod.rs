@@ -20,7 +20,7 @@ pub use ekdo::{EkdoConfig, EkdoFields, FileEncoding, TokenPlace};
 pub use fer::{Budget, FerConfig, OnConflict, VisitTimeZone};
 #[cfg(test)]
 pub(super) use nmo::PLATFORM_KEYS;
-pub use nmo::{NmoConfig, PlatformConfig};
+pub use nmo::{NmoConfig, PlanCheck, PlatformConfig};
 pub use pos::PosConfig;
 pub use sout::{SignatureEncoding, SoutConfig};
 

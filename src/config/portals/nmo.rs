@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use super::{FUSE_KEYS, Fuse, Key, Pace, Shape, feed, inquire_every};
+use super::{FUSE_KEYS, Fuse, Key, Pace, Scalar, Shape, feed, inquire_every};
 use crate::config::names;
 
 /// Settings of the portal.
@@ -26,8 +26,20 @@ pub struct NmoConfig {
     /// Pause between two questions for the technical evaluation of a module.
     #[serde(with = "humantime_serde")]
     pub inquire_every: Duration,
+    /// Whether the portal is asked first if it expects the beginning of a module.
+    pub check_plan: PlanCheck,
     /// What the portal may call here; nothing without it.
     pub platform: Option<PlatformConfig>,
+}
+
+/// Whether the portal is asked if a module is in a specialist's plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanCheck {
+    /// Before it is told that the specialist began: that spares refusals.
+    BeforeStart,
+    /// Never: one request less.
+    Never,
 }
 
 /// The services of the platform, which the portal calls.
@@ -44,7 +56,8 @@ pub struct PlatformConfig {
     pub reviewer_test_pin: Option<SecretString>,
     /// The reviewer's PIN for access to everything.
     pub reviewer_full_pin: Option<SecretString>,
-    /// Where a learner is sent on to: an address with the places `{module_id}`, `{snils}`, `{pin}`, `{portal_id}`.
+    /// Where a learner is sent on to: an address with the places `{module_id}`, `{snils}`, `{pin}`, `{portal_id}`, and
+    /// `{reviewer}`, which is `test` or `full` for the reviewer and empty for everybody else.
     pub redirect_template: String,
 }
 
@@ -60,6 +73,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::must("password", Shape::Secret),
     Key::filled("fuse", FUSE_KEYS),
     inquire_every(),
+    Key::or("check_plan", "before_start", Scalar::Word(&["before_start", "never"])),
     Key::may("platform", Shape::Table(PLATFORM_KEYS)),
     Key::may("feeds", Shape::Table(FEEDS)),
 ];
@@ -78,20 +92,23 @@ pub(in crate::config) const PLATFORM_KEYS: &[Key] = &[
 pub(super) const FEEDS: &[Key] = &[feed("module"), feed("result")];
 
 /// What a redirect's address can be filled with.
-const PLACES: [&str; 4] = ["module_id", "snils", "pin", "portal_id"];
+const PLACES: [&str; 5] = ["module_id", "snils", "pin", "portal_id", "reviewer"];
 
-/// Checks the address of a redirect.
+/// Checks the address of a redirect: with known places, and the same host for everybody.
 fn template(text: &str) -> Result<(), String> {
-    let mut filled = text.to_owned();
-    for place in PLACES {
-        filled = filled.replace(&format!("{{{place}}}"), "x");
-    }
-    if filled.contains(['{', '}']) {
+    let filled = |with: &str| {
+        let fill = |text: String, place: &&str| text.replace(&format!("{{{place}}}"), with);
+        PLACES.iter().fold(text.to_owned(), fill)
+    };
+    if filled("x").contains(['{', '}']) {
         let places = PLACES.map(|place| format!("{{{place}}}"));
         return Err(format!("has a place that is none of {}", places.join(", ")));
     }
-    match Url::parse(&filled) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(()),
+    match (Url::parse(&filled("x")), Url::parse(&filled("y"))) {
+        (Ok(url), Ok(other)) if matches!(url.scheme(), "http" | "https") && url.scheme() == other.scheme() => {
+            let same = url.authority() == other.authority();
+            if same { Ok(()) } else { Err("must not have a place before the path".into()) }
+        }
         _ => Err("must be an address that begins with http:// or https://".into()),
     }
 }
@@ -103,7 +120,8 @@ mod tests {
     #[test]
     fn a_template_is_an_address_with_known_places() {
         assert_eq!(template("https://edu.hospital.ru/course/{module_id}?user={snils}&pin={pin}"), Ok(()));
-        for bad in ["/course/{module_id}", "https://h/{modul}", "https://h/{module_id", "ftp://h/"] {
+        for bad in ["/course/{module_id}", "https://h/{modul}", "https://h/{module_id", "ftp://h/", "https://{pin}.ru/"]
+        {
             assert!(template(bad).is_err(), "{bad}");
         }
     }

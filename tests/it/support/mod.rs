@@ -6,6 +6,7 @@ pub mod gateway;
 pub mod hospital;
 mod mariadb;
 pub mod mart;
+pub mod nmo;
 pub mod portal;
 mod postgres;
 mod server;
