@@ -11,7 +11,7 @@ pub(crate) use input::Input;
 pub(crate) use planted::{PERSON, SECRET, assert_hidden};
 
 use crate::ledger::fuzzing as ledger;
-use crate::portal::fer::fuzzing as fer;
+use crate::portal::{ekdo::fuzzing as ekdo, fer::fuzzing as fer, pos::fuzzing as pos};
 use crate::record::fuzzing as record;
 use crate::transport::fuzzing as transport;
 
@@ -19,7 +19,10 @@ use crate::transport::fuzzing as transport;
 pub type Target = fn(&[u8]);
 
 /// The targets by the names of their files in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 15] = [
+    ("ekdo_answer", ekdo::answer),
+    ("ekdo_login", ekdo::login),
+    ("ekdo_signature", ekdo::signature),
     ("fer_auth", fer::auth),
     ("fer_read", fer::read),
     ("fer_removal", fer::removal),
@@ -27,6 +30,8 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("gzip", transport::gzip),
     ("http_dates", transport::http_dates),
     ("journal", ledger::journal),
+    ("pos_answer", pos::answer),
+    ("pos_refresh", pos::refresh),
     ("redaction", transport::redaction),
     ("rows", record::rows),
     ("values", record::values),

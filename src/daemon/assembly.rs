@@ -258,7 +258,7 @@ fn plan(
         full_every: feed.config.full_every,
         overlap: feed.config.overlap,
         encode: EncodeSettings { zone: feed.zone, visit_time_zone, defaults, salt: None },
-        batch: feed.batch as usize,
+        batch: (feed.batch as usize).min(wire.most_records(schema)),
         max_batch_bytes: portal.max_batch_bytes,
         urgent: schema.urgent,
     })

@@ -3,7 +3,11 @@
 mod any;
 mod batch;
 mod catalogue;
+pub mod ekdo;
+mod expiry;
 pub mod fer;
+mod lenient;
+pub mod pos;
 
 use std::future::Future;
 
@@ -24,6 +28,12 @@ pub trait Portal: Send + Sync + 'static {
 
     /// What the portal can do with a record of this feed.
     fn abilities(&self, schema: &Schema) -> Abilities;
+
+    /// Most records of one request, whatever the configuration says.
+    fn most_records(&self, schema: &Schema) -> usize {
+        let _ = schema;
+        usize::MAX
+    }
 
     /// Sends one batch and says what became of each of its records. Never retries by itself, except once after renewing a token.
     fn deliver(&self, schema: &'static Schema, batch: &Batch) -> impl Future<Output = Delivery> + Send;

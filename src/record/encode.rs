@@ -350,7 +350,7 @@ impl Encoder {
         match self.values[at] {
             Value::Guid(guid) => Some(Key::Guid(guid)),
             Value::Absent => None,
-            _ => self.text_at(at).map(|text| Key::Text(text.into())),
+            _ => self.text_at(at).map(|text| Key::parse(&text)),
         }
     }
 

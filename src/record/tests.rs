@@ -448,10 +448,10 @@ fn conditions_on_another_field_decide_what_must_be_there_and_what_is_left_out() 
         row("near", true, price, code).unwrap(),
         r#"{"id":"a","level":"near","code":"12345678","paid":true,"price":5,"note":"n"}"#
     );
-    assert_eq!(row("far", true, Cell::Null, Cell::Null).unwrap_err(), [
-        ("code".to_owned(), Rule::Conditional),
-        ("price".to_owned(), Rule::Conditional)
-    ]);
+    assert_eq!(
+        row("far", true, Cell::Null, Cell::Null).unwrap_err(),
+        [("code".to_owned(), Rule::Conditional), ("price".to_owned(), Rule::Conditional)]
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::World;
 use crate::config::{PortalConfig, PortalKind, SourceConfig};
 use crate::daemon::{open_portal, open_source};
-use crate::portal::{AnyPortal, fer};
+use crate::portal::fer;
 use crate::record::Schema;
 use crate::source::{AnySource, Source, SourceError};
 use crate::telemetry::Metrics;
@@ -24,12 +24,8 @@ impl World for Reality {
 
     async fn sign_in(&self, name: &str, config: &PortalConfig) -> Result<Option<TimeDelta>, String> {
         let metrics = Metrics::new().map_err(|error| error.to_string())?;
-        match open_portal(name, config, &metrics).map_err(|error| error.to_string())? {
-            AnyPortal::Fer(portal) => {
-                portal.authenticate().await.map_err(|failure| failure.text)?;
-                Ok(portal.clock_skew())
-            }
-        }
+        let portal = open_portal(name, config, &metrics).map_err(|error| error.to_string())?;
+        portal.sign_in().await.map_err(|failure| failure.text)
     }
 
     fn schemas(&self, kind: PortalKind) -> &'static [&'static Schema] {
