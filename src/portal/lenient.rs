@@ -163,6 +163,6 @@ mod tests {
         ] {
             assert_eq!(complaint(&body), wanted, "{body}");
         }
-        assert_eq!(complaint(&json!({"errors": ["x"; 9]})), "x; x; x; x; x");
+        assert_eq!(complaint(&json!({"errors": vec!["x"; 9]})), "x; x; x; x; x");
     }
 }
