@@ -6,15 +6,20 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use crate::config::{ActiveFeed, Config, PortalConfig, PortalKind, Problems, Relation, Schedule, SourceConfig};
-use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger};
+use crate::config::{
+    self, ActiveFeed, Config, EkdoConfig, EkdoFields, FerConfig, NmoConfig, Own, PortalConfig, PosConfig, Problems,
+    Relation, Schedule, SourceConfig, SoutConfig,
+};
+use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets};
+use crate::portal::ekdo::{self, EkdoPortal, EkdoSettings, EkdoWire, FieldNames};
 use crate::portal::fer::{FerPortal, FerSettings};
+use crate::portal::pos::{PosPortal, PosSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, VisitTimeZone};
 use crate::source::{AnySource, Source, SourceError, SourceSettings};
 use crate::sync::{Clock, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict};
 use crate::telemetry::{Metrics, PortalMeter, RetryReason};
-use crate::transport::{ClientError, Level, Pauses, RetryTiming, RetryTimingError, Witness};
+use crate::transport::{ClientError, Level, Pauses, RetryTiming, RetryTimingError, SecretStore, Witness};
 
 /// A line of the real process.
 pub type AnyLine = Line<AnySource, AnyPortal, AnyLedger>;
@@ -25,6 +30,11 @@ const SCAN_STALL: Duration = Duration::from_secs(60);
 const SLICE: Duration = Duration::from_secs(5);
 /// How long a unit stays paused when the portal has blocked it for the first time.
 const UNIT_PAUSE: Duration = Duration::from_secs(3600);
+
+/// The budget where no record belongs to a unit.
+const NO_UNITS: ErrorBudget = ErrorBudget { rejects: u32::MAX, window: UNIT_PAUSE };
+/// The fuse where nothing can be removed.
+const NO_REMOVAL: FuseSettings = FuseSettings { share: 1.0, min: u64::MAX };
 
 /// Whether the ledger is opened for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +70,7 @@ pub enum AssemblyError {
         /// Its name.
         portal: String,
         /// What is wrong.
-        source: ClientError,
+        source: OpenError,
     },
     /// A portal's retry settings.
     #[error("portals.{portal}.{source}")]
@@ -86,6 +96,17 @@ pub enum AssemblyError {
         /// How many.
         records: u64,
     },
+}
+
+/// Why a portal could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its client cannot be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// This version knows the kind's configuration and not its wire.
+    #[error("this version cannot write to portals of kind {0}; remove the section")]
+    Absent(&'static str),
 }
 
 /// Opens a source of a configuration. Does not connect yet.
@@ -120,23 +141,126 @@ async fn active_feeds(
     Ok(config.active_feeds(&existing))
 }
 
-/// Opens the portal that a section describes.
-pub fn open_portal(name: &str, portal: &PortalConfig, metrics: &Metrics) -> Result<AnyPortal, AssemblyError> {
-    match portal.kind {
-        PortalKind::Fer => {
-            let settings = FerSettings {
-                url: portal.url.clone(),
-                username: portal.username.clone(),
-                password: portal.password.clone(),
-                timeout: portal.timeout,
-                requests_per_second: portal.requests_per_second,
-                gzip_level: Level::new(portal.gzip_level).unwrap_or_default(),
-                ca_file: portal.ca_file.clone(),
-                pauses: Pauses::DEFAULT,
-            };
-            let failed = |source| AssemblyError::Portal { portal: name.to_owned(), source };
-            Ok(AnyPortal::Fer(FerPortal::new(settings, Some(witness(metrics.portal(name)))).map_err(failed)?))
-        }
+/// Opens the portal that a section describes. `secrets` is where it keeps what it exchanges for new ones.
+pub fn open_portal(
+    name: &str,
+    portal: &PortalConfig,
+    metrics: &Metrics,
+    secrets: Arc<dyn SecretStore>,
+) -> Result<AnyPortal, AssemblyError> {
+    let witness = witness(metrics.portal(name));
+    let opened = match &portal.own {
+        Own::Fer(own) => open_fer(portal, own, witness),
+        Own::Sout(own) => open_sout(portal, own, witness),
+        Own::Nmo(own) => open_nmo(portal, own, witness),
+        Own::Pos(own) => open_pos(portal, own, secrets, witness),
+        Own::Ekdo(own) => open_ekdo(portal, own, witness),
+    };
+    opened.map_err(|source| AssemblyError::Portal { portal: name.to_owned(), source })
+}
+
+fn open_fer(portal: &PortalConfig, own: &FerConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
+    let settings = FerSettings {
+        url: portal.url.clone(),
+        username: own.username.clone(),
+        password: own.password.clone(),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        gzip_level: Level::new(own.gzip_level).unwrap_or_default(),
+        ca_file: portal.ca_file.clone(),
+        pauses: Pauses::DEFAULT,
+    };
+    Ok(AnyPortal::Fer(FerPortal::new(settings, Some(witness))?))
+}
+
+fn open_sout(portal: &PortalConfig, _: &SoutConfig, _: Witness) -> Result<AnyPortal, OpenError> {
+    Err(OpenError::Absent(portal.kind().name()))
+}
+
+fn open_nmo(portal: &PortalConfig, _: &NmoConfig, _: Witness) -> Result<AnyPortal, OpenError> {
+    Err(OpenError::Absent(portal.kind().name()))
+}
+
+fn open_pos(
+    portal: &PortalConfig,
+    own: &PosConfig,
+    secrets: Arc<dyn SecretStore>,
+    witness: Witness,
+) -> Result<AnyPortal, OpenError> {
+    let settings = PosSettings {
+        url: portal.url.clone(),
+        access_token: own.access_token.clone(),
+        refresh_token: own.refresh_token.clone(),
+        name: own.name.clone(),
+        refresh_path: own.refresh_path.clone(),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        ca_file: portal.ca_file.clone(),
+        pauses: Pauses::DEFAULT,
+    };
+    Ok(AnyPortal::Pos(PosPortal::new(settings, secrets, Some(witness))?))
+}
+
+fn open_ekdo(portal: &PortalConfig, own: &EkdoConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
+    let settings = EkdoSettings {
+        url: portal.url.clone(),
+        username: own.username.clone(),
+        password: own.password.clone(),
+        user_id: own.user_id.clone(),
+        files_root: own.files_root.clone(),
+        max_file_bytes: own.max_file_bytes,
+        groups: own.groups.clone(),
+        default_group: own.default_group.clone(),
+        wire: ekdo_wire(own),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        ca_file: portal.ca_file.clone(),
+        pauses: Pauses::DEFAULT,
+    };
+    Ok(AnyPortal::Ekdo(EkdoPortal::new(settings, Some(witness))?))
+}
+
+fn ekdo_wire(own: &EkdoConfig) -> EkdoWire {
+    EkdoWire {
+        token_path: own.token_path.clone(),
+        docs_path: own.docs_path.clone(),
+        signature_path: own.signature_path.clone(),
+        login: match own.login {
+            config::LoginForm::Json => ekdo::LoginForm::Json,
+            config::LoginForm::Form => ekdo::LoginForm::Form,
+            config::LoginForm::Basic => ekdo::LoginForm::Basic,
+        },
+        token_place: match own.token_place {
+            config::TokenPlace::Bearer => ekdo::TokenPlace::Bearer,
+            config::TokenPlace::Header => ekdo::TokenPlace::Header(own.token_name.clone()),
+            config::TokenPlace::Query => ekdo::TokenPlace::Query(own.token_name.clone()),
+        },
+        encoding: match own.encoding {
+            config::FileEncoding::Multipart => ekdo::Encoding::Multipart,
+            config::FileEncoding::Base64 => ekdo::Encoding::Base64,
+        },
+        signature_form: match own.signature_form {
+            config::SignatureForm::File => ekdo::SignatureForm::AsItIs,
+            config::SignatureForm::Der => ekdo::SignatureForm::Der,
+            config::SignatureForm::Base64 => ekdo::SignatureForm::Base64,
+        },
+        signature_types: own.signature_types.clone(),
+        names: ekdo_names(&own.fields),
+    }
+}
+
+fn ekdo_names(fields: &EkdoFields) -> FieldNames {
+    FieldNames {
+        username: fields.username.clone(),
+        password: fields.password.clone(),
+        user_id: fields.user_id.clone(),
+        token: fields.token.clone(),
+        file: fields.file.clone(),
+        file_name: fields.file_name.clone(),
+        group: fields.group.clone(),
+        document_id: fields.document_id.clone(),
+        signature: fields.signature.clone(),
+        signature_type: fields.signature_type.clone(),
     }
 }
 
@@ -206,7 +330,8 @@ async fn open_line(
     metrics: &Metrics,
     access: Access,
 ) -> Result<AnyLine, AssemblyError> {
-    let wire = open_portal(name, portal, metrics)?;
+    let secrets = Arc::new(PortalSecrets::new(Arc::clone(ledger), name));
+    let wire = open_portal(name, portal, metrics, secrets)?;
     let plans = feeds.iter().filter_map(|feed| plan(portal, feed, sources, &wire)).collect();
     let retry = RetryTiming::new(portal.retry.initial, portal.retry.max);
     let settings = LineSettings {
@@ -214,22 +339,56 @@ async fn open_line(
         retry: retry.map_err(|source| AssemblyError::Retry { portal: name.to_owned(), source })?,
         slow_retry: portal.slow_retry,
         unit_pause: UNIT_PAUSE,
-        unit_error_budget: ErrorBudget {
-            rejects: portal.unit_error_budget.rejects,
-            window: portal.unit_error_budget.window,
-        },
+        unit_error_budget: unit_error_budget(portal),
         scan_stall: SCAN_STALL,
-        fuse: FuseSettings { share: portal.fuse.share, min: portal.fuse.min },
-        on_conflict: match portal.on_conflict {
-            crate::config::OnConflict::Report => OnConflict::Report,
-            crate::config::OnConflict::Replace => OnConflict::Replace,
-            crate::config::OnConflict::Adopt => OnConflict::Adopt,
-        },
+        fuse: portal.fuse().map_or(NO_REMOVAL, |fuse| FuseSettings { share: fuse.share, min: fuse.min }),
+        on_conflict: on_conflict(portal),
         slice: SLICE,
         read_only: access == Access::Read,
         seed: rand::random(),
     };
     Ok(Line::open(name, wire, Arc::clone(ledger), plans, settings, Clock::system()).await?)
+}
+
+/// Only records of a FER gateway belong to units that it may block.
+fn unit_error_budget(portal: &PortalConfig) -> ErrorBudget {
+    match &portal.own {
+        Own::Fer(own) => ErrorBudget { rejects: own.unit_error_budget.rejects, window: own.unit_error_budget.window },
+        Own::Sout(_) | Own::Nmo(_) | Own::Pos(_) | Own::Ekdo(_) => NO_UNITS,
+    }
+}
+
+/// Only records of a FER gateway hold places.
+fn on_conflict(portal: &PortalConfig) -> OnConflict {
+    match &portal.own {
+        Own::Fer(own) => match own.on_conflict {
+            crate::config::OnConflict::Report => OnConflict::Report,
+            crate::config::OnConflict::Replace => OnConflict::Replace,
+            crate::config::OnConflict::Adopt => OnConflict::Adopt,
+        },
+        Own::Sout(_) | Own::Nmo(_) | Own::Pos(_) | Own::Ekdo(_) => OnConflict::Report,
+    }
+}
+
+/// What the encoder is told beside the schema.
+fn encode_settings(portal: &PortalConfig, feed: &ActiveFeed) -> EncodeSettings {
+    let mut settings = EncodeSettings {
+        zone: feed.zone,
+        visit_time_zone: VisitTimeZone::Source,
+        defaults: BTreeMap::new(),
+        salt: None,
+    };
+    if let Own::Fer(own) = &portal.own {
+        settings.visit_time_zone = match own.visit_time_zone {
+            crate::config::VisitTimeZone::Source => VisitTimeZone::Source,
+            crate::config::VisitTimeZone::Utc => VisitTimeZone::Utc,
+            crate::config::VisitTimeZone::Offset => VisitTimeZone::Offset,
+        };
+        if let (Some(id), "book") = (&own.no_referral_id, feed.feed) {
+            settings.defaults.insert("referral_id".to_owned(), id.clone());
+        }
+    }
+    settings
 }
 
 fn plan(
@@ -239,17 +398,6 @@ fn plan(
     wire: &AnyPortal,
 ) -> Option<FeedPlan<AnySource>> {
     let schema = wire.schemas().iter().copied().find(|schema| schema.feed == feed.feed)?;
-    let visit_time_zone = match portal.visit_time_zone {
-        crate::config::VisitTimeZone::Source => VisitTimeZone::Source,
-        crate::config::VisitTimeZone::Utc => VisitTimeZone::Utc,
-        crate::config::VisitTimeZone::Offset => VisitTimeZone::Offset,
-    };
-    let mut defaults = BTreeMap::new();
-    if let Some(id) = &portal.no_referral_id
-        && feed.feed == "book"
-    {
-        defaults.insert("referral_id".to_owned(), id.clone());
-    }
     Some(FeedPlan {
         schema,
         source: Arc::clone(sources.get(&feed.config.source)?),
@@ -257,7 +405,7 @@ fn plan(
         changed_at: feed.config.changed_at.clone(),
         full_every: feed.config.full_every,
         overlap: feed.config.overlap,
-        encode: EncodeSettings { zone: feed.zone, visit_time_zone, defaults, salt: None },
+        encode: encode_settings(portal, feed),
         batch: (feed.batch as usize).min(wire.most_records(schema)),
         max_batch_bytes: portal.max_batch_bytes,
         urgent: schema.urgent,

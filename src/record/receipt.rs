@@ -20,6 +20,14 @@ pub struct Receipt {
     pub status: Option<String>,
 }
 
+impl Receipt {
+    /// True when it says nothing but how far the record got.
+    pub fn is_empty(&self) -> bool {
+        let Receipt { stage: _, remote_id, set_id, base_no, url, status } = self;
+        [remote_id, set_id, base_no, url, status].into_iter().all(Option::is_none)
+    }
+}
+
 /// How far a record got that the portal took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,6 +4,7 @@
 mod audit;
 mod binary;
 mod cli_check;
+mod cli_check_kinds;
 mod cli_fuse;
 mod cli_init;
 mod cli_rejects;

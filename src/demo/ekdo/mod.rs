@@ -182,7 +182,7 @@ async fn login(State(shared): Mock, Json(given): Json<Value>) -> Response {
     let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default();
     let good = text("username") == account.username
         && text("password") == account.password
-        && text("userId") == account.user_id;
+        && text("user_id") == account.user_id;
     let mut store = shared.store();
     if !good || store.failures >= MOST_FAILURES {
         store.failures += 1;
@@ -238,7 +238,7 @@ impl Store {
         if !form.content.starts_with(b"%PDF-1.") {
             return self.refuse(StatusCode::UNPROCESSABLE_ENTITY, "Документ не является PDF/A-1");
         }
-        let Some(file_name) = form.fields.remove("fileName").filter(|name| name.ends_with(".pdf")) else {
+        let Some(file_name) = form.fields.remove("file_name").filter(|name| name.ends_with(".pdf")) else {
             return self.refuse(StatusCode::BAD_REQUEST, "Не указано имя файла");
         };
         let id = Uuid::new_v4().to_string();
@@ -253,7 +253,7 @@ impl Store {
             Ok(form) => form,
             Err(answer) => return answer,
         };
-        let kind = form.fields.remove("signatureType").unwrap_or_default();
+        let kind = form.fields.remove("type").unwrap_or_default();
         match self.documents.get_mut(id) {
             None => self.refuse(StatusCode::NOT_FOUND, "Документ не найден"),
             Some(_) if kind.is_empty() || form.content.is_empty() => {

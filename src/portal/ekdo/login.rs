@@ -26,9 +26,9 @@ const TOKENS: [&str; 7] = ["token", "access_token", "accessToken", "authToken", 
 pub(super) struct Login {
     client: HttpClient,
     rate: Arc<Rate>,
-    username: String,
+    username: SecretString,
     password: SecretString,
-    user_id: Option<String>,
+    user_id: SecretString,
     wire: EkdoWire,
 }
 
@@ -47,11 +47,11 @@ impl Login {
     fn fields(&self) -> Vec<(&str, &str)> {
         let names = &self.wire.names;
         let account = [
-            (names.username.as_str(), self.username.as_str()),
+            (names.username.as_str(), self.username.expose_secret()),
             (names.password.as_str(), self.password.expose_secret()),
+            (names.user_id.as_str(), self.user_id.expose_secret()),
         ];
-        let user = self.user_id.as_deref().map(|id| (names.user_id.as_str(), id));
-        account.into_iter().chain(user).filter(|(name, _)| !name.is_empty()).collect()
+        account.into_iter().filter(|(name, value)| !name.is_empty() && !value.is_empty()).collect()
     }
 
     fn request(&self) -> Result<(RequestBuilder, Vec<u8>), Failure> {
@@ -67,7 +67,8 @@ impl Login {
                 (request.header(CONTENT_TYPE, "application/x-www-form-urlencoded"), body.into_bytes())
             }
             LoginForm::Basic => {
-                let account = STANDARD.encode(format!("{}:{}", self.username, self.password.expose_secret()));
+                let account =
+                    STANDARD.encode(format!("{}:{}", self.username.expose_secret(), self.password.expose_secret()));
                 let mut header = HeaderValue::from_str(&format!("Basic {account}")).map_err(|_| {
                     Mishap::Unsendable { reason: "username and password do not fit into a header".into() }
                 })?;
@@ -83,7 +84,7 @@ impl Authenticate for Login {
         let (request, body) = self.request()?;
         self.rate.turn().await;
         let answer = self.client.send(request.body(body), Body::AsBuilt).await?;
-        let secrets = [self.password.expose_secret().to_owned(), self.username.clone()];
+        let secrets = [&self.username, &self.password, &self.user_id].map(|secret| secret.expose_secret().to_owned());
         token(&answer, &self.wire.names.token, &secrets)
     }
 }

@@ -33,12 +33,15 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
-use reqwest::header::{CONTENT_TYPE, HeaderName};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use reqwest::{Method, RequestBuilder};
+use secrecy::ExposeSecret;
 use tokio::io::AsyncRead;
 
 pub use schema::SCHEMAS;
-pub use settings::{EkdoSettings, EkdoWire, Encoding, FieldNames, LoginForm, MOST_FILE_BYTES, SignatureForm};
+pub use settings::{
+    EkdoSettings, EkdoWire, Encoding, FieldNames, LoginForm, MOST_FILE_BYTES, SignatureForm, TokenPlace,
+};
 
 use super::{Abilities, Batch, Cure, Delivery, Inquiry, Kind, Portal, Removal, Sent, Verdict};
 use crate::record::{Key, Schema, Violation};
@@ -85,8 +88,12 @@ impl EkdoPortal {
         };
         let client = HttpClient::new(&client_settings, witness)?;
         let rate = Arc::new(Rate::new(settings.requests_per_second));
-        let token_header = HeaderName::from_bytes(settings.wire.token_header.as_bytes())
-            .map_err(|_| ClientError::Header { key: "token_header" })?;
+        let token_header = match &settings.wire.token_place {
+            TokenPlace::Header(name) => {
+                HeaderName::from_bytes(name.as_bytes()).map_err(|_| ClientError::Header { key: "token_name" })?
+            }
+            TokenPlace::Bearer | TokenPlace::Query(_) => AUTHORIZATION,
+        };
         let login = Login::new(client.clone(), Arc::clone(&rate), &settings);
         Ok(EkdoPortal {
             tokens: TokenHolder::new(login, settings.pauses),
@@ -128,15 +135,11 @@ impl EkdoPortal {
             return Ok(changed());
         };
         let wire = &self.settings.wire;
-        let (name, date) = (document.row.file_name(), document.row.date.to_string());
-        let names = &wire.names;
+        let (name, names) = (document.row.file_name(), &wire.names);
         let mut fields = vec![(names.file_name.as_str(), name.as_str())];
         fields.extend(document.row.group(&self.settings).map(|group| (names.group.as_str(), group)));
-        fields.extend([
-            (names.subtype.as_str(), document.row.subtype.as_str()),
-            (names.number.as_str(), document.row.number.as_str()),
-            (names.date.as_str(), date.as_str()),
-        ]);
+        let user_id = Some(self.settings.user_id.expose_secret()).filter(|id| !id.is_empty());
+        fields.extend(user_id.map(|id| (names.user_id.as_str(), id)));
         let content =
             Content { field: &names.file, file_name: &name, media_type: "application/pdf", bytes: proven.bytes };
         let path = segments(&wire.docs_path, "");
@@ -181,16 +184,24 @@ impl EkdoPortal {
         bearer: Bearer,
     ) -> Result<Answer, Failure> {
         let bytes = upload.bytes();
-        let header = bearer.header(&self.settings.wire.token_scheme)?;
-        let request: RequestBuilder = self
-            .client
-            .request(Method::POST, path)
-            .header(&self.token_header, header)
+        let request = self
+            .with_token(self.client.request(Method::POST, path), &bearer)?
             .header(CONTENT_TYPE, &upload.content_type)
             .timeout(self.settings.timeout + Duration::from_secs(bytes / SLOWEST))
             .body(reqwest::Body::wrap_stream(upload.stream(content)));
         self.rate.turn().await;
         self.client.send(request, Body::Streamed(bytes as usize)).await
+    }
+
+    fn with_token(&self, request: RequestBuilder, bearer: &Bearer) -> Result<RequestBuilder, Failure> {
+        Ok(match &self.settings.wire.token_place {
+            TokenPlace::Bearer => request.header(&self.token_header, bearer.header("Bearer")?),
+            TokenPlace::Header(_) => request.header(&self.token_header, bearer.header("")?),
+            TokenPlace::Query(name) => {
+                let token = bearer.header("")?;
+                request.query(&[(name.as_str(), token.to_str().unwrap_or_default())])
+            }
+        })
     }
 
     /// Opens a file of a row; none if it is not what was examined.

@@ -19,11 +19,11 @@ pub struct EkdoSettings {
     /// Address that the paths of [`EkdoWire`] lie under.
     pub url: Url,
     /// The employer's login.
-    pub username: String,
+    pub username: SecretString,
     /// Its password.
     pub password: SecretString,
-    /// The user's identifier that support gave together with them.
-    pub user_id: Option<String>,
+    /// The user's identifier that support gave together with them; an empty one is not sent.
+    pub user_id: SecretString,
     /// The folder that all files must lie in, symbolic links resolved.
     pub files_root: PathBuf,
     /// Most bytes of a document.
@@ -53,6 +53,17 @@ pub enum LoginForm {
     Form,
     /// In the `Authorization` header, with an empty body.
     Basic,
+}
+
+/// Where the token of a request goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenPlace {
+    /// `Authorization: Bearer …`.
+    Bearer,
+    /// A header of this name.
+    Header(String),
+    /// A parameter of this name in the query. No query is ever logged.
+    Query(String),
 }
 
 /// How files are sent.
@@ -86,10 +97,8 @@ pub struct EkdoWire {
     pub signature_path: String,
     /// How credentials are sent.
     pub login: LoginForm,
-    /// The header that carries the token.
-    pub token_header: String,
-    /// What stands before the token in it; may be empty.
-    pub token_scheme: String,
+    /// Where the token goes.
+    pub token_place: TokenPlace,
     /// How files are sent.
     pub encoding: Encoding,
     /// In which form a signature is sent.
@@ -107,7 +116,7 @@ pub struct FieldNames {
     pub username: String,
     /// Of a login.
     pub password: String,
-    /// Of a login.
+    /// Of a login and of a document.
     pub user_id: String,
     /// Of a document: its content.
     pub file: String,
@@ -115,12 +124,6 @@ pub struct FieldNames {
     pub file_name: String,
     /// Of a document.
     pub group: String,
-    /// Of a document.
-    pub subtype: String,
-    /// Of a document.
-    pub number: String,
-    /// Of a document.
-    pub date: String,
     /// Of a signature: its content.
     pub signature: String,
     /// Of a signature.
@@ -138,8 +141,7 @@ impl Default for EkdoWire {
             docs_path: "/docs".into(),
             signature_path: "/docs/{id}/signature".into(),
             login: LoginForm::Json,
-            token_header: "Authorization".into(),
-            token_scheme: "Bearer".into(),
+            token_place: TokenPlace::Bearer,
             encoding: Encoding::Multipart,
             signature_form: SignatureForm::AsItIs,
             signature_types: BTreeMap::new(),
@@ -153,15 +155,12 @@ impl Default for FieldNames {
         FieldNames {
             username: "username".into(),
             password: "password".into(),
-            user_id: "userId".into(),
+            user_id: "user_id".into(),
             file: "file".into(),
-            file_name: "fileName".into(),
-            group: "documentGroup".into(),
-            subtype: "documentType".into(),
-            number: "number".into(),
-            date: "date".into(),
+            file_name: "file_name".into(),
+            group: "group".into(),
             signature: "signature".into(),
-            signature_type: "signatureType".into(),
+            signature_type: "type".into(),
             document_id: "id".into(),
             token: "token".into(),
         }

@@ -52,7 +52,7 @@ pub struct PosSettings {
     /// The refresh token that came with it.
     pub refresh_token: SecretString,
     /// The name of this system at POS, which a refresh must state.
-    pub name: String,
+    pub name: SecretString,
     /// Where a pair is refreshed, under the address: `refresh-token`.
     pub refresh_path: String,
     /// Longest wait for a whole answer.

@@ -39,7 +39,7 @@ pub(super) struct Desk {
     /// Segments of the path under the portal's address.
     pub path: Vec<String>,
     /// The name of this system at POS.
-    pub name: String,
+    pub name: SecretString,
 }
 
 /// The keeper of the pair.
@@ -141,7 +141,7 @@ impl Tokens {
         })?;
         bearer.set_sensitive(true);
         let path: Vec<&str> = self.desk.path.iter().map(String::as_str).collect();
-        let query = [("refresh_token", pair.refresh.expose_secret()), ("name", self.desk.name.as_str())];
+        let query = [("refresh_token", pair.refresh.expose_secret()), ("name", self.desk.name.expose_secret())];
         let request = self.desk.client.request(Method::GET, &path).header(AUTHORIZATION, bearer).query(&query);
         self.desk.rate.turn().await;
         let answer = self.desk.client.send(request, Body::AsBuilt).await.map_err(Refusal::Other)?;
