@@ -17,7 +17,7 @@ use crate::portal::pos::{PosPortal, PosSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, VisitTimeZone};
 use crate::source::{AnySource, Source, SourceError, SourceSettings};
-use crate::sync::{Clock, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict};
+use crate::sync::{Clock, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, OnUnknown};
 use crate::telemetry::{Metrics, PortalMeter, RetryReason};
 use crate::transport::{ClientError, Level, Pauses, RetryTiming, RetryTimingError, SecretStore, Witness};
 
@@ -343,6 +343,7 @@ async fn open_line(
         scan_stall: SCAN_STALL,
         fuse: portal.fuse().map_or(NO_REMOVAL, |fuse| FuseSettings { share: fuse.share, min: fuse.min }),
         on_conflict: on_conflict(portal),
+        exchange: exchange(portal),
         slice: SLICE,
         read_only: access == Access::Read,
         seed: rand::random(),
@@ -355,6 +356,17 @@ fn unit_error_budget(portal: &PortalConfig) -> ErrorBudget {
     match &portal.own {
         Own::Fer(own) => ErrorBudget { rejects: own.unit_error_budget.rejects, window: own.unit_error_budget.window },
         Own::Sout(_) | Own::Nmo(_) | Own::Pos(_) | Own::Ekdo(_) => NO_UNITS,
+    }
+}
+
+fn exchange(portal: &PortalConfig) -> ExchangeSettings {
+    let usual = ExchangeSettings::default();
+    ExchangeSettings {
+        inquire_every: portal.inquire_every().unwrap_or(usual.inquire_every),
+        on_unknown: match portal.on_unknown_outcome() {
+            config::OnUnknownOutcome::Ask => OnUnknown::Ask,
+            config::OnUnknownOutcome::Resend => OnUnknown::Resend,
+        },
     }
 }
 
@@ -409,5 +421,6 @@ fn plan(
         batch: (feed.batch as usize).min(wire.most_records(schema)),
         max_batch_bytes: portal.max_batch_bytes,
         urgent: schema.urgent,
+        write_back: None,
     })
 }

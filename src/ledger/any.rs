@@ -136,6 +136,10 @@ impl Ledger for AnyLedger {
         each!(self, ledger => ledger.exchanges(feed, after, most).await)
     }
 
+    async fn exchange(&self, feed: FeedId, key: &Key) -> Result<Option<Exchange>, LedgerError> {
+        each!(self, ledger => ledger.exchange(feed, key).await)
+    }
+
     async fn exchange_counts(&self, feed: FeedId) -> Result<ExchangeCounts, LedgerError> {
         each!(self, ledger => ledger.exchange_counts(feed).await)
     }

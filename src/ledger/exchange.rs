@@ -138,7 +138,7 @@ impl ExchangeCounts {
 
 impl Exchange {
     /// The row as it stands once it is written over an earlier one.
-    pub(super) fn over(mut self, earlier: Option<Exchange>) -> Exchange {
+    pub(crate) fn over(mut self, earlier: Option<Exchange>) -> Exchange {
         let (receipt, sent) = earlier.map(|earlier| (earlier.receipt, earlier.sent)).unwrap_or_default();
         self.receipt = self.receipt.or(receipt).filter(|receipt| !receipt.is_empty());
         self.sent = self.sent.or(sent);

@@ -366,6 +366,12 @@ impl Ledger for MemoryLedger {
         })
     }
 
+    async fn exchange(&self, feed: FeedId, key: &Key) -> Result<Option<Exchange>, LedgerError> {
+        self.serve("reading the register of exchange", |disk| {
+            Ok(disk.feeds.get(&feed.0).and_then(|feed| feed.register.get(key)).cloned())
+        })
+    }
+
     async fn exchange_counts(&self, feed: FeedId) -> Result<ExchangeCounts, LedgerError> {
         self.serve("reading the register of exchange", |disk| {
             let mut counts = ExchangeCounts::default();

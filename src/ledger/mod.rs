@@ -267,6 +267,9 @@ pub trait Ledger: Send + Sync + 'static {
         most: usize,
     ) -> impl Future<Output = Result<Vec<Exchange>, LedgerError>> + Send;
 
+    /// The row of one record in the feed's register of exchange.
+    fn exchange(&self, feed: FeedId, key: &Key) -> impl Future<Output = Result<Option<Exchange>, LedgerError>> + Send;
+
     /// How many rows of the feed's register of exchange stand where.
     fn exchange_counts(&self, feed: FeedId) -> impl Future<Output = Result<ExchangeCounts, LedgerError>> + Send;
 

@@ -297,6 +297,15 @@ impl Encoder {
         }
     }
 
+    /// Lets somebody look at what the last sound row's body names, and add to it. False when that is not well either: then
+    /// [`Self::violations`] says so.
+    pub fn examine(&mut self, look: impl FnOnce(&mut Vec<u8>) -> Result<(), Vec<Violation>>) -> bool {
+        if let Err(mut violations) = look(&mut self.body) {
+            self.violations.append(&mut violations);
+        }
+        self.violations.is_empty()
+    }
+
     /// The canonical body of the last row.
     pub fn body(&self) -> &[u8] {
         &self.body

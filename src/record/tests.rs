@@ -379,6 +379,7 @@ const FAR: Condition = Condition { field: "level", values: &["far"] };
 const PAID: Condition = Condition { field: "paid", values: &["true"] };
 
 /// The body of a row of the other tables, or the fields that break rules; and its key.
+#[expect(clippy::type_complexity, reason = "a body or its faults, and the key")]
 fn encode_other(row: &[(&str, Cell<'_>)], salt: &[u8]) -> (Result<String, Vec<(String, Rule)>>, Option<Key>) {
     let columns: Vec<&str> = row.iter().map(|(name, _)| *name).collect();
     let settings = EncodeSettings { salt: Some(Salt::new(salt)), ..settings() };

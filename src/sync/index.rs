@@ -74,7 +74,8 @@ pub struct Detail {
     pub due: bool,
     /// The run of this process in which the row of a record to be removed was found gone; 0 in an earlier process.
     pub gone_in: u64,
-    remote_id: Option<Box<str>>,
+    /// The portal's own id of it.
+    pub remote_id: Option<Box<str>>,
     write_back_due: bool,
 }
 

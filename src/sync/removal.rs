@@ -11,10 +11,11 @@ use tokio::sync::OwnedRwLockReadGuard;
 use tokio::time::Instant;
 
 use super::deliver::REFUSED;
+use super::inability::REMOVED;
 use super::index::{At, Index};
 use super::line::{FeedLine, Line};
 use super::plan::refusal;
-use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Settlement, State};
+use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Remark, Settlement, State};
 use crate::portal::{Delivery, Portal, Verdict};
 use crate::record::KeyId;
 use crate::source::Source;
@@ -438,6 +439,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 }
             }
             settlement.counts = Some(index.counts());
+        }
+        if feed.abilities.registered {
+            let removed = settlement.dropped.iter().cloned();
+            settlement.remarked = removed.map(|key| Remark { key, code: Some(REMOVED) }).collect();
         }
         if !is_marked && settlement.entries.is_empty() {
             return Ok(());

@@ -13,6 +13,7 @@ mod dashboard;
 mod ekdo;
 mod ekdo_replay;
 mod engine;
+mod exchange;
 mod fer;
 mod gateway;
 mod guard;

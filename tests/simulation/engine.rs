@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use secrecy::SecretString;
 use vitrina::ledger::{
-    Entry, Fate, FeedId, FeedSummary, Ledger, LedgerError, Mark, MarkId, MemoryLedger, Note, NotePlace, Progress,
-    Refusal, Replay, Settlement, Word, WordId,
+    Entry, Exchange, ExchangeCounts, Fate, FeedId, FeedSummary, Ledger, LedgerError, Mark, MarkId, MemoryLedger, Note,
+    NotePlace, Progress, Refusal, Replay, Settlement, Word, WordId,
 };
 use vitrina::portal::fer::SCHEMAS;
 use vitrina::portal::{Abilities, Batch, Cure, Delivery, Portal, Removal, Verdict};
@@ -16,7 +17,8 @@ use vitrina::record::{Cell, EncodeSettings, Key, RowChunk, Schema, VisitTimeZone
 use vitrina::source::memory::{Fault, MemoryRows, MemorySource, Value};
 use vitrina::source::{Column, Query, Read, RowStream, Source, SourceError, Stamp};
 use vitrina::sync::{
-    AcceptFuse, CycleError, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, Order,
+    AcceptFuse, CycleError, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict,
+    Order,
 };
 use vitrina::transport::{Failure, Mishap, RetryTiming};
 
@@ -67,6 +69,7 @@ pub async fn open(process: &Process, disk: MemoryLedger) -> Result<Arc<SimLine>,
         batch: plan.batch,
         max_batch_bytes: plan.max_batch_bytes,
         urgent: feed == Feed::Slot,
+        write_back: None,
     });
     let settings = LineSettings {
         in_flight: plan.in_flight,
@@ -77,6 +80,7 @@ pub async fn open(process: &Process, disk: MemoryLedger) -> Result<Arc<SimLine>,
         unit_error_budget: ErrorBudget { rejects: 1000, window: Duration::from_secs(3600) },
         fuse: FuseSettings { share: 0.2, min: 50 },
         on_conflict: [OnConflict::Report, OnConflict::Replace, OnConflict::Adopt][plan.on_conflict],
+        exchange: ExchangeSettings::default(),
         slice: Duration::from_secs(5),
         read_only: false,
         seed: plan.engine_seed,
@@ -664,6 +668,26 @@ impl Ledger for SimLedger {
 
     async fn drop_note(&self, place: &NotePlace) -> Result<(), LedgerError> {
         served!(self, self.disk.drop_note(place))
+    }
+
+    async fn exchanges(&self, feed: FeedId, after: Option<&Key>, most: usize) -> Result<Vec<Exchange>, LedgerError> {
+        served!(self, self.disk.exchanges(feed, after, most))
+    }
+
+    async fn exchange(&self, feed: FeedId, key: &Key) -> Result<Option<Exchange>, LedgerError> {
+        served!(self, self.disk.exchange(feed, key))
+    }
+
+    async fn exchange_counts(&self, feed: FeedId) -> Result<ExchangeCounts, LedgerError> {
+        served!(self, self.disk.exchange_counts(feed))
+    }
+
+    async fn secret(&self, portal: &str, name: &str) -> Result<Option<SecretString>, LedgerError> {
+        served!(self, self.disk.secret(portal, name))
+    }
+
+    async fn keep_secret(&self, portal: &str, name: &str, secret: SecretString) -> Result<(), LedgerError> {
+        served!(self, self.disk.keep_secret(portal, name, secret))
     }
 
     async fn say(&self, word: &Word) -> Result<WordId, LedgerError> {

@@ -114,6 +114,19 @@ pub(super) async fn page(
     rows.iter().map(|row| read(storage, row)).collect()
 }
 
+/// The row of one record.
+pub(super) async fn one(
+    storage: &Storage,
+    readers: &SqlitePool,
+    feed: FeedId,
+    key: &Key,
+) -> Result<Option<Exchange>, LedgerError> {
+    let statement = "SELECT key, version, state, receipt, sent, changed, code, write_back_attempts, write_back_next
+        FROM exchange WHERE feed_id = ?1 AND key = unhex(?2)";
+    let row = sqlx::query(statement).bind(feed.0).bind(hex(key)).fetch_optional(readers).await;
+    row.map_err(|error| storage.refused(READING, error))?.map(|row| read(storage, &row)).transpose()
+}
+
 fn read(storage: &Storage, row: &SqliteRow) -> Result<Exchange, LedgerError> {
     let column = |error| storage.refused(READING, error);
     let damaged = |what| storage.damaged(format_args!("an exchange with an unreadable {what}"));

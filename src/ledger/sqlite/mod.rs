@@ -125,7 +125,8 @@ impl Ledger for SqliteLedger {
     async fn settle(&self, feed: FeedId, settlement: Settlement) -> Result<(), LedgerError> {
         journal::check(&settlement)?;
         let rows = journal::stated(&settlement);
-        let exchanges = exchanges::Changes::new(&settlement.exchanged, &settlement.remarked, &settlement.dropped);
+        let Settlement { exchanged, remarked, dropped, .. } = &settlement;
+        let exchanges = Box::new(exchanges::Changes::new(exchanged, remarked, dropped));
         let Settlement { close, refused, cleared, findings, counts, .. } = settlement;
         let refusals = refusals::Changes::new(&refused, &cleared, findings.as_deref());
         let write = Write::Settle { feed, close, rows, refusals, exchanges, counts };
@@ -174,6 +175,10 @@ impl Ledger for SqliteLedger {
 
     async fn exchanges(&self, feed: FeedId, after: Option<&Key>, most: usize) -> Result<Vec<Exchange>, LedgerError> {
         exchanges::page(&self.storage, &self.readers, feed, after, most).await
+    }
+
+    async fn exchange(&self, feed: FeedId, key: &Key) -> Result<Option<Exchange>, LedgerError> {
+        exchanges::one(&self.storage, &self.readers, feed, key).await
     }
 
     async fn exchange_counts(&self, feed: FeedId) -> Result<ExchangeCounts, LedgerError> {

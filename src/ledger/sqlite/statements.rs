@@ -35,7 +35,7 @@ pub(super) enum Write {
         close: Vec<(MarkId, Close)>,
         rows: Vec<Body>,
         refusals: Changes,
-        exchanges: exchanges::Changes,
+        exchanges: Box<exchanges::Changes>,
         counts: Option<Counts>,
     },
     Progress {

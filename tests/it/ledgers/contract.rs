@@ -499,7 +499,9 @@ async fn an_exchange_is_read_back_as_it_was_stated<P: Place>(place: P) {
     };
     ledger.settle(feed, exchanging(vec![full.clone(), plain.clone()])).await.unwrap();
     let ledger = reopened(&place, ledger).await;
-    assert_eq!(register(&ledger, feed).await, [plain, full]);
+    assert_eq!(register(&ledger, feed).await, [plain, full.clone()]);
+    assert_eq!(ledger.exchange(feed, &full.key).await.unwrap(), Some(full));
+    assert_eq!(ledger.exchange(feed, &Key::Guid(2)).await.unwrap(), None);
 }
 
 async fn an_exchange_keeps_what_a_later_one_does_not_say<P: Place>(place: P) {
@@ -531,7 +533,7 @@ async fn the_register_is_counted_and_read_in_pages<P: Place>(place: P) {
     let other = ledger.feed("pos", "poll").await.unwrap();
     let rows: Vec<_> = (0..1200).map(|key| exchange(key, ExchangeState::ALL[(key % 5) as usize])).collect();
     let due = Exchange { write_back: Some(WriteBackDue::default()), ..rows[0].clone() };
-    ledger.settle(feed, exchanging([&[due], &rows[1..]].concat())).await.unwrap();
+    ledger.settle(feed, exchanging(std::iter::once(due).chain(rows[1..].to_vec()).collect())).await.unwrap();
     ledger.settle(other, exchanging(vec![exchange(9, ExchangeState::Sent)])).await.unwrap();
     let expected = ExchangeCounts { ready: 240, sent: 240, confirmed: 240, refused: 240, unknown: 240, write_back: 1 };
     assert_eq!(ledger.exchange_counts(feed).await.unwrap(), expected);
@@ -624,6 +626,7 @@ async fn a_closed_ledger_refuses_every_call<P: Place>(place: P) {
         ledger.heard(&[]).await.err(),
         ledger.exchanges(feed, None, 1).await.err(),
         ledger.exchange_counts(feed).await.err(),
+        ledger.exchange(feed, &Key::Guid(1)).await.err(),
         ledger.secret("fer", "x").await.err(),
         ledger.keep_secret("fer", "x", "y".to_owned().into()).await.err(),
         ledger.close().await.err(),
