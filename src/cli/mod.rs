@@ -98,7 +98,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Fuse(args) => block_on(fuse::run(&args)),
         Verb::Unit(args) => block_on(unit::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),
-        Verb::Init(args) if args.views => init::views(&args, "fer", crate::portal::fer::SCHEMAS),
+        Verb::Init(args) if args.views => init::views(&args),
         Verb::Init(args) => init::configuration(&args),
         Verb::Check(args) if args.offline => check::offline(&args),
         Verb::Check(args) => block_on(check::online(&args, &check::Reality)),

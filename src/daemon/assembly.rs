@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use secrecy::ExposeSecret;
 
 use crate::config::{
     self, ActiveFeed, Config, EkdoConfig, EkdoFields, FerConfig, NmoConfig, Own, PortalConfig, PosConfig, Problems,
@@ -15,11 +16,15 @@ use crate::portal::ekdo::{self, EkdoPortal, EkdoSettings, EkdoWire, FieldNames};
 use crate::portal::fer::{FerPortal, FerSettings};
 use crate::portal::pos::{PosPortal, PosSettings};
 use crate::portal::{AnyPortal, Portal};
-use crate::record::{EncodeSettings, VisitTimeZone};
+use crate::record::{EncodeSettings, Salt, VisitTimeZone};
 use crate::source::{AnySource, Source, SourceError, SourceSettings};
-use crate::sync::{Clock, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, OnUnknown};
+use crate::sync::{
+    Clock, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, OnUnknown,
+};
 use crate::telemetry::{Metrics, PortalMeter, RetryReason};
-use crate::transport::{ClientError, Level, Pauses, RetryTiming, RetryTimingError, SecretStore, Witness};
+use crate::transport::{
+    ClientError, Level, Pauses, RetryTiming, RetryTimingError, SecretStore, SecretStoreError, Witness,
+};
 
 /// A line of the real process.
 pub type AnyLine = Line<AnySource, AnyPortal, AnyLedger>;
@@ -31,6 +36,8 @@ const SLICE: Duration = Duration::from_secs(5);
 /// How long a unit stays paused when the portal has blocked it for the first time.
 const UNIT_PAUSE: Duration = Duration::from_secs(3600);
 
+/// Name of the salt among a portal's secrets.
+const SALT: &str = "salt";
 /// The budget where no record belongs to a unit.
 const NO_UNITS: ErrorBudget = ErrorBudget { rejects: u32::MAX, window: UNIT_PAUSE };
 /// The fuse where nothing can be removed.
@@ -80,6 +87,9 @@ pub enum AssemblyError {
         /// What is wrong.
         source: RetryTimingError,
     },
+    /// What the ledger keeps for a portal.
+    #[error(transparent)]
+    Secrets(#[from] SecretStoreError),
     /// What is on and what is not does not fit together.
     #[error("{0}")]
     Feeds(Problems),
@@ -141,7 +151,7 @@ async fn active_feeds(
     Ok(config.active_feeds(&existing))
 }
 
-/// Opens the portal that a section describes. `secrets` is where it keeps what it exchanges for new ones.
+/// Opens the portal that a section describes. `secrets` outlive the process: what the portal exchanges for something new is kept there.
 pub fn open_portal(
     name: &str,
     portal: &PortalConfig,
@@ -330,9 +340,13 @@ async fn open_line(
     metrics: &Metrics,
     access: Access,
 ) -> Result<AnyLine, AssemblyError> {
-    let secrets = Arc::new(PortalSecrets::new(Arc::clone(ledger), name));
-    let wire = open_portal(name, portal, metrics, secrets)?;
-    let plans = feeds.iter().filter_map(|feed| plan(portal, feed, sources, &wire)).collect();
+    let secrets: Arc<dyn SecretStore> = Arc::new(PortalSecrets::new(Arc::clone(ledger), name));
+    let wire = open_portal(name, portal, metrics, Arc::clone(&secrets))?;
+    let salt = match wire.schemas().iter().any(|schema| !schema.derived_key.is_empty()) {
+        true => Some(salt(&*secrets, access).await?),
+        false => None,
+    };
+    let plans = feeds.iter().filter_map(|feed| plan(portal, feed, sources, &wire, salt.clone())).collect();
     let retry = RetryTiming::new(portal.retry.initial, portal.retry.max);
     let settings = LineSettings {
         in_flight: portal.in_flight.get() as usize,
@@ -349,6 +363,21 @@ async fn open_line(
         seed: rand::random(),
     };
     Ok(Line::open(name, wire, Arc::clone(ledger), plans, settings, Clock::system()).await?)
+}
+
+/// The salt of keys that are derived from what nobody may see. It is made once and kept: with another one every record would be a new one.
+async fn salt(secrets: &dyn SecretStore, access: Access) -> Result<Salt, SecretStoreError> {
+    let kept = secrets.read(SALT).await?;
+    if let Some(kept) = kept {
+        return Ok(Salt::new(kept.expose_secret().as_bytes()));
+    }
+    let made: [u8; 32] = rand::random();
+    let made: String = made.iter().map(|byte| format!("{byte:02x}")).collect();
+    // A dry run before the first pass keeps nothing: every record is new to it anyway.
+    if access == Access::Write {
+        secrets.keep(SALT, made.clone().into()).await?;
+    }
+    Ok(Salt::new(made.as_bytes()))
 }
 
 /// Only records of a FER gateway belong to units that it may block.
@@ -408,6 +437,7 @@ fn plan(
     feed: &ActiveFeed,
     sources: &BTreeMap<String, Arc<AnySource>>,
     wire: &AnyPortal,
+    salt: Option<Salt>,
 ) -> Option<FeedPlan<AnySource>> {
     let schema = wire.schemas().iter().copied().find(|schema| schema.feed == feed.feed)?;
     Some(FeedPlan {
@@ -417,7 +447,7 @@ fn plan(
         changed_at: feed.config.changed_at.clone(),
         full_every: feed.config.full_every,
         overlap: feed.config.overlap,
-        encode: encode_settings(portal, feed),
+        encode: EncodeSettings { salt, ..encode_settings(portal, feed) },
         batch: (feed.batch as usize).min(wire.most_records(schema)),
         max_batch_bytes: portal.max_batch_bytes,
         urgent: schema.urgent,

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use crate::portal;
 use crate::record::{Condition, Field, Kind, Presence, Schema};
 
 use super::Dialect;
@@ -10,16 +11,18 @@ use super::Dialect;
 /// Columns of the terminal that comments keep to.
 const WIDTH: usize = 110;
 
-/// The views of a kind of portal.
-pub(super) fn text(dialect: Dialect, kind: &str, schemas: &[&Schema]) -> String {
+/// The views of kinds of portals.
+pub(super) fn text(dialect: Dialect, kinds: &[&portal::Kind]) -> String {
     let mut sql = String::from(
         "-- Views that vitrina reads. Each can be created as it stands and gives no rows. Fill it in: put an expression in place of\n\
          -- each CAST(NULL AS ...), FROM and WHERE of your own in place of the last line. Delete the views that are not needed:\n\
          -- a feed without a view is off. Times without a zone are read in the zone that the configuration names for the source.\n",
     );
-    for schema in schemas {
-        sql.push('\n');
-        view(&mut sql, dialect, kind, schema);
+    for kind in kinds {
+        for schema in kind.schemas {
+            sql.push('\n');
+            view(&mut sql, dialect, kind.name, schema);
+        }
     }
     sql
 }
@@ -181,10 +184,12 @@ mod tests {
         spare: &[],
     };
 
+    static KIND: portal::Kind = portal::Kind { name: "fer", schemas: &[&EVERYTHING], remedies: &[] };
+
     #[tokio::test]
     async fn a_view_can_be_created_as_it_stands_and_has_every_column_and_no_row() {
         let mut connection = SqliteConnection::connect("sqlite::memory:").await.expect("a database");
-        let sql = text(Dialect::Sqlite, "fer", &[&EVERYTHING]);
+        let sql = text(Dialect::Sqlite, &[&KIND]);
         connection.execute(sqlx::AssertSqlSafe(sql)).await.expect("valid SQL");
         let columns = sqlx::query("SELECT name FROM pragma_table_info('vitrina_fer_everything')");
         let columns: Vec<String> =
@@ -197,7 +202,7 @@ mod tests {
 
     #[test]
     fn each_column_says_what_the_document_wants_of_it() {
-        let sql = text(Dialect::Postgres, "fer", &[&EVERYTHING]);
+        let sql = text(Dialect::Postgres, &[&KIND]);
         for expected in [
             "-- everything: приложение 1, таблица 0. Key: id.",
             "    -- mandatory; GUID\n    CAST(NULL AS uuid) AS id,",
