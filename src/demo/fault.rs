@@ -24,6 +24,8 @@ pub enum Fault {
     Empty,
     /// All is done after a pause.
     Slow(Duration),
+    /// All is done, and answered after a pause.
+    Late(Duration),
     /// All is as it should be: lets faults be planned for later requests.
     None,
 }
@@ -61,6 +63,11 @@ impl Faults {
             Fault::Slow(pause) => {
                 tokio::time::sleep(pause).await;
                 work()
+            }
+            Fault::Late(pause) => {
+                let answer = work();
+                tokio::time::sleep(pause).await;
+                answer
             }
             Fault::None => work(),
         }

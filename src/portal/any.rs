@@ -38,6 +38,14 @@ impl Portal for AnyPortal {
         }
     }
 
+    fn begins(&self, schema: &Schema) -> bool {
+        match self {
+            AnyPortal::Fer(portal) => portal.begins(schema),
+            AnyPortal::Pos(portal) => portal.begins(schema),
+            AnyPortal::Ekdo(portal) => portal.begins(schema),
+        }
+    }
+
     fn most_records(&self, schema: &Schema) -> usize {
         match self {
             AnyPortal::Fer(portal) => portal.most_records(schema),

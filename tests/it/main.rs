@@ -14,6 +14,7 @@ mod ekdo;
 mod ekdo_replay;
 mod engine;
 mod exchange;
+mod exchanges;
 mod fer;
 mod gateway;
 mod guard;

@@ -260,6 +260,10 @@ impl Portal for EkdoPortal {
         }
     }
 
+    fn begins(&self, _schema: &Schema) -> bool {
+        true
+    }
+
     fn most_records(&self, _schema: &Schema) -> usize {
         1
     }
