@@ -4,11 +4,13 @@ pub mod audit;
 pub mod check;
 pub mod completions;
 mod config_file;
+mod csv;
 pub mod demo;
 mod exit;
 pub mod fuse;
 pub mod init;
 mod language;
+pub mod log;
 pub mod migrate;
 pub mod mock;
 mod moment;
@@ -65,8 +67,10 @@ pub enum Verb {
     Status(status::Args),
     /// Compare a portal's own contents with the source, and repair what differs
     Audit(audit::Args),
-    /// Show what was refused or is held, why, and who must act; have it tried again
+    /// Show what was refused or is held, why, and who must act; have it tried again, or say what became of it
     Rejects(rejects::Args),
+    /// List what was exchanged with portals that take documents: what was sent, when, and where it stands
+    Log(log::Args),
     /// Show tripped fuses and what they hold back; let one go
     Fuse(fuse::Args),
     /// Show the units whose records wait; end a pause
@@ -95,6 +99,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Status(args) => block_on(status::run(&args)),
         Verb::Audit(args) => block_on(audit::run(&args)),
         Verb::Rejects(args) => block_on(rejects::run(&args)),
+        Verb::Log(args) => block_on(log::run(&args)),
         Verb::Fuse(args) => block_on(fuse::run(&args)),
         Verb::Unit(args) => block_on(unit::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),
@@ -120,7 +125,7 @@ mod tests {
 
     #[test]
     fn every_verb_with_a_configuration_looks_for_it_in_one_place() {
-        for verb in ["run", "check", "sync", "status", "audit", "migrate"] {
+        for verb in ["run", "check", "sync", "status", "audit", "migrate", "log"] {
             let command = Cli::command();
             let verb = command.find_subcommand(verb).expect("a verb");
             let config = verb.get_arguments().find(|arg| arg.get_id() == "config").expect("--config");

@@ -4,6 +4,7 @@ mod after;
 mod assembly;
 mod audits;
 mod clock;
+mod exchanges;
 mod notify;
 mod pool;
 mod resume;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source};
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
-pub use status::{FeedStatus, FuseStatus, PortalStatus, Status, UnitStatus};
+pub use status::{FeedStatus, FuseStatus, PortalStatus, RegisterStatus, Status, UnitStatus};
 pub use words::hear_words;
 
 use crate::ledger::{AnyLedger, Ledger};
@@ -97,6 +98,9 @@ impl Daemon {
             workers.spawn("worker", async move { shared.work(worker == 0).await });
         }
         workers.spawn("words", Arc::clone(&shared).hear(Arc::clone(&assembly.ledger)));
+        for line in assembly.lines.iter().filter(|line| line.keeps_registers()) {
+            workers.spawn("exchanges", Arc::clone(&shared).follow_up(Arc::clone(line)));
+        }
         let mut clock = Tasks::default();
         clock.spawn("clock", run_clock(Clock::start().await?, timetable, Arc::clone(&shared), stop_clock.clone()));
         if let Some(pause) = notify::watchdog_pause() {
@@ -261,7 +265,8 @@ impl Shared {
         let feeds = self.feeds.iter().filter_map(|feed| {
             let line = feed.line.feed(feed.name)?;
             let fuse = line.fuse().as_ref().map(FuseStatus::of);
-            let status = FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now).fused(fuse);
+            let status = FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now);
+            let status = status.fused(fuse).registered(line.exchanges());
             let parked = line.parking().rest(now).map(|(until, why)| (until, why.to_owned()));
             Some(match parked {
                 Some((until, why)) => status.parked(until, why),

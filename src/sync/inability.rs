@@ -3,7 +3,7 @@
 use super::exchange::Register;
 use super::index::{At, Index};
 use super::plan::{Plan, refusal};
-use crate::ledger::{Mark, Remark, Settlement, State};
+use crate::ledger::{Mark, Refusal, Remark, Settlement, State};
 use crate::record::{Fingerprint, Key, KeyId, Record};
 
 /// Code of a changed row whose record the portal cannot replace.
@@ -51,6 +51,11 @@ impl Plan {
             self.notes.remarked.push(Remark { key, code });
         }
     }
+}
+
+/// True for a refusal of a record of which an operator may say what became of it.
+pub fn is_resolvable(refusal: &Refusal) -> bool {
+    refusal.state == State::Unknown || (refusal.code == NO_UPDATE && refusal.text == CHANGED_MIDWAY)
 }
 
 /// The version of which the portal has taken a part, under an id of its own.

@@ -44,6 +44,7 @@ pub use clock::Clock;
 pub use cycle::{CycleError, Order};
 pub use exchange::{ExchangeSettings, OnUnknown};
 pub use fuse::{FuseSettings, Loss, Tripped};
+pub use inability::is_resolvable;
 pub use inquiry::FollowUp;
 pub use line::{FeedLine, FeedPlan, Line, LineSettings, OnConflict};
 pub use order::parents_first;
