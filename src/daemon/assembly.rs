@@ -9,12 +9,14 @@ use secrecy::ExposeSecret;
 
 use super::write_back::{SiteStatements, open_writer};
 use crate::config::{
-    ActiveFeed, Config, EkdoConfig, FerConfig, NmoConfig, OnUnknownOutcome, Own, PlanCheck, PortalConfig, PosConfig,
-    Problems, Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig,
+    self, ActiveFeed, Config, EkdoConfig, EkdoFields, FerConfig, NmoConfig, OnUnknownOutcome, Own, PlanCheck, PortalConfig,
+    PosConfig, Problems, Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig,
 };
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets};
+use crate::portal::ekdo::{self, EkdoPortal, EkdoSettings, EkdoWire, FieldNames};
 use crate::portal::fer::{FerPortal, FerSettings};
 use crate::portal::nmo::{self, NmoPortal, NmoSettings};
+use crate::portal::pos::{PosPortal, PosSettings};
 use crate::portal::sout::{self, SigEncoding, SignSettings, SoutPortal, SoutSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, Salt, VisitTimeZone};
@@ -249,12 +251,87 @@ fn open_nmo(portal: &PortalConfig, own: &NmoConfig, witness: Witness) -> Result<
     Ok(AnyPortal::Nmo(NmoPortal::new(settings, Some(witness))?))
 }
 
-fn open_pos(portal: &PortalConfig, _: &PosConfig, _: Arc<dyn SecretStore>, _: Witness) -> Result<AnyPortal, OpenError> {
-    Err(OpenError::Absent(portal.kind().name()))
+fn open_pos(
+    portal: &PortalConfig,
+    own: &PosConfig,
+    secrets: Arc<dyn SecretStore>,
+    witness: Witness,
+) -> Result<AnyPortal, OpenError> {
+    let settings = PosSettings {
+        url: portal.url.clone(),
+        access_token: own.access_token.clone(),
+        refresh_token: own.refresh_token.clone(),
+        name: own.name.clone(),
+        refresh_path: own.refresh_path.clone(),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        ca_file: portal.ca_file.clone(),
+        pauses: Pauses::DEFAULT,
+    };
+    Ok(AnyPortal::Pos(PosPortal::new(settings, secrets, Some(witness))?))
 }
 
-fn open_ekdo(portal: &PortalConfig, _: &EkdoConfig, _: Witness) -> Result<AnyPortal, OpenError> {
-    Err(OpenError::Absent(portal.kind().name()))
+fn open_ekdo(portal: &PortalConfig, own: &EkdoConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
+    let settings = EkdoSettings {
+        url: portal.url.clone(),
+        username: own.username.clone(),
+        password: own.password.clone(),
+        user_id: own.user_id.clone(),
+        files_root: own.files_root.clone(),
+        max_file_bytes: own.max_file_bytes,
+        groups: own.groups.clone(),
+        default_group: own.default_group.clone(),
+        wire: ekdo_wire(own),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        ca_file: portal.ca_file.clone(),
+        pauses: Pauses::DEFAULT,
+    };
+    Ok(AnyPortal::Ekdo(EkdoPortal::new(settings, Some(witness))?))
+}
+
+fn ekdo_wire(own: &EkdoConfig) -> EkdoWire {
+    EkdoWire {
+        token_path: own.token_path.clone(),
+        docs_path: own.docs_path.clone(),
+        signature_path: own.signature_path.clone(),
+        login: match own.login {
+            config::LoginForm::Json => ekdo::LoginForm::Json,
+            config::LoginForm::Form => ekdo::LoginForm::Form,
+            config::LoginForm::Basic => ekdo::LoginForm::Basic,
+        },
+        token_place: match own.token_place {
+            config::TokenPlace::Bearer => ekdo::TokenPlace::Bearer,
+            config::TokenPlace::Header => ekdo::TokenPlace::Header(own.token_name.clone()),
+            config::TokenPlace::Query => ekdo::TokenPlace::Query(own.token_name.clone()),
+        },
+        encoding: match own.encoding {
+            config::FileEncoding::Multipart => ekdo::Encoding::Multipart,
+            config::FileEncoding::Base64 => ekdo::Encoding::Base64,
+        },
+        signature_form: match own.signature_form {
+            config::SignatureForm::File => ekdo::SignatureForm::AsItIs,
+            config::SignatureForm::Der => ekdo::SignatureForm::Der,
+            config::SignatureForm::Base64 => ekdo::SignatureForm::Base64,
+        },
+        signature_types: own.signature_types.clone(),
+        names: ekdo_names(&own.fields),
+    }
+}
+
+fn ekdo_names(fields: &EkdoFields) -> FieldNames {
+    FieldNames {
+        username: fields.username.clone(),
+        password: fields.password.clone(),
+        user_id: fields.user_id.clone(),
+        token: fields.token.clone(),
+        file: fields.file.clone(),
+        file_name: fields.file_name.clone(),
+        group: fields.group.clone(),
+        document_id: fields.document_id.clone(),
+        signature: fields.signature.clone(),
+        signature_type: fields.signature_type.clone(),
+    }
 }
 
 /// Reports a portal's requests to the metrics.
@@ -374,6 +451,17 @@ fn unit_error_budget(portal: &PortalConfig) -> ErrorBudget {
     }
 }
 
+fn exchange(portal: &PortalConfig) -> ExchangeSettings {
+    let usual = ExchangeSettings::default();
+    ExchangeSettings {
+        inquire_every: portal.inquire_every().unwrap_or(usual.inquire_every),
+        on_unknown: match portal.on_unknown_outcome() {
+            config::OnUnknownOutcome::Ask => OnUnknown::Ask,
+            config::OnUnknownOutcome::Resend => OnUnknown::Resend,
+        },
+    }
+}
+
 /// Only records of a FER gateway hold places.
 fn on_conflict(portal: &PortalConfig) -> OnConflict {
     match &portal.own {
@@ -439,7 +527,7 @@ fn plan(
         full_every: feed.config.full_every,
         overlap: feed.config.overlap,
         encode: EncodeSettings { salt, ..encode_settings(portal, feed) },
-        batch: feed.batch as usize,
+        batch: (feed.batch as usize).min(wire.most_records(schema)),
         max_batch_bytes: portal.max_batch_bytes,
         urgent: schema.urgent,
         write_back: write_back.map(|statements| Arc::new(statements) as Arc<dyn WriteBack>),

@@ -48,6 +48,26 @@ impl Portal for AnyPortal {
         }
     }
 
+    fn begins(&self, schema: &Schema) -> bool {
+        match self {
+            AnyPortal::Fer(portal) => portal.begins(schema),
+            AnyPortal::Sout(portal) => portal.begins(schema),
+            AnyPortal::Nmo(portal) => portal.begins(schema),
+            AnyPortal::Pos(portal) => portal.begins(schema),
+            AnyPortal::Ekdo(portal) => portal.begins(schema),
+        }
+    }
+
+    fn most_records(&self, schema: &Schema) -> usize {
+        match self {
+            AnyPortal::Fer(portal) => portal.most_records(schema),
+            AnyPortal::Sout(portal) => portal.most_records(schema),
+            AnyPortal::Nmo(portal) => portal.most_records(schema),
+            AnyPortal::Pos(portal) => portal.most_records(schema),
+            AnyPortal::Ekdo(portal) => portal.most_records(schema),
+        }
+    }
+
     async fn deliver(&self, schema: &'static Schema, batch: &Batch) -> Delivery {
         match self {
             AnyPortal::Fer(portal) => portal.deliver(schema, batch).await,

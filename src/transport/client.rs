@@ -62,6 +62,12 @@ pub enum ClientError {
         /// Its path.
         path: PathBuf,
     },
+    /// A configured name cannot be that of a header.
+    #[error("{key}: is no name of an HTTP header")]
+    Header {
+        /// The key that names it.
+        key: &'static str,
+    },
     /// TLS cannot be set up.
     #[error(
         "url: TLS cannot be set up ({reason}); install the package ca-certificates or name the portal's root in ca_file"
@@ -97,6 +103,8 @@ pub enum Body<'a> {
     Json(&'a [u8]),
     /// JSON, compressed.
     Gzip(&'a Packed),
+    /// One that the request carries as a stream of so many bytes.
+    Streamed(usize),
 }
 
 /// An answer, whole and inflated.
@@ -227,6 +235,8 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, ClientError> {
 fn with_body(request: RequestBuilder, body: Body<'_>) -> (RequestBuilder, usize, usize) {
     match body {
         Body::AsBuilt => (request, 0, 0),
+        // A body of known length is not sent in chunks: what stands in front of portals often takes no other.
+        Body::Streamed(bytes) => (request.header(CONTENT_LENGTH, bytes), bytes, bytes),
         Body::Json(json) => {
             (request.header(CONTENT_TYPE, "application/json").body(json.to_vec()), json.len(), json.len())
         }
