@@ -451,17 +451,6 @@ fn unit_error_budget(portal: &PortalConfig) -> ErrorBudget {
     }
 }
 
-fn exchange(portal: &PortalConfig) -> ExchangeSettings {
-    let usual = ExchangeSettings::default();
-    ExchangeSettings {
-        inquire_every: portal.inquire_every().unwrap_or(usual.inquire_every),
-        on_unknown: match portal.on_unknown_outcome() {
-            config::OnUnknownOutcome::Ask => OnUnknown::Ask,
-            config::OnUnknownOutcome::Resend => OnUnknown::Resend,
-        },
-    }
-}
-
 /// Only records of a FER gateway hold places.
 fn on_conflict(portal: &PortalConfig) -> OnConflict {
     match &portal.own {
