@@ -118,16 +118,16 @@ write_back = "UPDATE vitrina_nmo_module SET nmo_url = :url, nmo_state = :status 
     )
 }
 
-async fn cycle(line: &AnyLine, feed: &str) -> CycleReport {
+async fn cycle(line: &Arc<AnyLine>, feed: &str) -> CycleReport {
     line.cycle(feed, Order::default()).await.unwrap()
 }
 
-async fn register(assembly: &Assembly, line: &AnyLine, feed: &str) -> Vec<Exchange> {
+async fn register(assembly: &Assembly, line: &Arc<AnyLine>, feed: &str) -> Vec<Exchange> {
     assembly.ledger.exchanges(line.feed(feed).unwrap().id, None, 1000).await.unwrap()
 }
 
 /// Runs cycles of a feed until its register stands so.
-async fn until(assembly: &Assembly, line: &AnyLine, feed: &str, stands: impl Fn(&[Exchange]) -> bool) {
+async fn until(assembly: &Assembly, line: &Arc<AnyLine>, feed: &str, stands: impl Fn(&[Exchange]) -> bool) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         cycle(line, feed).await;
