@@ -42,8 +42,8 @@ pub use ledger::LedgerConfig;
 pub use load::{Loaded, load};
 pub use portals::{
     Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, LoginForm, NmoConfig, OnConflict, OnUnknownOutcome,
-    Own, PlanCheck, PlatformConfig, PortalConfig, PortalKind, PosConfig, Retry, SignatureEncoding, SignatureForm, SoutConfig,
-    TokenPlace, VisitTimeZone,
+    Own, PlanCheck, PlatformConfig, PortalConfig, PortalKind, PosConfig, Retry, SignatureEncoding, SignatureForm,
+    SoutConfig, TokenPlace, VisitTimeZone,
 };
 pub use problem::{Problem, Problems, Severity};
 pub use schedule::{Schedule, ScheduleError};

@@ -9,8 +9,8 @@ use secrecy::ExposeSecret;
 
 use super::write_back::{SiteStatements, open_writer};
 use crate::config::{
-    self, ActiveFeed, Config, EkdoConfig, EkdoFields, FerConfig, NmoConfig, OnUnknownOutcome, Own, PlanCheck, PortalConfig,
-    PosConfig, Problems, Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig,
+    self, ActiveFeed, Config, EkdoConfig, EkdoFields, FerConfig, NmoConfig, OnUnknownOutcome, Own, PlanCheck,
+    PortalConfig, PosConfig, Problems, Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig,
 };
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets};
 use crate::portal::ekdo::{self, EkdoPortal, EkdoSettings, EkdoWire, FieldNames};
@@ -212,7 +212,7 @@ fn open_fer(portal: &PortalConfig, own: &FerConfig, witness: Witness) -> Result<
         ca_file: portal.ca_file.clone(),
         pauses: Pauses::DEFAULT,
     };
-    Ok(AnyPortal::Fer(FerPortal::new(settings, Some(witness))?))
+    Ok(AnyPortal::Fer(Box::new(FerPortal::new(settings, Some(witness))?)))
 }
 
 fn open_sout(portal: &PortalConfig, own: &SoutConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
@@ -231,7 +231,7 @@ fn open_sout(portal: &PortalConfig, own: &SoutConfig, witness: Witness) -> Resul
         page_size: sout::PAGE_SIZE,
         absent_after: sout::ABSENT_AFTER,
     };
-    Ok(AnyPortal::Sout(SoutPortal::new(settings, Some(witness))?))
+    Ok(AnyPortal::Sout(Box::new(SoutPortal::new(settings, Some(witness))?)))
 }
 
 fn open_nmo(portal: &PortalConfig, own: &NmoConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
@@ -248,7 +248,7 @@ fn open_nmo(portal: &PortalConfig, own: &NmoConfig, witness: Witness) -> Result<
         check_plan: own.check_plan == PlanCheck::BeforeStart,
         reviewer_snils: own.platform.as_ref().and_then(|platform| platform.reviewer_snils.clone()),
     };
-    Ok(AnyPortal::Nmo(NmoPortal::new(settings, Some(witness))?))
+    Ok(AnyPortal::Nmo(Box::new(NmoPortal::new(settings, Some(witness))?)))
 }
 
 fn open_pos(
@@ -268,7 +268,7 @@ fn open_pos(
         ca_file: portal.ca_file.clone(),
         pauses: Pauses::DEFAULT,
     };
-    Ok(AnyPortal::Pos(PosPortal::new(settings, secrets, Some(witness))?))
+    Ok(AnyPortal::Pos(Box::new(PosPortal::new(settings, secrets, Some(witness))?)))
 }
 
 fn open_ekdo(portal: &PortalConfig, own: &EkdoConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
@@ -287,7 +287,7 @@ fn open_ekdo(portal: &PortalConfig, own: &EkdoConfig, witness: Witness) -> Resul
         ca_file: portal.ca_file.clone(),
         pauses: Pauses::DEFAULT,
     };
-    Ok(AnyPortal::Ekdo(EkdoPortal::new(settings, Some(witness))?))
+    Ok(AnyPortal::Ekdo(Box::new(EkdoPortal::new(settings, Some(witness))?)))
 }
 
 fn ekdo_wire(own: &EkdoConfig) -> EkdoWire {
@@ -373,7 +373,8 @@ impl Assembly {
                 metrics.announce_feed(name, feed.feed);
                 schedules.insert((name.clone(), feed.feed), (feed.config.schedule.clone(), feed.zone));
             }
-            lines.push(Arc::new(open_line(name, portal, &feeds, &databases, &ledger, metrics, access).await?));
+            lines
+                .push(Arc::new(Box::pin(open_line(name, portal, &feeds, &databases, &ledger, metrics, access)).await?));
         }
         Ok(Assembly { ledger, lines, schedules })
     }

@@ -16,15 +16,15 @@ use crate::transport::Failure;
 /// A portal of any kind.
 pub enum AnyPortal {
     /// The gateway of the federal electronic registry.
-    Fer(FerPortal),
+    Fer(Box<FerPortal>),
     /// The register of training in occupational safety.
-    Sout(SoutPortal),
+    Sout(Box<SoutPortal>),
     /// The portal of continuous medical education.
-    Nmo(NmoPortal),
+    Nmo(Box<NmoPortal>),
     /// The platform of public voting.
-    Pos(PosPortal),
+    Pos(Box<PosPortal>),
     /// The service of electronic personnel documents.
-    Ekdo(EkdoPortal),
+    Ekdo(Box<EkdoPortal>),
 }
 
 impl Portal for AnyPortal {

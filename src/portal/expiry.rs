@@ -14,10 +14,13 @@ const SECONDS: i64 = 1_000_000_000;
 
 /// How long a token lives of which this is said at `now` on the portal's clock.
 pub(super) fn life(said: i64, now: DateTime<Utc>) -> Duration {
-    life_left(match said {
-        ..=SECONDS => said,
-        ..=MILLISECONDS => said.saturating_sub(now.timestamp()),
-        _ => (said / 1000).saturating_sub(now.timestamp()),
+    let left = |end: i64| end.saturating_sub(now.timestamp());
+    life_left(if said > MILLISECONDS {
+        left(said / 1000)
+    } else if said > SECONDS {
+        left(said)
+    } else {
+        said
     })
 }
 

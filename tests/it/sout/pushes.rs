@@ -150,7 +150,7 @@ async fn a_wrong_key_stops_the_portal_until_a_person_acts() {
 #[tokio::test]
 async fn signing_in_proves_the_key() {
     let running = register(RegisterSettings::new(KEY)).await;
-    let portal = AnyPortal::Sout(client(&running, false));
+    let portal = AnyPortal::Sout(Box::new(client(&running, false)));
     portal.sign_in().await.unwrap();
     assert_eq!(running.mock().counters().reads, 1);
 }
