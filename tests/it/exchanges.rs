@@ -325,7 +325,7 @@ impl Personnel {
         self.mock.documents().into_iter().map(|(id, document)| (id, document.signature.is_some())).collect()
     }
 
-    async fn accepted(&self, line: &TestLine<EkdoPortal>) -> u64 {
+    fn accepted(&self, line: &TestLine<EkdoPortal>) -> u64 {
         line.feed("document").unwrap().counts().accepted
     }
 }
@@ -348,7 +348,7 @@ async fn a_document_is_uploaded_and_signed_once() {
     assert!(matches!(&world.documents()[..], [(_, true)]));
     days(&world.ground, &line, "document").await;
     assert_eq!((world.mock.counts().documents, world.mock.counts().signatures), (1, 1));
-    assert_eq!(world.accepted(&line).await, 1);
+    assert_eq!(world.accepted(&line), 1);
 }
 
 #[tokio::test]
@@ -366,7 +366,7 @@ async fn a_document_that_was_begun_is_finished_after_a_restart_under_its_id() {
     days(&world.ground, &line, "document").await;
     assert!(matches!(&world.documents()[..], [(_, true)]), "{:?}", world.documents());
     assert_eq!((world.mock.counts().documents, world.mock.counts().signatures), (1, 1));
-    assert_eq!(world.accepted(&line).await, 1);
+    assert_eq!(world.accepted(&line), 1);
 }
 
 #[tokio::test]
@@ -384,7 +384,7 @@ async fn a_document_whose_answer_was_lost_waits_for_a_word_and_is_then_signed() 
     assert_eq!(line.resolve("document", &sent("17", id)).await.unwrap(), Resolved::Done);
     cycles(&world, &line).await;
     assert!(matches!(&world.documents()[..], [(_, true)]));
-    assert_eq!(world.accepted(&line).await, 1);
+    assert_eq!(world.accepted(&line), 1);
     assert!(refusals(&world.ground, &line, "document").await.is_empty());
 }
 
