@@ -197,6 +197,8 @@ impl Index {
             }
             detail.due = slim.state == State::Pending;
         }
+        let past: Vec<At> = self.detailed().filter(|(_, state, _)| *state == State::Past).map(|(at, ..)| at).collect();
+        past.into_iter().for_each(|at| self.give_up_doubtful_places(at));
     }
 
     /// States a record anew. It is in flight no longer.
@@ -536,6 +538,15 @@ impl Index {
     pub fn does_not_hold(&mut self, at: At, place: u64) {
         self.places.dispel(at, place);
         if self.place(at) == Some(place) {
+            self.set_place(at, 0);
+        }
+    }
+
+    /// A record that is past is not removed, so that nobody would ever find out whether it is at a place to which, or from which, a request
+    /// of unknown outcome may have brought it. Should it be there, the portal's refusal of the next one says so.
+    pub fn give_up_doubtful_places(&mut self, at: At) {
+        self.places.dispel_all(at);
+        if self.may_have_moved(at) {
             self.set_place(at, 0);
         }
     }

@@ -89,18 +89,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             if let Some(said) = contest.said.take() {
                 self.said.insert(contest.key.clone(), said);
             }
-            if !gone.contains(&contest.holder.id()) || self.is_past_and_doubtful(&contest) {
+            if !gone.contains(&contest.holder.id()) {
                 open.insert(contest.key.clone(), contest);
             }
         }
         open.into_values().collect()
-    }
-
-    /// True when the holder is past, so that it is left alone, and may not hold the place at all.
-    fn is_past_and_doubtful(&self, contest: &Contest) -> bool {
-        let index = self.feed.index();
-        let holder = index.find(contest.holder.id());
-        holder.is_some_and(|at| index.state(at) == State::Past) && contest::may_be_free(contest, &index)
     }
 
     /// Decides on every contest that the last read has left. True when something has moved at the portal; and the contests that wait,
@@ -205,12 +198,6 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             self.contested.push(contest);
             return Ok(true);
         };
-        if !stranger && self.is_past_and_doubtful(&contest) {
-            // Nobody will remove it: if it is there after all, the portal's refusal says so.
-            self.feed.index().does_not_hold(at, contest.place);
-            self.contested.push(contest);
-            return Ok(true);
-        }
         if !stranger {
             self.gone.push(contest.holder.id());
             return Ok(false);
