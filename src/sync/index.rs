@@ -252,7 +252,9 @@ impl Index {
         let mut hangs = match (entry.accepted, entry.mark) {
             (None, None) => Vec::new(),
             // The portal has just said which version it holds.
-            (Some(_), None) if was_accepted != entry.accepted || (was_marked && entry.state != State::Past) => vec![parents],
+            (Some(_), None) if was_accepted != entry.accepted || (was_marked && entry.state != State::Past) => {
+                vec![parents]
+            }
             _ => known,
         };
         let is_sent = entry.wanted.is_some_and(|version| entry.mark == Some(Mark::Version(version)));
@@ -542,8 +544,8 @@ impl Index {
         }
     }
 
-    /// A record that is past is not removed, so that nobody would ever find out whether it is at a place to which, or from which, a request
-    /// of unknown outcome may have brought it. Should it be there, the portal's refusal of the next one says so.
+    /// Gives up every place of a record at which it is not for sure: nobody will send it, or take it away, to find out. Should it be there,
+    /// the portal's refusal of the next one says so.
     pub fn give_up_doubtful_places(&mut self, at: At) {
         self.places.dispel_all(at);
         if self.may_have_moved(at) {

@@ -57,8 +57,15 @@ enum Purpose {
 /// What became of one record.
 enum Away {
     Done,
-    Refused { code: String, text: String },
-    Open { maybe_applied: bool },
+    Refused {
+        code: String,
+        text: String,
+    },
+    Open {
+        maybe_applied: bool,
+    },
+    /// Another has gone, and whether it went along will be seen when it is sent again.
+    MayBeGone,
     NotAsked,
 }
 
@@ -342,7 +349,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     async fn mark(&self, feed: &FeedLine<S>, leaving: &mut Leaving) -> Result<(), LedgerError> {
         leaving.journal = Some(Arc::clone(&feed.journal).read_owned().await);
         let stays = |at: &At| leaving.fates.get(at) == Some(&Fate::Stays);
-        let going: Vec<&Entry> = leaving.records.iter().filter(|(at, ..)| !stays(at)).map(|(_, entry, _)| entry).collect();
+        let going: Vec<&Entry> =
+            leaving.records.iter().filter(|(at, ..)| !stays(at)).map(|(_, entry, _)| entry).collect();
         for part in going.chunks(MOST_MARKED) {
             let entries: Vec<Entry> = part.iter().map(|entry| (*entry).clone()).collect();
             match self.ledger.mark(feed.id, &entries).await {
@@ -455,6 +463,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                         let entry = self.later(Entry { mark, ..entry }, now);
                         restate(&mut index, at, entry, &mut settlement, now);
                     }
+                    Away::MayBeGone => {
+                        let entry = if waits_on(&entry) {
+                            entry
+                        } else {
+                            Entry { state: State::Pending, attempts: 0, next_attempt: None, ..entry }
+                        };
+                        restate(&mut index, at, entry, &mut settlement, now);
+                    }
                     Away::NotAsked => restate(&mut index, at, Entry { mark: before, ..entry }, &mut settlement, now),
                 }
             }
@@ -469,7 +485,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// The record's next attempt comes later. What was accepted is in doubt if it is marked. A version that was refused is refused still,
     /// and its own time comes.
     fn later(&self, mut entry: Entry, now: i64) -> Entry {
-        if is_refused(&entry) || entry.state == State::Past {
+        if waits_on(&entry) {
             return entry;
         }
         let delay = {
@@ -491,7 +507,7 @@ impl Away {
         match (self, fate) {
             (_, Fate::Stays) | (Away::Refused { .. } | Away::NotAsked, _) => Away::NotAsked,
             (Away::Done, Fate::Goes) => Away::Done,
-            (Away::Done, Fate::MayGo) => Away::Open { maybe_applied: true },
+            (Away::Done, Fate::MayGo) | (Away::MayBeGone, _) => Away::MayBeGone,
             (Away::Open { maybe_applied }, _) => Away::Open { maybe_applied: *maybe_applied },
         }
     }
@@ -505,7 +521,7 @@ impl Away {
                 code: code.clone(),
                 text: format!("{feed} {} has to go first: {text}", child.key),
             }),
-            Away::Open { .. } | Away::NotAsked => Some(Away::Open { maybe_applied: false }),
+            Away::Open { .. } | Away::MayBeGone | Away::NotAsked => Some(Away::Open { maybe_applied: false }),
         }
     }
 }
@@ -534,9 +550,8 @@ fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &
         index.forget(at);
         return;
     }
-    let refused = is_refused(&entry);
     let entry = Entry { accepted: None, mark: None, status: None, place: None, ..entry };
-    if refused {
+    if is_refused(&entry) {
         return restate(index, at, entry, settlement, now);
     }
     let entry = Entry { state: State::Pending, wanted: None, attempts: 0, next_attempt: None, ..entry };
@@ -549,9 +564,14 @@ fn is_refused(entry: &Entry) -> bool {
     entry.state == State::Rejected && entry.wanted.is_some()
 }
 
+/// Nothing is sent of the record now, whatever may have become of the versions that the portal held.
+fn waits_on(entry: &Entry) -> bool {
+    entry.state == State::Past || is_refused(entry)
+}
+
 fn restate(index: &mut Index, at: At, mut entry: Entry, settlement: &mut Settlement, now: i64) {
     let superseded = index.is_superseded(at);
-    if superseded && matches!(entry.state, State::Accepted | State::Gone) {
+    if superseded && matches!(entry.state, State::Accepted | State::Gone | State::Past) {
         // Its row was seen meanwhile, and what that says is not known: it is read again before anything else becomes of the record.
         entry.state = State::Pending;
         entry.next_attempt = None;

@@ -397,3 +397,46 @@ async fn a_slot_that_becomes_invalid_stays() {
     passes(&line).await;
     assert!(removals(&world).is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_lost_version_hangs_on_is_known_after_a_restart() {
+    let mut world = World::with_slots(0);
+    world.put("unaccessable_period", 0xd1, period(0xd1));
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    cycle(&line, "resource").await;
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "unaccessable_period").await;
+    let mut moved = period(0xd1);
+    moved[1] = guid(0xb2);
+    world.put("unaccessable_period", 0xd1, moved);
+    cycle(&line, "unaccessable_period").await;
+    let line = world.start().await;
+    world.delete("resource", RESOURCE);
+    world.put("resource", 0xb1, room(0xb1, MO));
+    passes(&line).await;
+    assert_eq!(removals(&world), [of("unaccessable_period", 0xd1), of("resource", RESOURCE)]);
+    assert!(world.portal.held("unaccessable_period").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_hangs_on_a_refused_version_of_a_batch_is_known_after_a_restart() {
+    let mut world = World::with_slots(2);
+    world.put("resource", 0xb1, room(0xb1, MO));
+    world.put("book", 0xc1, book(0xc1, 1, 5010));
+    let line = world.start().await;
+    pass(&line).await;
+    world.portal.refuse(Key::Guid(1), true);
+    for id in 1..=2 {
+        let mut moved = slot(id, "AVAILABLE");
+        moved[2] = guid(0xb1);
+        world.put("slot", id, moved);
+    }
+    cycle(&line, "slot").await;
+    world.delete("resource", RESOURCE);
+    let line = world.start().await;
+    passes(&line).await;
+    assert_eq!(world.portal.held("slot").len(), 1, "the one that the portal let move");
+    assert!(world.portal.held("book").is_empty(), "it went with its slot");
+    assert_eq!(line.feed("book").unwrap().counts().accepted, 0, "and the ledger followed");
+}

@@ -105,7 +105,8 @@ impl Seen {
             }
             What::Answered { request, answer: Answer::Judged(said) } => {
                 let records = self.requests.remove(request).unwrap_or_default().into_iter().zip(said);
-                self.acknowledged.extend(records.filter(|(_, said)| **said == Said::Accepted).map(|(record, _)| record));
+                self.acknowledged
+                    .extend(records.filter(|(_, said)| **said == Said::Accepted).map(|(record, _)| record));
             }
             What::ReadBegun { read, feed, asked, .. } => {
                 self.begun.entry(*feed).or_insert(at);
@@ -260,4 +261,3 @@ fn ancestors(feed: Feed, body: &str, mart: &Mart) -> Vec<Record> {
     }
     all
 }
-
