@@ -219,7 +219,7 @@ impl Index {
             Some(unit) if entry.parents[0].as_ref() == Some(unit) => parents[0],
             Some(unit) => self.others.number(unit),
         };
-        self.keep_parents(at, entry, parents);
+        let parents = self.keep_parents(at, entry, parents);
         let slim = &mut self.slim[at.0 as usize];
         self.by_state[slim.state as usize] -= 1;
         self.by_state[entry.state as usize] += 1;
@@ -241,14 +241,18 @@ impl Index {
     }
 
     /// Whatever the row of a record names now, the versions of it that the portal holds, or may hold, hang on the parents they were sent
-    /// with.
-    fn keep_parents(&mut self, at: At, entry: &Entry, parents: [u32; 2]) {
+    /// with. Gives the parents that the record names from now on.
+    fn keep_parents(&mut self, at: At, entry: &Entry, parents: [u32; 2]) -> [u32; 2] {
         let was_marked = self.detail(at).is_some_and(|detail| detail.mark.is_some());
         let was_accepted = self.accepted(at);
         let known = self.left.remove(&at).unwrap_or_else(|| {
             let may_be_there = was_marked || was_accepted.is_some();
             if may_be_there { vec![self.slim[at.0 as usize].parents] } else { Vec::new() }
         });
+        if entry.state == State::Accepted && entry.mark.is_none() && !was_marked && was_accepted == entry.accepted {
+            // Nothing newer is wanted any more: what the entry names is what the newer version named.
+            return known.first().copied().unwrap_or(parents);
+        }
         let mut hangs = match (entry.accepted, entry.mark) {
             (None, None) => Vec::new(),
             // The portal has just said which version it holds.
@@ -264,6 +268,7 @@ impl Index {
         if hangs.iter().any(|one| *one != parents) {
             self.left.insert(at, hangs);
         }
+        parents
     }
 
     fn put_detail(&mut self, at: At, entry: &Entry, was_detailed: bool, now: i64) {

@@ -223,6 +223,7 @@ impl Plan {
             // The row went back to what the portal holds: nothing is wanted any more.
             let mut entry = index.entry(at);
             entry.state = State::Accepted;
+            entry.unit = self.unit_of(&record, parents);
             entry.wanted = None;
             entry.parents = record.parents;
             entry.attempts = 0;

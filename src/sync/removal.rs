@@ -181,7 +181,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     pub(super) fn candidates(&self, feed: &FeedLine<S>, may: impl Fn(At, Option<KeyId>) -> bool) -> Vec<At> {
         let (now, longest_wait) = (self.clock.now(), self.settings.longest_wait());
         let index = feed.index();
-        let may_go = |at: &At| !index.in_flight(*at) && may(*at, index.unit_of(*at));
+        let may_go =
+            |at: &At| !index.in_flight(*at) && !is_past(index.expiry(*at), now) && may(*at, index.unit_of(*at));
         let due = index.detailed().filter(|(_, state, detail)| {
             let has_come = |next: i64| is_due(next, now, longest_wait);
             *state == State::Gone && (detail.due || detail.next_attempt.is_none_or(has_come))
@@ -218,7 +219,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let mut outcomes = Vec::with_capacity(leaving.records.len());
         for (_, entry, _) in &leaving.records {
             let stop = removed.failure.is_some() || self.stopping.is_cancelled();
-            outcomes.push(if stop { Away::NotAsked } else { self.ask(feed, entry, removed).await? });
+            let stays = stop || is_past(entry.expires, self.clock.now());
+            outcomes.push(if stays { Away::NotAsked } else { self.ask(feed, entry, removed).await? });
         }
         self.settle_removals(feed, leaving, outcomes, Purpose::Gone, removed).await
     }
@@ -239,11 +241,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             return Ok(());
         };
         let goes_with_it = |child: &FeedLine<S>| feed.plan.schema.cascades.contains(&child.plan.schema.feed);
-        let (mut with_it, before_it): (Vec<_>, Vec<_>) =
-            children.into_iter().partition(|(child, _)| goes_with_it(child));
+        let (mut with_it, mut before_it) = (Vec::new(), Vec::new());
+        for (child, leaving) in children {
+            removed.released.insert(child.plan.schema.feed);
+            let leaving = self.let_others_stay(child, leaving).await?;
+            if goes_with_it(child) { &mut with_it } else { &mut before_it }.push((child, leaving));
+        }
         let mut hindrance = None;
         for (child, leaving) in before_it.into_iter().rev() {
-            removed.released.insert(child.plan.schema.feed);
             if hindrance.is_none() {
                 hindrance = self.remove_first(child, leaving, removed).await?;
             } else {
@@ -251,7 +256,6 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         }
         for (child, leaving) in with_it.iter_mut().rev() {
-            removed.released.insert(child.plan.schema.feed);
             if hindrance.is_none() {
                 self.mark(child, leaving).await?;
             }
@@ -260,7 +264,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             (None, Some((_, entry, _))) => {
                 let entry = entry.clone();
                 self.mark(feed, &mut own).await?;
-                self.ask(feed, &entry, removed).await?
+                let stays = purpose == Purpose::Gone && is_past(entry.expires, self.clock.now());
+                if stays { Away::NotAsked } else { self.ask(feed, &entry, removed).await? }
             }
             (hindrance, _) => hindrance.unwrap_or(Away::NotAsked),
         };
@@ -312,14 +317,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         leaving: Leaving,
         removed: &mut Removed,
     ) -> Result<Option<Away>, LedgerError> {
-        let (at_portal, others): (Vec<_>, Vec<_>) = {
-            let index = child.index();
-            let hangs_elsewhere = |at: &At| leaving.fates.get(at) == Some(&Fate::Stays);
-            leaving.records.into_iter().partition(|(at, ..)| index.may_be_at_portal(*at) && !hangs_elsewhere(at))
-        };
-        self.let_stay(child, Leaving::of(others)).await?;
         let mut hindrance = None;
-        let mut rest = at_portal.into_iter().peekable();
+        let mut rest = leaving.records.into_iter().peekable();
         while rest.peek().is_some() {
             let mut group = Leaving::of(rest.by_ref().take(GROUP).collect());
             if hindrance.is_some() {
@@ -348,11 +347,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     async fn mark(&self, feed: &FeedLine<S>, leaving: &mut Leaving) -> Result<(), LedgerError> {
         leaving.journal = Some(Arc::clone(&feed.journal).read_owned().await);
-        let stays = |at: &At| leaving.fates.get(at) == Some(&Fate::Stays);
-        let going: Vec<&Entry> =
-            leaving.records.iter().filter(|(at, ..)| !stays(at)).map(|(_, entry, _)| entry).collect();
-        for part in going.chunks(MOST_MARKED) {
-            let entries: Vec<Entry> = part.iter().map(|entry| (*entry).clone()).collect();
+        for part in leaving.records.chunks(MOST_MARKED) {
+            let entries: Vec<Entry> = part.iter().map(|(_, entry, _)| entry.clone()).collect();
             match self.ledger.mark(feed.id, &entries).await {
                 Ok(mark) => leaving.marks.push(mark),
                 Err(error) => {
@@ -363,6 +359,18 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         }
         Ok(())
+    }
+
+    /// Gives the records that the portal may hold and that hang on what goes. Of the others nothing goes: marked, they would be in doubt for
+    /// nothing.
+    async fn let_others_stay(&self, feed: &FeedLine<S>, leaving: Leaving) -> Result<Leaving, LedgerError> {
+        let (at_portal, others): (Vec<_>, Vec<_>) = {
+            let index = feed.index();
+            let hangs_elsewhere = |at: &At| leaving.fates.get(at) == Some(&Fate::Stays);
+            leaving.records.into_iter().partition(|(at, ..)| index.may_be_at_portal(*at) && !hangs_elsewhere(at))
+        };
+        self.let_stay(feed, Leaving::of(others)).await?;
+        Ok(Leaving { records: at_portal, ..leaving })
     }
 
     /// Nothing was asked about these.
@@ -524,6 +532,11 @@ impl Away {
             Away::Open { .. } | Away::MayBeGone | Away::NotAsked => Some(Away::Open { maybe_applied: false }),
         }
     }
+}
+
+/// True when a record need not be removed any more: its time has come since it was found gone. The next complete read forgets it.
+fn is_past(expires: Option<i64>, now: i64) -> bool {
+    expires.is_some_and(|expires| expires < now)
 }
 
 /// Takes records that are to go. None, and nothing taken, when one of them is in a request.

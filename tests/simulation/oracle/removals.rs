@@ -26,22 +26,34 @@ struct Seen {
     /// At which event the running cycle of a feed, and the last one that was complete, began.
     begun: BTreeMap<Feed, usize>,
     ran: BTreeMap<Feed, usize>,
-    /// The row of each record at the last look that showed one; none for one that breaks a rule.
-    rows: BTreeMap<Record, Option<Body>>,
-    /// What was last sent of each record: it may be at the portal although nobody says so.
-    sent: BTreeMap<Record, Body>,
+    /// The rows of each record at the last look that showed one, and which look that was; none for one that breaks a rule.
+    rows: BTreeMap<Record, (usize, Vec<Option<Body>>)>,
+    /// All that the portal may hold of each record, as far as the engine can know: the version that it was told is accepted, and what it
+    /// has sent since.
+    maybe: BTreeMap<Record, Vec<Body>>,
     requests: BTreeMap<usize, Vec<(Record, Body)>>,
+    /// Requests to remove a record.
+    asked: BTreeMap<usize, Record>,
+    marks: BTreeMap<i64, Vec<Record>>,
+    /// What answers have said of records whose marks are open: a process that dies now has not heard it.
+    told: BTreeMap<Record, Told>,
     /// The version of each record that the engine was last told is accepted.
     acknowledged: BTreeMap<Record, Body>,
     reads: BTreeMap<usize, (Feed, Asked, BTreeSet<Id>)>,
     /// Records that a read without an operator's word must not take away.
     fused: BTreeMap<Feed, BTreeSet<Id>>,
-    /// What the mart held of records before it let them go.
-    taken_away: BTreeMap<Record, Body>,
     /// What was gone of a feed at its last whole read: this is what an operator is asked about, if the fuse holds it back.
     gone: BTreeMap<Feed, BTreeSet<Id>>,
     /// Records that an operator has let go.
     let_go: BTreeMap<Feed, BTreeSet<Id>>,
+}
+
+/// What an answer has said of a record.
+enum Told {
+    /// The portal holds this version of it now, or none.
+    Holds(Option<Body>),
+    /// This version was not applied.
+    NotApplied(Body),
 }
 
 pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
@@ -55,16 +67,16 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
             broken.push(Violation { invariant, at: Some(at), about: Some(about), text: text.to_owned() });
         };
         match &event.what {
-            What::Asked { feed, id, .. } => check_removal(&seen, &mart, (*feed, *id), event.second, &mut complain),
+            What::Asked { request, feed, id } => {
+                check_removal(&seen, &mart, (*feed, *id), event.second, &mut complain);
+                seen.asked.insert(*request, (*feed, *id));
+            }
             What::Removed { feed, id, with: Some(root) } if seen.had_no_turn(*feed, *root) => {
                 if seen.stands_alone((*feed, *id), &mart) {
                     complain(6, (*feed, *id), "it went with a parent that its row names no longer");
                 }
             }
             what => seen.take(at, what, evidence, &mart, event.second),
-        }
-        if let What::Removed { feed, id, .. } = &event.what {
-            seen.taken_away.extend(mart.get(&(*feed, *id)).map(|body| ((*feed, *id), body.clone())));
         }
         follow(&mut mart, &event.what);
     }
@@ -80,7 +92,7 @@ fn check_removal(seen: &Seen, mart: &Mart, record: Record, second: i64, complain
     }
     let Some(body) = mart.get(&record) else { return };
     let is_past = |body: &Body| expiry(record.0, body, mart).is_some_and(|expiry| expiry < second);
-    let moved_on = seen.rows.get(&record).and_then(Option::as_ref).is_some_and(|row| !is_past(row));
+    let moved_on = seen.sound_rows(record).any(|row| !is_past(row));
     if is_past(body) && !moved_on && !with_its_parent {
         complain(6, record, "its removal is asked for, and its time is past");
     }
@@ -97,17 +109,23 @@ impl Seen {
                 self.ran.extend(begun.map(|begun| (*feed, begun)));
             }
             What::CycleDone { feed, complete: false } | What::CycleFailed { feed } => drop(self.begun.remove(feed)),
-            What::Died => self.begun.clear(),
+            What::Died => {
+                self.begun.clear();
+                self.marks.clear();
+                self.told.clear();
+            }
+            What::Marked { mark, feed, ids } => {
+                self.marks.insert(*mark, ids.iter().map(|id| (*feed, *id)).collect());
+            }
+            What::Settled { mark } => self.settle(*mark),
             What::Sent { request, feed, records } => {
                 let records: Vec<_> = records.iter().map(|(id, body)| ((*feed, *id), body.clone())).collect();
-                self.sent.extend(records.iter().cloned());
+                for (record, body) in &records {
+                    self.maybe.entry(*record).or_default().push(body.clone());
+                }
                 self.requests.insert(*request, records);
             }
-            What::Answered { request, answer: Answer::Judged(said) } => {
-                let records = self.requests.remove(request).unwrap_or_default().into_iter().zip(said);
-                self.acknowledged
-                    .extend(records.filter(|(_, said)| **said == Said::Accepted).map(|(record, _)| record));
-            }
+            What::Answered { request, answer } => self.hear(*request, answer),
             What::ReadBegun { read, feed, asked, .. } => {
                 self.begun.entry(*feed).or_insert(at);
                 self.reads.insert(*read, (*feed, asked.clone(), BTreeSet::new()));
@@ -119,7 +137,11 @@ impl Seen {
                     shown.insert(version.row.id);
                     self.absent.remove(&(*feed, version.row.id));
                     self.gone_at.remove(&(*feed, version.row.id));
-                    self.rows.insert((*feed, version.row.id), version.body.clone());
+                    let (look, rows) = self.rows.entry((*feed, version.row.id)).or_default();
+                    if *look != *read {
+                        (*look, *rows) = (*read, Vec::new());
+                    }
+                    rows.push(version.body.clone());
                 }
             }
             What::ReadDone { read } => {
@@ -128,7 +150,7 @@ impl Seen {
                 match asked {
                     Asked::All => {
                         // What was sent and not answered for may be there as well.
-                        let known: BTreeSet<Record> = mart.keys().chain(self.sent.keys()).copied().collect();
+                        let known: BTreeSet<Record> = mart.keys().chain(self.maybe.keys()).copied().collect();
                         let held = known.into_iter().filter(|(other, _)| *other == feed).map(|(_, id)| id);
                         self.miss(at, feed, held.filter(unseen));
                         self.blow_the_fuse(feed, shown.is_empty(), mart, second);
@@ -147,6 +169,52 @@ impl Seen {
             }
             _ => {}
         }
+    }
+
+    fn hear(&mut self, request: usize, answer: &Answer) {
+        let removed = self.asked.remove(&request).filter(|_| *answer == Answer::Judged(vec![Said::Accepted]));
+        self.told.extend(removed.map(|record| (record, Told::Holds(None))));
+        for (position, (record, body)) in self.requests.remove(&request).unwrap_or_default().into_iter().enumerate() {
+            let said = match answer {
+                Answer::Judged(said) => said.get(position),
+                answer if answer.leaves_doubt() => None,
+                _ => Some(&Said::Refused { holder: None }),
+            };
+            match said {
+                Some(Said::Accepted) => {
+                    self.acknowledged.insert(record, body.clone());
+                    self.told.insert(record, Told::Holds(Some(body)));
+                }
+                Some(Said::Refused { .. }) => drop(self.told.insert(record, Told::NotApplied(body))),
+                Some(Said::Nothing) | None => {}
+            }
+        }
+    }
+
+    /// The ledger has kept what was said of the records of a mark.
+    fn settle(&mut self, mark: i64) {
+        for record in self.marks.remove(&mark).unwrap_or_default() {
+            let maybe = self.maybe.entry(record).or_default();
+            match self.told.remove(&record) {
+                Some(Told::Holds(body)) => *maybe = body.into_iter().collect(),
+                // It may have been sent before.
+                Some(Told::NotApplied(body)) => {
+                    let last = maybe.iter().rposition(|sent| *sent == body);
+                    drop(last.map(|last| maybe.remove(last)));
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// The rows of a record at the last look that showed one, as far as they are sound. Of several with one id the engine takes one.
+    fn sound_rows(&self, record: Record) -> impl Iterator<Item = &Body> {
+        self.rows.get(&record).into_iter().flat_map(|(_, rows)| rows).flatten()
+    }
+
+    /// All versions of a record that the portal may hold, as far as the engine can know.
+    fn versions<'a>(&'a self, record: Record, mart: &'a Mart) -> impl Iterator<Item = &'a Body> {
+        mart.get(&record).into_iter().chain(self.maybe.get(&record).into_iter().flatten())
     }
 
     fn miss(&mut self, at: usize, feed: Feed, ids: impl Iterator<Item = Id>) {
@@ -203,23 +271,26 @@ impl Seen {
 
     /// A parent of it, or a parent of that, is gone: it has to go first.
     fn hangs_on_what_is_gone(&self, record: Record, mart: &Mart) -> bool {
-        let row = self.rows.get(&record).and_then(Option::as_ref);
         let is_gone = |record: &Record| self.absent.contains(record);
-        let versions = mart.get(&record).into_iter().chain(row).chain(self.sent.get(&record));
-        versions.into_iter().any(|body| ancestors(record.0, body, mart).iter().any(is_gone))
+        let mut versions = self.versions(record, mart).chain(self.sound_rows(record));
+        versions.any(|body| ancestors(record.0, body, mart).iter().any(is_gone))
     }
 
-    /// It is a slot that is about to move elsewhere, and stands where another belongs: one of a ring must go for a moment.
+    /// It is a slot that is about to move elsewhere, and stands, or may stand, where another belongs: one of a ring must go for a moment.
     fn makes_room(&self, record: Record, mart: &Mart) -> bool {
-        // Once it was asked away and nobody answered, it is asked away again.
-        let held = mart.get(&record).or_else(|| self.taken_away.get(&record));
-        let Some(held) = held.filter(|_| record.0 == Feed::Slot) else { return false };
-        let place = wire::place(record.0, held);
-        let wants = |record: &Record| {
-            let row = self.rows.get(record).and_then(Option::as_ref);
-            row.and_then(|body| wire::place(record.0, body))
+        if record.0 != Feed::Slot {
+            return false;
+        }
+        let wants = |record: Record, place: &str| {
+            self.sound_rows(record).any(|body| wire::place(record.0, body).as_deref() == Some(place))
         };
-        wants(&record) != place && self.rows.keys().any(|other| *other != record && wants(other) == place)
+        let goes = |place: &str| {
+            let mut rows = self.rows.get(&record).into_iter().flat_map(|(_, rows)| rows);
+            rows.any(|row| row.as_ref().and_then(|body| wire::place(record.0, body)).as_deref() != Some(place))
+        };
+        self.versions(record, mart)
+            .filter_map(|held| wire::place(record.0, held))
+            .any(|place| goes(&place) && self.rows.keys().any(|other| *other != record && wants(*other, &place)))
     }
 
     /// Children that the document's cascade does not name are there still. One that nobody has acknowledged may be unknown.
@@ -239,13 +310,17 @@ impl Seen {
 
     /// The row was there at the last look, every parent that it names is still in the mart, and nobody holds its place.
     fn stands_alone(&self, record: Record, mart: &Mart) -> bool {
-        let row = self.rows.get(&record).filter(|_| !self.absent.contains(&record));
+        let (_, rows) = match self.rows.get(&record) {
+            Some(rows) if !self.absent.contains(&record) => rows,
+            _ => return false,
+        };
         let has = |parent: &Parent| parent.if_ours || mart.contains_key(&(parent.feed, parent.id));
-        row.and_then(Option::as_ref).is_some_and(|body| {
+        let stands = |body: &Body| {
             let place = wire::place(record.0, body);
             let holds = |(other, held): (&Record, &Body)| *other != record && wire::place(other.0, held) == place;
             parents(record.0, body).iter().all(has) && (place.is_none() || !mart.iter().any(holds))
-        })
+        };
+        rows.iter().all(|row| row.as_ref().is_some_and(stands))
     }
 }
 
