@@ -92,6 +92,10 @@ fn restate(index: &mut Index, at: At, state: State, settlement: &mut Settlement,
     entry.state = state;
     // A tombstone need not know which version is there, but whether one is.
     entry.mark = entry.mark.filter(|mark| state == State::Gone || (state == State::Past && *mark == Mark::Removal));
+    if state == State::Past && entry.mark.is_some() {
+        // Whether it is there at all, nobody will know: who wants its place asks the portal.
+        entry.place = None;
+    }
     entry.wanted = None;
     entry.attempts = 0;
     entry.next_attempt = None;
