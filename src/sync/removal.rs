@@ -154,9 +154,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     pub(super) fn candidates(&self, feed: &FeedLine<S>, may: impl Fn(At, Option<KeyId>) -> bool) -> Vec<At> {
         let (now, longest_wait) = (self.clock.now(), self.settings.longest_wait());
         let index = feed.index();
-        let may_go = |at: &At| {
-            !index.in_flight(*at) && !is_past(index.expiry(*at), now) && may(*at, index.unit_of(*at))
-        };
+        let may_go =
+            |at: &At| !index.in_flight(*at) && !is_past(index.expiry(*at), now) && may(*at, index.unit_of(*at));
         let due = index.detailed().filter(|(_, state, detail)| {
             let has_come = |next: i64| is_due(next, now, longest_wait);
             *state == State::Gone && (detail.due || detail.next_attempt.is_none_or(has_come))
@@ -249,7 +248,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             let schema = child.plan.schema;
             let mut outcomes = Vec::with_capacity(leaving.records.len());
             for (at, entry, before) in &leaving.records {
-                let certain = before.is_none() && !child.index().has_left_parents(*at) && names_any(schema, entry, &sure);
+                let certain =
+                    before.is_none() && !child.index().has_left_parents(*at) && names_any(schema, entry, &sure);
                 sure.extend(certain.then(|| (schema.feed, entry.key.id())));
                 outcomes.push(outcome.of_child(!certain && entry.state != State::Past));
             }

@@ -190,7 +190,8 @@ fn as_before(index: &Index, at: At, entry: &mut Entry, in_doubt: bool) {
     let held = known.accepted.is_some();
     if held {
         // What may be there in either version is past only when both are.
-        entry.expires = if in_doubt { known.expires.zip(entry.expires).map(|(one, other)| one.max(other)) } else { known.expires };
+        entry.expires =
+            if in_doubt { known.expires.zip(entry.expires).map(|(one, other)| one.max(other)) } else { known.expires };
     }
     entry.status = known.status.filter(|_| held);
     // In flight for the first time, a record only claims its place; in doubt, it may have it, or have been seen at another.

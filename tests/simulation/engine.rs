@@ -607,7 +607,10 @@ impl Ledger for SimLedger {
         if self.process.stage.tells_all {
             let of = FEEDS[(feed.0 - 1) as usize];
             for entry in &settlement.entries {
-                let text = format!("{:?} mark {:?} next {:?} accepted {:?} wanted {:?}", entry.state, entry.mark, entry.next_attempt, entry.accepted, entry.wanted);
+                let text = format!(
+                    "{:?} mark {:?} next {:?} accepted {:?} wanted {:?}",
+                    entry.state, entry.mark, entry.next_attempt, entry.accepted, entry.wanted
+                );
                 self.process.stage.note(What::Stated { feed: of, id: id_of(&entry.key), entry: text });
             }
             for key in &settlement.dropped {

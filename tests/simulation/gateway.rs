@@ -234,7 +234,8 @@ impl Gateway {
             // The text of a place is in every body that claims it: most need no closer look.
             let last = place.rsplit(' ').next().unwrap_or_default();
             let others = self.mart.range((feed, Id::MIN)..=(feed, Id::MAX)).filter(|(other, _)| other.1 != id);
-            let mut holds = others.filter(|(_, held)| held.contains(last) && wire::place(feed, held).as_ref() == Some(&place));
+            let mut holds =
+                others.filter(|(_, held)| held.contains(last) && wire::place(feed, held).as_ref() == Some(&place));
             if let Some(((_, holder), _)) = holds.next() {
                 return Said::Refused { holder: Some(*holder) };
             }

@@ -191,7 +191,9 @@ impl What {
     fn is_about(&self, feed: Feed, wanted: Id, requests: &BTreeSet<usize>, marks: &BTreeSet<i64>) -> bool {
         match self {
             What::ReadBegun { feed: of, asked: Asked::Keys(ids), .. } => *of == feed && ids.contains(&wanted),
-            What::Stored { feed: of, id, .. } | What::Removed { feed: of, id, .. } | What::Stated { feed: of, id, .. } => (*of, *id) == (feed, wanted),
+            What::Stored { feed: of, id, .. }
+            | What::Removed { feed: of, id, .. }
+            | What::Stated { feed: of, id, .. } => (*of, *id) == (feed, wanted),
             What::Answered { request, .. } => requests.contains(request),
             What::Settled { mark } => marks.contains(mark),
             What::Started | What::Died | What::Quiet | What::LastRounds | What::ClockStepped => true,

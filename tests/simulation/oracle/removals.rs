@@ -283,9 +283,9 @@ impl Seen {
             let mut rows = self.rows.get(&record).into_iter().flat_map(|(_, rows)| rows);
             rows.any(|row| row.as_ref().and_then(|body| wire::place(record.0, body)).as_deref() != Some(place))
         };
-        self.versions(record, mart).filter_map(|held| wire::place(record.0, held)).any(|place| {
-            goes(&place) && self.rows.keys().any(|other| *other != record && wants(*other, &place))
-        })
+        self.versions(record, mart)
+            .filter_map(|held| wire::place(record.0, held))
+            .any(|place| goes(&place) && self.rows.keys().any(|other| *other != record && wants(*other, &place)))
     }
 
     /// Children that the document's cascade does not name are there still. One that nobody has acknowledged may be unknown.
@@ -331,4 +331,3 @@ fn ancestors(feed: Feed, body: &str, mart: &Mart) -> Vec<Record> {
     }
     all
 }
-
