@@ -186,7 +186,7 @@ impl Plan {
         let wanted = fingerprint_of(&violations);
         if let Some(at) = known {
             if index.in_flight(at) {
-                return index.supersede(at);
+                return see_in_flight(index, at, wanted);
             }
             let detail = index.detail(at);
             let known =
@@ -216,7 +216,7 @@ impl Plan {
 
     fn take_known(&mut self, index: &mut Index, parents: &[Option<ParentFeed<'_>>], at: At, record: Record) {
         if index.in_flight(at) {
-            return index.supersede(at);
+            return see_in_flight(index, at, record.fingerprint);
         }
         let marked = index.detail(at).is_some_and(|detail| detail.mark.is_some());
         if index.accepted(at) == Some(record.fingerprint) && !marked {
@@ -225,6 +225,7 @@ impl Plan {
             entry.state = State::Accepted;
             entry.unit = self.unit_of(&record, parents);
             entry.wanted = None;
+            entry.parents = record.parents;
             entry.attempts = 0;
             entry.next_attempt = None;
             self.report.unchanged += 1;
@@ -261,10 +262,12 @@ impl Plan {
         let mut entry = known.map_or_else(|| Entry::new(record.key.clone()), |at| index.entry(at));
         entry.unit = self.unit_of(&record, parents);
         let expires = self.expiry_of(&record, parents);
-        if entry.accepted.is_none() {
-            // Otherwise it speaks of the version that the portal holds, until this one goes out.
-            entry.expires = expires;
-        }
+        // It speaks of what the portal holds, or may hold, until this version goes out.
+        entry.expires = match (entry.accepted, entry.mark) {
+            (Some(_), _) => entry.expires,
+            (None, Some(_)) => entry.expires.zip(expires).map(|(one, other)| one.max(other)),
+            (None, None) => expires,
+        };
         match self.obstacle(index, known, &record, &entry, parents) {
             None => match self.gate.admit(entry.unit.as_ref()) {
                 Admission::Free => self.send(index, known, Entry { expires, ..entry }, record),
@@ -343,7 +346,11 @@ impl Plan {
     /// The record's unit is paused: it is listed as pending, so that no read by change time leaves it behind.
     fn postpone(&mut self, index: &mut Index, known: Option<At>, mut entry: Entry, record: &Record) {
         self.report.postponed += 1;
-        let listed = |at: &At| index.detail(*at).is_some_and(|detail| detail.wanted == Some(record.fingerprint));
+        // One that was refused, or held, until now waits for nothing but its unit any more.
+        let listed = |at: &At| {
+            index.state(*at) == State::Pending
+                && index.detail(*at).is_some_and(|detail| detail.wanted == Some(record.fingerprint))
+        };
         if let Some(at) = known.filter(listed) {
             return index.clear_due(at);
         }
@@ -438,6 +445,15 @@ impl Plan {
         }
         let place = record.place?;
         index.holder(place, known).map(|holder| Obstacle::PlaceTaken { holder, place })
+    }
+}
+
+/// A record's row was seen while the record is in a request. One that goes with its parent, and whose row says what was refused before, has
+/// nothing newer to say.
+fn see_in_flight(index: &mut Index, at: At, version: Fingerprint) {
+    let detail = index.detail(at).filter(|_| index.state(at) == State::Rejected);
+    if !detail.is_some_and(|detail| detail.wanted == Some(version) && !detail.due) {
+        index.supersede(at);
     }
 }
 

@@ -4,19 +4,20 @@
 //! the portal removes together with a parent is marked in its own feed and follows; its rows may still be there, so it is not forgotten but
 //! decided anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::OwnedRwLockReadGuard;
 use tokio::time::Instant;
 
+use super::cascade::{Fate, Fates};
 use super::deliver::REFUSED;
 use super::index::{At, Index};
 use super::line::{FeedLine, Line};
 use super::plan::refusal;
 use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Settlement, State};
 use crate::portal::{Delivery, Portal, Verdict};
-use crate::record::{KeyId, Schema};
+use crate::record::KeyId;
 use crate::source::Source;
 use crate::transport::{Failure, Trouble, is_due};
 
@@ -69,6 +70,15 @@ struct Leaving {
     journal: Option<OwnedRwLockReadGuard<()>>,
     /// Each record as it is marked, and what was in doubt of it before.
     records: Vec<(At, Entry, Option<Mark>)>,
+    /// What becomes of them when the record goes on which they hang, where that is not certain.
+    fates: BTreeMap<At, Fate>,
+}
+
+impl Leaving {
+    /// Records that are not marked yet.
+    fn of(records: Vec<(At, Entry, Option<Mark>)>) -> Self {
+        Leaving { marks: Vec::new(), journal: None, records, fates: BTreeMap::new() }
+    }
 }
 
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
@@ -94,17 +104,27 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             passed_over.extend(&group);
             match group[..] {
                 [at] => {
-                    self.remove_with_children(feed, at, Purpose::Gone, &mut removed).await?;
-                    if std::mem::take(&mut removed.busy) {
-                        // The feeds of its children call it when they have run again.
-                        passed_over.insert(at);
-                        self.may_go_with_children(feed, at, &mut removed);
-                    }
+                    self.remove_gone_one(feed, at, &mut removed).await?;
                 }
                 _ => self.remove_group(feed, group, &mut removed).await?,
             }
         }
         Ok(removed)
+    }
+
+    /// Removes a record whose row is gone, with everything that hangs on it.
+    pub(super) async fn remove_gone_one(
+        &self,
+        feed: &FeedLine<S>,
+        at: At,
+        removed: &mut Removed,
+    ) -> Result<(), LedgerError> {
+        self.remove_with_children(feed, at, Purpose::Gone, removed).await?;
+        if std::mem::take(&mut removed.busy) {
+            // The feeds of its children call it when they have run again.
+            self.may_go_with_children(feed, at, removed);
+        }
+        Ok(())
     }
 
     /// Takes a record away although its row is there, to free its place. It is sent anew afterwards.
@@ -166,7 +186,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// True when every feed with children of a record has run since the record was found gone. Those that have not are asked to.
-    fn may_go_with_children(&self, feed: &FeedLine<S>, at: At, removed: &mut Removed) -> bool {
+    pub(super) fn may_go_with_children(&self, feed: &FeedLine<S>, at: At, removed: &mut Removed) -> bool {
         let (key, since) = {
             let index = feed.index();
             (index.key(at), index.detail(at).map_or(0, |detail| detail.gone_in))
@@ -214,14 +234,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             return Ok(());
         };
         let goes_with_it = |child: &FeedLine<S>| feed.plan.schema.cascades.contains(&child.plan.schema.feed);
-        let (mut with_it, mut before_it) = (Vec::new(), Vec::new());
-        for (child, leaving) in children {
-            removed.released.insert(child.plan.schema.feed);
-            let leaving = self.let_others_stay(child, leaving).await?;
-            if goes_with_it(child) { &mut with_it } else { &mut before_it }.push((child, leaving));
-        }
+        let (mut with_it, before_it): (Vec<_>, Vec<_>) =
+            children.into_iter().partition(|(child, _)| goes_with_it(child));
         let mut hindrance = None;
         for (child, leaving) in before_it.into_iter().rev() {
+            removed.released.insert(child.plan.schema.feed);
             if hindrance.is_none() {
                 hindrance = self.remove_first(child, leaving, removed).await?;
             } else {
@@ -229,6 +246,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         }
         for (child, leaving) in with_it.iter_mut().rev() {
+            removed.released.insert(child.plan.schema.feed);
             if hindrance.is_none() {
                 self.mark(child, leaving).await?;
             }
@@ -242,17 +260,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
             (hindrance, _) => hindrance.unwrap_or(Away::NotAsked),
         };
-        let mut sure: BTreeSet<(&str, KeyId)> = BTreeSet::new();
-        sure.extend(own.records.iter().map(|(_, entry, _)| (feed.plan.schema.feed, entry.key.id())));
         for (child, leaving) in with_it {
-            let schema = child.plan.schema;
-            let mut outcomes = Vec::with_capacity(leaving.records.len());
-            for (at, entry, before) in &leaving.records {
-                let certain =
-                    before.is_none() && !child.index().has_left_parents(*at) && names_any(schema, entry, &sure);
-                sure.extend(certain.then(|| (schema.feed, entry.key.id())));
-                outcomes.push(outcome.of_child(!certain && entry.state != State::Past));
-            }
+            let fate = |at: &At| leaving.fates.get(at).copied().unwrap_or(Fate::Goes);
+            let outcomes = leaving.records.iter().map(|(at, ..)| outcome.of_child(fate(at))).collect();
             self.settle_removals(child, leaving, outcomes, Purpose::ForNow, &mut Removed::default()).await?;
         }
         self.settle_removals(feed, own, vec![outcome], purpose, removed).await
@@ -267,12 +277,15 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     ) -> Result<Option<(Leaving, Vec<(&'a FeedLine<S>, Leaving)>)>, LedgerError> {
         let Some(own) = take(&mut feed.index(), &[at]) else { return Ok(None) };
         let key = feed.index().key(at);
+        let mut fates = Fates::of(feed.plan.schema.feed, key.id());
         let mut children = Vec::new();
         let mut busy = false;
         self.walk(feed, vec![key], |child, index, found| {
             let found: Vec<At> = found.iter().copied().collect();
+            let decided = found.iter().map(|at| (*at, fates.decide(child.plan.schema, index, *at)));
+            let uncertain = decided.filter(|(_, fate)| *fate != Fate::Goes).collect();
             match take(index, &found) {
-                Some(leaving) if !busy => children.push((child, leaving)),
+                Some(leaving) if !busy => children.push((child, Leaving { fates: uncertain, ..leaving })),
                 Some(leaving) => leaving.records.iter().for_each(|(at, ..)| index.put_back(*at)),
                 None => busy = true,
             }
@@ -295,10 +308,16 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         leaving: Leaving,
         removed: &mut Removed,
     ) -> Result<Option<Away>, LedgerError> {
+        let (at_portal, others): (Vec<_>, Vec<_>) = {
+            let index = child.index();
+            let hangs_elsewhere = |at: &At| leaving.fates.get(at) == Some(&Fate::Stays);
+            leaving.records.into_iter().partition(|(at, ..)| index.may_be_at_portal(*at) && !hangs_elsewhere(at))
+        };
+        self.let_stay(child, Leaving::of(others)).await?;
         let mut hindrance = None;
-        let mut rest = leaving.records.into_iter().peekable();
+        let mut rest = at_portal.into_iter().peekable();
         while rest.peek().is_some() {
-            let mut group = Leaving { marks: Vec::new(), journal: None, records: rest.by_ref().take(GROUP).collect() };
+            let mut group = Leaving::of(rest.by_ref().take(GROUP).collect());
             if hindrance.is_some() {
                 self.let_stay(child, group).await?;
                 continue;
@@ -325,8 +344,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     async fn mark(&self, feed: &FeedLine<S>, leaving: &mut Leaving) -> Result<(), LedgerError> {
         leaving.journal = Some(Arc::clone(&feed.journal).read_owned().await);
-        for part in leaving.records.chunks(MOST_MARKED) {
-            let entries: Vec<Entry> = part.iter().map(|(_, entry, _)| entry.clone()).collect();
+        let stays = |at: &At| leaving.fates.get(at) == Some(&Fate::Stays);
+        let going: Vec<&Entry> = leaving.records.iter().filter(|(at, ..)| !stays(at)).map(|(_, entry, _)| entry).collect();
+        for part in going.chunks(MOST_MARKED) {
+            let entries: Vec<Entry> = part.iter().map(|entry| (*entry).clone()).collect();
             match self.ledger.mark(feed.id, &entries).await {
                 Ok(mark) => leaving.marks.push(mark),
                 Err(error) => {
@@ -337,16 +358,6 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         }
         Ok(())
-    }
-
-    /// Gives the records that the portal may hold. Of the others there is nothing to remove: marked, they would be in doubt for nothing.
-    async fn let_others_stay(&self, feed: &FeedLine<S>, leaving: Leaving) -> Result<Leaving, LedgerError> {
-        let (at_portal, others): (Vec<_>, Vec<_>) = {
-            let index = feed.index();
-            leaving.records.into_iter().partition(|(at, ..)| index.may_be_at_portal(*at))
-        };
-        self.let_stay(feed, Leaving { marks: Vec::new(), journal: None, records: others }).await?;
-        Ok(Leaving { records: at_portal, ..leaving })
     }
 
     /// Nothing was asked about these.
@@ -458,8 +469,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         self.ledger.settle(feed.id, settlement).await
     }
 
-    /// The record's next attempt comes later. What was accepted is in doubt if it is marked.
+    /// The record's next attempt comes later. What was accepted is in doubt if it is marked. A version that was refused is refused still,
+    /// and its own time comes.
     fn later(&self, mut entry: Entry, now: i64) -> Entry {
+        if is_refused(&entry) || entry.state == State::Past {
+            return entry;
+        }
         let delay = {
             let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
             self.settings.retry.delay(entry.attempts, &mut *rng)
@@ -474,14 +489,13 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 }
 
 impl Away {
-    /// What follows for a record that the portal removes with this one. If it is in doubt whether the version that the portal holds hangs on
-    /// this one, or on another that goes with it for sure, it is in doubt whether it went.
-    fn of_child(&self, in_doubt: bool) -> Away {
-        match self {
-            Away::Done if in_doubt => Away::Open { maybe_applied: true },
-            Away::Done => Away::Done,
-            Away::Open { maybe_applied } => Away::Open { maybe_applied: *maybe_applied },
-            Away::Refused { .. } | Away::NotAsked => Away::NotAsked,
+    /// What follows for a record that the portal removes with this one.
+    fn of_child(&self, fate: Fate) -> Away {
+        match (self, fate) {
+            (_, Fate::Stays) | (Away::Refused { .. } | Away::NotAsked, _) => Away::NotAsked,
+            (Away::Done, Fate::Goes) => Away::Done,
+            (Away::Done, Fate::MayGo) => Away::Open { maybe_applied: true },
+            (Away::Open { maybe_applied }, _) => Away::Open { maybe_applied: *maybe_applied },
         }
     }
 
@@ -515,13 +529,7 @@ fn take(index: &mut Index, records: &[At]) -> Option<Leaving> {
         index.take_away(*at);
         (*at, entry, before)
     };
-    Some(Leaving { marks: Vec::new(), journal: None, records: records.iter().map(going).collect() })
-}
-
-/// True when a record names one of these as a parent.
-fn names_any(schema: &Schema, entry: &Entry, parents: &BTreeSet<(&str, KeyId)>) -> bool {
-    let mut named = schema.holding_edges().zip(&entry.parents);
-    named.any(|(edge, key)| key.as_ref().is_some_and(|key| parents.contains(&(edge.feed, key.id()))))
+    Some(Leaving::of(records.iter().map(going).collect()))
 }
 
 /// A record that the portal has removed is forgotten, unless its row is, or may be, there.
@@ -534,19 +542,19 @@ fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &
         index.forget(at);
         return;
     }
-    let entry = Entry {
-        accepted: None,
-        mark: None,
-        state: if entry.state == State::Rejected { State::Rejected } else { State::Pending },
-        wanted: entry.wanted.filter(|_| entry.state == State::Rejected),
-        status: None,
-        place: None,
-        attempts: 0,
-        next_attempt: None,
-        ..entry
-    };
+    let refused = is_refused(&entry);
+    let entry = Entry { accepted: None, mark: None, status: None, place: None, ..entry };
+    if refused {
+        return restate(index, at, entry, settlement, now);
+    }
+    let entry = Entry { state: State::Pending, wanted: None, attempts: 0, next_attempt: None, ..entry };
     restate(index, at, entry, settlement, now);
     index.make_due(at);
+}
+
+/// The portal, or our own checks, refused what the record's row says. That it is no longer at the portal does not change that.
+fn is_refused(entry: &Entry) -> bool {
+    entry.state == State::Rejected && entry.wanted.is_some()
 }
 
 fn restate(index: &mut Index, at: At, mut entry: Entry, settlement: &mut Settlement, now: i64) {

@@ -89,11 +89,18 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             if let Some(said) = contest.said.take() {
                 self.said.insert(contest.key.clone(), said);
             }
-            if !gone.contains(&contest.holder.id()) {
+            if !gone.contains(&contest.holder.id()) || self.is_past_and_doubtful(&contest) {
                 open.insert(contest.key.clone(), contest);
             }
         }
         open.into_values().collect()
+    }
+
+    /// True when the holder is past, so that it is left alone, and may not hold the place at all.
+    fn is_past_and_doubtful(&self, contest: &Contest) -> bool {
+        let index = self.feed.index();
+        let holder = index.find(contest.holder.id());
+        holder.is_some_and(|at| index.state(at) == State::Past) && contest::may_be_free(contest, &index)
     }
 
     /// Decides on every contest that the last read has left. True when something has moved at the portal; and the contests that wait,
@@ -117,9 +124,10 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 Some(Decision::HolderGone) => moved |= self.holder_gone(contest).await?,
             }
         }
-        let (doubtful, all): (Vec<Contest>, Vec<Contest>) = {
+        let open: Vec<Contest> = stuck.cloned().chain(waiting.iter().cloned()).collect();
+        let all: Vec<Contest> = {
             let index = self.feed.index();
-            stuck.cloned().chain(waiting.iter().cloned()).partition(|contest| contest::is_doubtful(contest, &index))
+            open.iter().filter(|contest| !contest::is_doubtful(contest, &index)).cloned().collect()
         };
         for ring in contest::rings(&all) {
             if let Some(at) = self.who_steps_aside(&ring) {
@@ -136,7 +144,8 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         if !moved {
             // Nobody else can bring it further: the portal is asked, and if the holder is there after all, its refusal says so.
             let mut index = self.feed.index();
-            for contest in &doubtful {
+            let doubtful: Vec<&Contest> = open.iter().filter(|contest| contest::may_be_free(contest, &index)).collect();
+            for contest in doubtful {
                 if let Some(at) = index.find(contest.holder.id()) {
                     index.does_not_hold(at, contest.place);
                     moved = true;
@@ -196,6 +205,12 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             self.contested.push(contest);
             return Ok(true);
         };
+        if !stranger && self.is_past_and_doubtful(&contest) {
+            // Nobody will remove it: if it is there after all, the portal's refusal says so.
+            self.feed.index().does_not_hold(at, contest.place);
+            self.contested.push(contest);
+            return Ok(true);
+        }
         if !stranger {
             self.gone.push(contest.holder.id());
             return Ok(false);

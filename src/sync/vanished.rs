@@ -90,12 +90,9 @@ fn forget(index: &mut Index, at: At, settlement: &mut Settlement) {
 fn restate(index: &mut Index, at: At, state: State, settlement: &mut Settlement, now: i64) {
     let mut entry = index.entry(at);
     entry.state = state;
-    // A tombstone need not know which version is there, but whether one is.
-    entry.mark = entry.mark.filter(|mark| state == State::Gone || (state == State::Past && *mark == Mark::Removal));
-    if state == State::Past && entry.mark.is_some() {
-        // Whether it is there at all, nobody will know: who wants its place asks the portal.
-        entry.place = None;
-    }
+    // A tombstone need not know which version is there, but whether one is, or may be.
+    let tells = |mark: &Mark| state == State::Past && (*mark == Mark::Removal || entry.accepted.is_none());
+    entry.mark = entry.mark.filter(|mark| state == State::Gone || tells(mark));
     entry.wanted = None;
     entry.attempts = 0;
     entry.next_attempt = None;

@@ -42,6 +42,8 @@ struct Seen {
     reads: BTreeMap<usize, (Feed, Asked, BTreeSet<Id>)>,
     /// Records that a read without an operator's word must not take away.
     fused: BTreeMap<Feed, BTreeSet<Id>>,
+    /// What was gone of a feed at its last whole read: this is what an operator is asked about, if the fuse holds it back.
+    gone: BTreeMap<Feed, BTreeSet<Id>>,
     /// Records that an operator has let go.
     let_go: BTreeMap<Feed, BTreeSet<Id>>,
 }
@@ -160,8 +162,10 @@ impl Seen {
                 }
             }
             What::Word { feed } => {
-                let fused = self.fused.remove(feed).unwrap_or_default();
-                self.let_go.entry(*feed).or_default().extend(fused);
+                // The engine's fuse may have been stricter by the record that this one leaves to it.
+                self.fused.remove(feed);
+                let gone = self.gone.get(feed).into_iter().flatten();
+                self.let_go.entry(*feed).or_default().extend(gone);
             }
             _ => {}
         }
@@ -234,6 +238,7 @@ impl Seen {
             .filter(|(record, body)| record.0 == feed && self.absent.contains(record) && !is_past(record, body))
             .map(|((_, id), _)| *id)
             .collect();
+        self.gone.insert(feed, gone.clone());
         if gone.is_empty() {
             self.fused.remove(&feed);
             return;
