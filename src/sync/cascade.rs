@@ -20,11 +20,11 @@ pub(super) struct Subtree {
 /// What becomes at the portal of a record whose row hangs on one that is removed, as far as the portal removes it by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It goes.
+    /// It goes, or is not there.
     Goes,
     /// A version of it that may be there hangs on what goes, or may go, and another does not; or it is in doubt itself.
     MayGo,
-    /// It is not there, or every version of it that may be there hangs on other records.
+    /// Every version of it that may be there hangs on other records.
     Stays,
 }
 
@@ -52,21 +52,17 @@ impl Fates {
         };
         let hangs = index.parents_at_portal(at);
         let in_doubt = index.detail(at).is_some_and(|detail| detail.mark.is_some());
-        let is_there = index.may_be_at_portal(at);
-        let fate = if !is_there {
-            // Marked as going, it would be in doubt for nothing.
-            Fate::Stays
-        } else if !in_doubt && hangs.iter().all(|parents| is_in(&self.sure, parents)) {
+        let fate = if !in_doubt && hangs.iter().all(|parents| is_in(&self.sure, parents)) {
             Fate::Goes
         } else if hangs.iter().any(|parents| is_in(&self.possible, parents)) {
             Fate::MayGo
         } else {
             Fate::Stays
         };
-        if fate == Fate::Goes || !is_there {
+        if fate == Fate::Goes {
             self.sure.entry(schema.feed).or_default().insert(index.id(at));
         }
-        if fate != Fate::Stays || !is_there {
+        if fate != Fate::Stays {
             self.possible.entry(schema.feed).or_default().insert(index.id(at));
         }
         fate

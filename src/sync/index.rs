@@ -95,6 +95,11 @@ pub enum Standing {
     Accepted(Option<u8>),
 }
 
+/// A time as the index keeps it: seconds since 1970, of which 0 stands for none.
+fn slim_time(seconds: i64) -> u32 {
+    u32::try_from(seconds.max(1)).unwrap_or(u32::MAX)
+}
+
 /// What the ledger remembers of a feed.
 #[derive(Debug, Default)]
 pub struct Index {
@@ -217,14 +222,14 @@ impl Index {
             Some(unit) if entry.parents[0].as_ref() == Some(unit) => parents[0],
             Some(unit) => self.others.number(unit),
         };
-        self.keep_parents(at, entry, parents);
+        let parents = self.keep_parents(at, entry, parents);
         let slim = &mut self.slim[at.0 as usize];
         self.by_state[slim.state as usize] -= 1;
         self.by_state[entry.state as usize] += 1;
         slim.accepted = split(entry.accepted.map_or(0, |version| version.0));
         slim.parents = parents;
         slim.unit = unit;
-        slim.expires = entry.expires.map_or(0, |at| u32::try_from(at.max(1)).unwrap_or(u32::MAX));
+        slim.expires = entry.expires.map_or(0, slim_time);
         slim.state = entry.state;
         slim.status = entry.status.unwrap_or(u8::MAX);
         let was_detailed = slim.flags & DETAILED != 0;
@@ -239,18 +244,24 @@ impl Index {
     }
 
     /// Whatever the row of a record names now, the versions of it that the portal holds, or may hold, hang on the parents they were sent
-    /// with.
-    fn keep_parents(&mut self, at: At, entry: &Entry, parents: [u32; 2]) {
+    /// with. Gives the parents that the record names from now on.
+    fn keep_parents(&mut self, at: At, entry: &Entry, parents: [u32; 2]) -> [u32; 2] {
         let was_marked = self.detail(at).is_some_and(|detail| detail.mark.is_some());
         let was_accepted = self.accepted(at);
         let known = self.left.remove(&at).unwrap_or_else(|| {
             let may_be_there = was_marked || was_accepted.is_some();
             if may_be_there { vec![self.slim[at.0 as usize].parents] } else { Vec::new() }
         });
+        if entry.state == State::Accepted && entry.mark.is_none() && !was_marked && was_accepted == entry.accepted {
+            // Nothing newer is wanted any more: what the entry names is what the newer version named.
+            return known.first().copied().unwrap_or(parents);
+        }
         let mut hangs = match (entry.accepted, entry.mark) {
             (None, None) => Vec::new(),
             // The portal has just said which version it holds.
-            (Some(_), None) if was_accepted != entry.accepted || (was_marked && entry.state != State::Past) => vec![parents],
+            (Some(_), None) if was_accepted != entry.accepted || (was_marked && entry.state != State::Past) => {
+                vec![parents]
+            }
             _ => known,
         };
         let is_sent = entry.wanted.is_some_and(|version| entry.mark == Some(Mark::Version(version)));
@@ -260,6 +271,7 @@ impl Index {
         if hangs.iter().any(|one| *one != parents) {
             self.left.insert(at, hangs);
         }
+        parents
     }
 
     fn put_detail(&mut self, at: At, entry: &Entry, was_detailed: bool, now: i64) {
@@ -540,6 +552,14 @@ impl Index {
         }
     }
 
+    /// Gives up every place of a record at which it is not for sure: nobody will send it, or take it away, to find out.
+    pub fn give_up_doubtful_places(&mut self, at: At) {
+        self.places.dispel_all(at);
+        if self.may_have_moved(at) {
+            self.set_place(at, 0);
+        }
+    }
+
     /// True when another version than the acknowledged one may be at the portal, or none, and the portal has not said since where the record
     /// is.
     pub fn may_have_moved(&self, at: At) -> bool {
@@ -755,6 +775,11 @@ impl Index {
     pub fn expiry(&self, at: At) -> Option<i64> {
         let expires = self.slim[at.0 as usize].expires;
         (expires != 0).then_some(i64::from(expires))
+    }
+
+    /// The record's time is past at another time than was known.
+    pub fn set_expiry(&mut self, at: At, expires: i64) {
+        self.slim[at.0 as usize].expires = slim_time(expires);
     }
 
     /// True when a record is held or rejected.

@@ -312,7 +312,8 @@ impl Plan {
         if let Some(at) = known {
             index.wait_for_place(place, at);
             let known_fault = state == Some(State::Rejected) && wanted == Some(contest::fault_of(&holder_key));
-            if known_fault && !self.tells_all {
+            // Who is past has no row any more that could be at fault.
+            if known_fault && index.state(holder) != State::Past && !self.tells_all {
                 self.report.invalid += 1;
                 return index.clear_due(at);
             }

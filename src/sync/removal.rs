@@ -57,8 +57,15 @@ enum Purpose {
 /// What became of one record.
 enum Away {
     Done,
-    Refused { code: String, text: String },
-    Open { maybe_applied: bool },
+    Refused {
+        code: String,
+        text: String,
+    },
+    Open {
+        maybe_applied: bool,
+    },
+    /// Another has gone, and whether it went along will be seen when it is sent again.
+    MayBeGone,
     NotAsked,
 }
 
@@ -234,11 +241,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             return Ok(());
         };
         let goes_with_it = |child: &FeedLine<S>| feed.plan.schema.cascades.contains(&child.plan.schema.feed);
-        let (mut with_it, before_it): (Vec<_>, Vec<_>) =
-            children.into_iter().partition(|(child, _)| goes_with_it(child));
+        let (mut with_it, mut before_it) = (Vec::new(), Vec::new());
+        for (child, leaving) in children {
+            removed.released.insert(child.plan.schema.feed);
+            let leaving = self.let_others_stay(child, leaving).await?;
+            if goes_with_it(child) { &mut with_it } else { &mut before_it }.push((child, leaving));
+        }
         let mut hindrance = None;
         for (child, leaving) in before_it.into_iter().rev() {
-            removed.released.insert(child.plan.schema.feed);
             if hindrance.is_none() {
                 hindrance = self.remove_first(child, leaving, removed).await?;
             } else {
@@ -246,7 +256,6 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         }
         for (child, leaving) in with_it.iter_mut().rev() {
-            removed.released.insert(child.plan.schema.feed);
             if hindrance.is_none() {
                 self.mark(child, leaving).await?;
             }
@@ -308,14 +317,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         leaving: Leaving,
         removed: &mut Removed,
     ) -> Result<Option<Away>, LedgerError> {
-        let (at_portal, others): (Vec<_>, Vec<_>) = {
-            let index = child.index();
-            let hangs_elsewhere = |at: &At| leaving.fates.get(at) == Some(&Fate::Stays);
-            leaving.records.into_iter().partition(|(at, ..)| index.may_be_at_portal(*at) && !hangs_elsewhere(at))
-        };
-        self.let_stay(child, Leaving::of(others)).await?;
         let mut hindrance = None;
-        let mut rest = at_portal.into_iter().peekable();
+        let mut rest = leaving.records.into_iter().peekable();
         while rest.peek().is_some() {
             let mut group = Leaving::of(rest.by_ref().take(GROUP).collect());
             if hindrance.is_some() {
@@ -344,10 +347,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     async fn mark(&self, feed: &FeedLine<S>, leaving: &mut Leaving) -> Result<(), LedgerError> {
         leaving.journal = Some(Arc::clone(&feed.journal).read_owned().await);
-        let stays = |at: &At| leaving.fates.get(at) == Some(&Fate::Stays);
-        let going: Vec<&Entry> = leaving.records.iter().filter(|(at, ..)| !stays(at)).map(|(_, entry, _)| entry).collect();
-        for part in going.chunks(MOST_MARKED) {
-            let entries: Vec<Entry> = part.iter().map(|entry| (*entry).clone()).collect();
+        for part in leaving.records.chunks(MOST_MARKED) {
+            let entries: Vec<Entry> = part.iter().map(|(_, entry, _)| entry.clone()).collect();
             match self.ledger.mark(feed.id, &entries).await {
                 Ok(mark) => leaving.marks.push(mark),
                 Err(error) => {
@@ -358,6 +359,18 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         }
         Ok(())
+    }
+
+    /// Gives the records that the portal may hold and that hang on what goes. Of the others nothing goes: marked, they would be in doubt for
+    /// nothing.
+    async fn let_others_stay(&self, feed: &FeedLine<S>, leaving: Leaving) -> Result<Leaving, LedgerError> {
+        let (at_portal, others): (Vec<_>, Vec<_>) = {
+            let index = feed.index();
+            let hangs_elsewhere = |at: &At| leaving.fates.get(at) == Some(&Fate::Stays);
+            leaving.records.into_iter().partition(|(at, ..)| index.may_be_at_portal(*at) && !hangs_elsewhere(at))
+        };
+        self.let_stay(feed, Leaving::of(others)).await?;
+        Ok(Leaving { records: at_portal, ..leaving })
     }
 
     /// Nothing was asked about these.
@@ -458,6 +471,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                         let entry = self.later(Entry { mark, ..entry }, now);
                         restate(&mut index, at, entry, &mut settlement, now);
                     }
+                    Away::MayBeGone => {
+                        let entry = if waits_on(&entry) {
+                            entry
+                        } else {
+                            Entry { state: State::Pending, attempts: 0, next_attempt: None, ..entry }
+                        };
+                        restate(&mut index, at, entry, &mut settlement, now);
+                    }
                     Away::NotAsked => restate(&mut index, at, Entry { mark: before, ..entry }, &mut settlement, now),
                 }
             }
@@ -472,7 +493,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// The record's next attempt comes later. What was accepted is in doubt if it is marked. A version that was refused is refused still,
     /// and its own time comes.
     fn later(&self, mut entry: Entry, now: i64) -> Entry {
-        if is_refused(&entry) || entry.state == State::Past {
+        if waits_on(&entry) {
             return entry;
         }
         let delay = {
@@ -494,7 +515,7 @@ impl Away {
         match (self, fate) {
             (_, Fate::Stays) | (Away::Refused { .. } | Away::NotAsked, _) => Away::NotAsked,
             (Away::Done, Fate::Goes) => Away::Done,
-            (Away::Done, Fate::MayGo) => Away::Open { maybe_applied: true },
+            (Away::Done, Fate::MayGo) | (Away::MayBeGone, _) => Away::MayBeGone,
             (Away::Open { maybe_applied }, _) => Away::Open { maybe_applied: *maybe_applied },
         }
     }
@@ -508,7 +529,7 @@ impl Away {
                 code: code.clone(),
                 text: format!("{feed} {} has to go first: {text}", child.key),
             }),
-            Away::Open { .. } | Away::NotAsked => Some(Away::Open { maybe_applied: false }),
+            Away::Open { .. } | Away::MayBeGone | Away::NotAsked => Some(Away::Open { maybe_applied: false }),
         }
     }
 }
@@ -542,9 +563,8 @@ fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &
         index.forget(at);
         return;
     }
-    let refused = is_refused(&entry);
     let entry = Entry { accepted: None, mark: None, status: None, place: None, ..entry };
-    if refused {
+    if is_refused(&entry) {
         return restate(index, at, entry, settlement, now);
     }
     let entry = Entry { state: State::Pending, wanted: None, attempts: 0, next_attempt: None, ..entry };
@@ -557,9 +577,14 @@ fn is_refused(entry: &Entry) -> bool {
     entry.state == State::Rejected && entry.wanted.is_some()
 }
 
+/// Nothing is sent of the record now, whatever may have become of the versions that the portal held.
+fn waits_on(entry: &Entry) -> bool {
+    entry.state == State::Past || is_refused(entry)
+}
+
 fn restate(index: &mut Index, at: At, mut entry: Entry, settlement: &mut Settlement, now: i64) {
     let superseded = index.is_superseded(at);
-    if superseded && matches!(entry.state, State::Accepted | State::Gone) {
+    if superseded && matches!(entry.state, State::Accepted | State::Gone | State::Past) {
         // Its row was seen meanwhile, and what that says is not known: it is read again before anything else becomes of the record.
         entry.state = State::Pending;
         entry.next_attempt = None;

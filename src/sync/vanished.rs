@@ -98,5 +98,8 @@ fn restate(index: &mut Index, at: At, state: State, settlement: &mut Settlement,
     entry.next_attempt = None;
     settlement.cleared.push(entry.key.clone());
     index.put_at(at, &entry, now);
+    if state == State::Past {
+        index.give_up_doubtful_places(at);
+    }
     settlement.entries.push(entry);
 }
