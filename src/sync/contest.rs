@@ -115,7 +115,8 @@ pub(super) fn of_refusal(
             None
         }
         // It was there when the portal refused, and has gone since: two requests were under way at once.
-        Some(at) if index.place(at) == Some(place) || index.has_moved(at) => None,
+        Some(at) if index.has_moved(at) => None,
+        Some(at) if index.place(at) == Some(place) && !index.may_have_moved(at) => None,
         Some(at) => {
             tracing::debug!(feed, key = %holder, "the portal holds a place for this record that was not known of");
             index.is_at(at, place);

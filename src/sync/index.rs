@@ -518,7 +518,7 @@ impl Index {
 
     /// The portal has said that a record in flight is at this place. What becomes of its own request decides whether it still is.
     pub fn see_at(&mut self, at: At, place: u64) {
-        if self.place(at) != Some(place) {
+        if self.place(at) != Some(place) || self.may_have_moved(at) {
             self.seen_at.insert(at, place);
         }
     }

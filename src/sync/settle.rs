@@ -90,6 +90,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     let key = Some(entry.key.clone());
                     let doubt = if maybe_applied { entry.mark } else { before };
                     self.reject(index, at, &mut entry, doubt, cure, now);
+                    if !maybe_applied && index.seen_at(at).is_some() {
+                        // Where the portal has just said that the record is, it still is: that is a doubt no longer.
+                        entry.mark = entry.accepted.map(Mark::Version).or(entry.mark);
+                    }
                     if let Some((contest, learnt)) = contest {
                         settlement.entries.extend(learnt);
                         let text = contest::waiting_text(feed, &contest.holder);
