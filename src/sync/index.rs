@@ -95,6 +95,11 @@ pub enum Standing {
     Accepted(Option<u8>),
 }
 
+/// A time as the index keeps it: seconds since 1970, of which 0 stands for none.
+fn slim_time(seconds: i64) -> u32 {
+    u32::try_from(seconds.max(1)).unwrap_or(u32::MAX)
+}
+
 /// What the ledger remembers of a feed.
 #[derive(Debug, Default)]
 pub struct Index {
@@ -226,7 +231,7 @@ impl Index {
         slim.accepted = split(entry.accepted.map_or(0, |version| version.0));
         slim.parents = parents;
         slim.unit = unit;
-        slim.expires = entry.expires.map_or(0, |at| u32::try_from(at.max(1)).unwrap_or(u32::MAX));
+        slim.expires = entry.expires.map_or(0, slim_time);
         slim.state = entry.state;
         slim.status = entry.status.unwrap_or(u8::MAX);
         let was_detailed = slim.flags & DETAILED != 0;
@@ -774,6 +779,11 @@ impl Index {
     pub fn expiry(&self, at: At) -> Option<i64> {
         let expires = self.slim[at.0 as usize].expires;
         (expires != 0).then_some(i64::from(expires))
+    }
+
+    /// The record's time is past at another time than was known.
+    pub fn set_expiry(&mut self, at: At, expires: i64) {
+        self.slim[at.0 as usize].expires = slim_time(expires);
     }
 
     /// True when a record is held or rejected.

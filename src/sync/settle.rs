@@ -69,6 +69,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         for ((((mut entry, at), before), outcome), contest) in records.zip(outcomes).zip(contests) {
             let superseded = index.is_superseded(at);
             let sent = (entry.mark, entry.place);
+            let mut waits_for = None;
             let restated = match outcome {
                 Outcome::Accepted { remote_id } => {
                     settled.accepted.push(entry.key.id());
@@ -95,6 +96,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                         settlement.refused.push(refusal(key, State::Held, PLACE, Vec::new(), text, now));
                         entry.state = State::Held;
                         entry.next_attempt = None;
+                        waits_for = Some(contest.place);
                         settled.contested.push(contest);
                     } else {
                         settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), text, now));
@@ -110,6 +112,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             index.put_at(at, &entry, now);
             if entry.mark == sent.0 {
                 index.may_hold(at, sent.1);
+            }
+            if let Some(place) = waits_for {
+                index.wait_for_place(place, at);
             }
             if superseded {
                 index.make_due(at);

@@ -115,7 +115,12 @@ impl Seen {
                 self.told.clear();
             }
             What::Marked { mark, feed, ids } => {
-                self.marks.insert(*mark, ids.iter().map(|id| (*feed, *id)).collect());
+                let records: Vec<Record> = ids.iter().map(|id| (*feed, *id)).collect();
+                // A process that dies now leaves a mark, and nobody knows whether it has sent what it marked.
+                for record in &records {
+                    self.maybe.entry(*record).or_default();
+                }
+                self.marks.insert(*mark, records);
             }
             What::Settled { mark } => self.settle(*mark),
             What::Sent { request, feed, records } => {
