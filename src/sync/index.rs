@@ -111,7 +111,7 @@ pub struct Index {
     others: Interned,
     places: Places,
     moving: BTreeMap<At, Moving>,
-    /// Where the portal has said that records in flight are, other than where they were known to be.
+    /// Where the portal has said that records in flight are, of which that was not known for sure.
     seen_at: BTreeMap<At, u64>,
     /// Parents on which the versions hang that the portal holds, or may hold, of a record, where its row names others by now. Those of
     /// the accepted version come first.
@@ -519,11 +519,12 @@ impl Index {
     /// The portal has said that a record in flight is at this place. What becomes of its own request decides whether it still is.
     pub fn see_at(&mut self, at: At, place: u64) {
         if self.place(at) != Some(place) || self.may_have_moved(at) {
+            self.places.dispel_all(at);
             self.seen_at.insert(at, place);
         }
     }
 
-    /// Where the portal has said that a record in flight is, if that was not known.
+    /// Where the portal has said that a record in flight is, if that was not known for sure.
     pub fn seen_at(&self, at: At) -> Option<u64> {
         self.seen_at.get(&at).copied()
     }

@@ -74,9 +74,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     pub(super) fn leave_undecided(&mut self) {
         let mut index = self.feed.index();
         for contest in std::mem::take(&mut self.contested) {
-            // One that was sent since, and refused, waits for something else now.
-            let still_waits = |at: &At| index.state(*at) == State::Held || index.waits_for_place(*at);
-            if let Some(at) = index.find(contest.key.id()).filter(still_waits) {
+            // One that was sent since is no longer in a contest, whatever came of it.
+            let waits = |at: &At| index.state(*at) == State::Held || index.waits_for_place(*at);
+            if let Some(at) = index.find(contest.key.id()).filter(waits) {
                 index.make_due(at);
             }
         }
