@@ -90,10 +90,13 @@ fn check_removal(seen: &Seen, mart: &Mart, record: Record, second: i64, complain
     if seen.fused.get(&record.0).is_some_and(|fused| fused.contains(&record.1)) && !with_its_parent {
         complain(7, record, "its removal is asked for, and no operator has let it go");
     }
-    let Some(body) = mart.get(&record) else { return };
+    if !mart.contains_key(&record) {
+        return;
+    }
     let is_past = |body: &Body| expiry(record.0, body, mart).is_some_and(|expiry| expiry < second);
     let moved_on = seen.sound_rows(record).any(|row| !is_past(row));
-    if is_past(body) && !moved_on && !with_its_parent {
+    // Of several versions that may be there, one may still have its time to come.
+    if seen.versions(record, mart).all(is_past) && !moved_on && !with_its_parent {
         complain(6, record, "its removal is asked for, and its time is past");
     }
     if seen.has_other_children(mart, record) {
