@@ -730,8 +730,8 @@ impl Index {
     pub fn standing(&self, id: KeyId) -> Standing {
         let Some(at) = self.find(id) else { return Standing::Absent };
         let slim = &self.slim[at.0 as usize];
-        let past = slim.state == State::Past;
-        if (slim.accepted == [0, 0] && !past) || slim.state == State::Gone || slim.flags & LEAVING != 0 {
+        // A tombstone may be that of a record of which nobody ever knew whether it arrived.
+        if slim.accepted == [0, 0] || slim.state == State::Gone || slim.flags & LEAVING != 0 {
             return Standing::NotAccepted;
         }
         match self.detail(at).and_then(|detail| detail.mark) {
