@@ -115,9 +115,10 @@ pub(super) fn of_refusal(
             None
         }
         // It was there when the portal refused, and has gone since: two requests were under way at once.
-        Some(at) if index.place(at) == Some(place) || index.has_moved(at) => None,
+        Some(at) if index.has_moved(at) => None,
+        Some(at) if index.place(at) == Some(place) && !index.may_have_moved(at) => None,
         Some(at) => {
-            tracing::debug!(feed, key = %holder, "the portal holds a place for this record that was not known of");
+            tracing::debug!(feed, key = %holder, "the portal holds a place for this record, which was not known for sure");
             index.is_at(at, place);
             Some(at).filter(|at| !index.is_stranger(*at)).map(|at| in_doubt(index, at, now))
         }

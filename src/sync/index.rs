@@ -96,6 +96,11 @@ pub enum Standing {
     Accepted(Option<u8>),
 }
 
+/// A time as the index keeps it: seconds since 1970, of which 0 stands for none.
+fn slim_time(seconds: i64) -> u32 {
+    u32::try_from(seconds.max(1)).unwrap_or(u32::MAX)
+}
+
 /// What the ledger remembers of a feed.
 #[derive(Debug, Default)]
 pub struct Index {
@@ -107,7 +112,7 @@ pub struct Index {
     others: Interned,
     places: Places,
     moving: BTreeMap<At, Moving>,
-    /// Where the portal has said that records in flight are, other than where they were known to be.
+    /// Where the portal has said that records in flight are, of which that was not known for sure.
     seen_at: BTreeMap<At, u64>,
     /// Parents on which the versions hang that the portal holds, or may hold, of a record, where its row names others by now. Those of
     /// the accepted version come first.
@@ -198,6 +203,8 @@ impl Index {
             }
             detail.due = slim.state == State::Pending;
         }
+        let past: Vec<At> = self.detailed().filter(|(_, state, _)| *state == State::Past).map(|(at, ..)| at).collect();
+        past.into_iter().for_each(|at| self.give_up_doubtful_places(at));
     }
 
     /// States a record anew. It is in flight no longer.
@@ -225,7 +232,7 @@ impl Index {
         slim.accepted = split(entry.accepted.map_or(0, |version| version.0));
         slim.parents = parents;
         slim.unit = unit;
-        slim.expires = entry.expires.map_or(0, |at| u32::try_from(at.max(1)).unwrap_or(u32::MAX));
+        slim.expires = entry.expires.map_or(0, slim_time);
         slim.state = entry.state;
         slim.status = entry.status.unwrap_or(u8::MAX);
         let was_detailed = slim.flags & DETAILED != 0;
@@ -512,12 +519,13 @@ impl Index {
 
     /// The portal has said that a record in flight is at this place. What becomes of its own request decides whether it still is.
     pub fn see_at(&mut self, at: At, place: u64) {
-        if self.place(at) != Some(place) {
+        if self.place(at) != Some(place) || self.may_have_moved(at) {
+            self.places.dispel_all(at);
             self.seen_at.insert(at, place);
         }
     }
 
-    /// Where the portal has said that a record in flight is, if that was not known.
+    /// Where the portal has said that a record in flight is, if that was not known for sure.
     pub fn seen_at(&self, at: At) -> Option<u64> {
         self.seen_at.get(&at).copied()
     }
@@ -548,7 +556,8 @@ impl Index {
         }
     }
 
-    /// Gives up every place of a record at which it is not for sure: nobody will send it, or take it away, to find out.
+    /// Gives up every place of a record at which it is not for sure: nobody will send it, or take it away, to find out. Should it be there,
+    /// the portal's refusal of the next one says so.
     pub fn give_up_doubtful_places(&mut self, at: At) {
         self.places.dispel_all(at);
         if self.may_have_moved(at) {
@@ -722,8 +731,8 @@ impl Index {
     pub fn standing(&self, id: KeyId) -> Standing {
         let Some(at) = self.find(id) else { return Standing::Absent };
         let slim = &self.slim[at.0 as usize];
-        let past = slim.state == State::Past;
-        if (slim.accepted == [0, 0] && !past) || slim.state == State::Gone || slim.flags & LEAVING != 0 {
+        // A tombstone may be that of a record of which nobody ever knew whether it arrived.
+        if slim.accepted == [0, 0] || slim.state == State::Gone || slim.flags & LEAVING != 0 {
             return Standing::NotAccepted;
         }
         match self.detail(at).and_then(|detail| detail.mark) {
@@ -771,6 +780,11 @@ impl Index {
     pub fn expiry(&self, at: At) -> Option<i64> {
         let expires = self.slim[at.0 as usize].expires;
         (expires != 0).then_some(i64::from(expires))
+    }
+
+    /// The record's time is past at another time than was known.
+    pub fn set_expiry(&mut self, at: At, expires: i64) {
+        self.slim[at.0 as usize].expires = slim_time(expires);
     }
 
     /// True when a record is held or rejected.

@@ -41,7 +41,10 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             if contests.is_empty() || self.report.stop.is_some() {
                 return Ok(());
             }
-            let later = contests.split_off(contests.len().min(MOST_CONTESTS));
+            // As long as places become free, the rows of who waits for them are enough: so a chain goes on link by link.
+            let mut later = if any_moved { self.without_the_free(&mut contests) } else { Vec::new() };
+            let whole = later.is_empty();
+            later.extend(contests.split_off(contests.len().min(MOST_CONTESTS)));
             let accepted = self.report.accepted;
             let keys: BTreeSet<Key> = contests.iter().flat_map(|one| [one.key.clone(), one.holder.clone()]).collect();
             let asked_for: BTreeSet<KeyId> = keys.iter().map(Key::id).collect();
@@ -51,10 +54,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 self.contested.extend(contests.into_iter().chain(later).chain(stuck.into_values()));
                 return read;
             }
-            let (moved, waiting) = self.decide(&asked_for, stuck.values()).await?;
-            if moved || self.report.accepted > accepted {
-                any_moved = true;
-                moved_since = true;
+            let (moved, waiting) = self.decide(&asked_for, stuck.values(), whole).await?;
+            let moved = moved || self.report.accepted > accepted;
+            if moved || !whole {
+                any_moved |= moved;
+                moved_since |= moved;
                 self.contested.extend(waiting);
             } else {
                 stuck.extend(waiting.into_iter().map(|one| (one.key.clone(), one)));
@@ -74,7 +78,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     pub(super) fn leave_undecided(&mut self) {
         let mut index = self.feed.index();
         for contest in std::mem::take(&mut self.contested) {
-            if let Some(at) = index.find(contest.key.id()) {
+            // One that was sent since is no longer in a contest, whatever came of it.
+            let waits = |at: &At| index.state(*at) == State::Held || index.waits_for_place(*at);
+            if let Some(at) = index.find(contest.key.id()).filter(waits) {
                 index.make_due(at);
             }
         }
@@ -89,26 +95,37 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             if let Some(said) = contest.said.take() {
                 self.said.insert(contest.key.clone(), said);
             }
-            if !gone.contains(&contest.holder.id()) || self.is_past_and_doubtful(&contest) {
+            if !gone.contains(&contest.holder.id()) {
                 open.insert(contest.key.clone(), contest);
             }
         }
         open.into_values().collect()
     }
 
-    /// True when the holder is past, so that it is left alone, and may not hold the place at all.
-    fn is_past_and_doubtful(&self, contest: &Contest) -> bool {
+    /// Leaves the contests whose places are free by now, if there are any, and gives the others.
+    fn without_the_free(&self, contests: &mut Vec<Contest>) -> Vec<Contest> {
         let index = self.feed.index();
-        let holder = index.find(contest.holder.id());
-        holder.is_some_and(|at| index.state(at) == State::Past) && contest::may_be_free(contest, &index)
+        let is_free = |contest: &Contest| {
+            let at = index.find(contest.key.id());
+            at.is_some() && index.holder(contest.place, at).is_none()
+        };
+        let (free, held): (Vec<_>, Vec<_>) = std::mem::take(contests).into_iter().partition(is_free);
+        if free.is_empty() {
+            *contests = held;
+            return Vec::new();
+        }
+        *contests = free;
+        held
     }
 
     /// Decides on every contest that the last read has left. True when something has moved at the portal; and the contests that wait,
-    /// which with those that are `stuck` already may make rings.
+    /// which with those that are `stuck` already may make rings. Unless the `whole` of what waits was looked at, somebody else may still bring
+    /// it further.
     async fn decide(
         &mut self,
         asked_for: &BTreeSet<KeyId>,
         stuck: impl Iterator<Item = &Contest>,
+        whole: bool,
     ) -> Result<(bool, Vec<Contest>), CycleError> {
         let mut waiting = Vec::new();
         let wants = std::mem::take(&mut self.wants);
@@ -141,7 +158,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 self.take_removed(removed);
             }
         }
-        if !moved {
+        if whole && !moved {
             // Nobody else can bring it further: the portal is asked, and if the holder is there after all, its refusal says so.
             let mut index = self.feed.index();
             let doubtful: Vec<&Contest> = open.iter().filter(|contest| contest::may_be_free(contest, &index)).collect();
@@ -205,12 +222,6 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             self.contested.push(contest);
             return Ok(true);
         };
-        if !stranger && self.is_past_and_doubtful(&contest) {
-            // Nobody will remove it: if it is there after all, the portal's refusal says so.
-            self.feed.index().does_not_hold(at, contest.place);
-            self.contested.push(contest);
-            return Ok(true);
-        }
         if !stranger {
             self.gone.push(contest.holder.id());
             return Ok(false);

@@ -77,6 +77,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             let sent = (entry.mark, entry.place);
             let mut told = Told::of(&outcome, now);
             let mut goes_on = false;
+            let mut waits_for = None;
             let restated = match outcome {
                 Outcome::Accepted { receipt } => {
                     settled.accepted.push(entry.key.id());
@@ -113,14 +114,15 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 Outcome::Rejected { code, text, holder: _, cure, maybe_applied } => {
                     settled.refused += 1;
                     let key = Some(entry.key.clone());
-                    let doubt = if maybe_applied { entry.mark } else { before };
-                    self.reject(index, at, &mut entry, doubt, cure, now);
+                    let unsent = if maybe_applied { None } else { Some(before) };
+                    self.reject(index, at, &mut entry, unsent, cure, now);
                     if let Some((contest, learnt)) = contest {
                         settlement.entries.extend(learnt);
                         let text = contest::waiting_text(name, &contest.holder);
                         settlement.refused.push(refusal(key, State::Held, PLACE, Vec::new(), text, now));
                         entry.state = State::Held;
                         entry.next_attempt = None;
+                        waits_for = Some(contest.place);
                         settled.contested.push(contest);
                     } else {
                         settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), text, now));
@@ -146,6 +148,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
             if entry.mark == sent.0 {
                 index.may_hold(at, sent.1);
+            }
+            if let Some(place) = waits_for {
+                index.wait_for_place(place, at);
             }
             if superseded || goes_on {
                 index.make_due(at);
@@ -177,10 +182,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// The portal refused this version by name: it holds what it held before.
-    fn reject(&self, index: &Index, at: At, entry: &mut Entry, doubt: Option<Mark>, cure: Cure, now: i64) {
-        // What was in doubt before still is, even of this very version: an earlier request may have brought it there.
-        entry.mark = doubt;
-        as_before(index, at, entry);
+    fn reject(&self, index: &Index, at: At, entry: &mut Entry, unsent: Option<Option<Mark>>, cure: Cure, now: i64) {
+        as_before(index, at, entry, unsent);
         entry.state = State::Rejected;
         entry.attempts = entry.attempts.saturating_add(1);
         entry.next_attempt = match cure {
@@ -191,10 +194,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     /// Nobody judged this version. If it was certainly not applied, the mark is what it was before.
     fn postpone(&self, index: &Index, at: At, entry: &mut Entry, unsent: Option<Option<Mark>>, now: i64) {
-        if let Some(before) = unsent {
-            entry.mark = before;
-        }
-        as_before(index, at, entry);
+        as_before(index, at, entry, unsent);
         entry.state = State::Pending;
         let delay = {
             let mut rng = self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -247,8 +247,13 @@ fn hear_holders(
     outgoing.entries.iter().zip(outcomes).map(hear).collect()
 }
 
-/// Status and place of an entry speak of the accepted version: those of a version that was not accepted go back.
-fn as_before(index: &Index, at: At, entry: &mut Entry) {
+/// Status and place of an entry speak of the accepted version: those of a version that was not accepted go back. `unsent` is what was in
+/// doubt before, if this version was certainly not applied.
+fn as_before(index: &Index, at: At, entry: &mut Entry, unsent: Option<Option<Mark>>) {
+    if let Some(before) = unsent {
+        // That is so still, even of this very version: an earlier request may have brought it there.
+        entry.mark = before;
+    }
     let in_doubt = entry.mark.is_some();
     let known = index.entry(at);
     let held = known.accepted.is_some();
@@ -263,7 +268,7 @@ fn as_before(index: &Index, at: At, entry: &mut Entry) {
     entry.place = known.place.filter(|_| held || known.mark.is_some());
     if let Some(seen) = index.seen_at(at) {
         entry.place = Some(seen);
-        // The version that was acknowledged is elsewhere: it is not what the portal holds.
-        entry.mark = entry.mark.or(entry.accepted.map(Mark::Version));
+        // Whatever version is there, this is where it is: a mark of the acknowledged version says so.
+        entry.mark = entry.accepted.map(Mark::Version).filter(|_| unsent.is_some()).or(entry.mark);
     }
 }

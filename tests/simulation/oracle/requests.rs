@@ -73,6 +73,8 @@ struct Watch<'a> {
     known: BTreeMap<(Feed, Id), Known>,
     /// When a record last changed at the portal, as the engine was told.
     told: BTreeMap<(Feed, Id), usize>,
+    /// When a record was last put in doubt, because another was asked to go that may take it along.
+    may_be_gone: BTreeMap<(Feed, Id), usize>,
     /// When a record was last there, and last there as RECORDED, if it is no more.
     gone: BTreeMap<(Feed, Id), usize>,
     unrecorded: BTreeMap<Id, usize>,
@@ -91,6 +93,7 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
         mart: Mart::new(),
         known: BTreeMap::new(),
         told: BTreeMap::new(),
+        may_be_gone: BTreeMap::new(),
         gone: BTreeMap::new(),
         unrecorded: BTreeMap::new(),
         open: BTreeMap::new(),
@@ -137,6 +140,7 @@ impl Watch<'_> {
                 let body = self.mart.get(&(*feed, *id)).cloned().unwrap_or_else(|| Body::from(""));
                 self.check_pauses(at, second, *feed, &[(*id, body)]);
                 let may_go = self.doubt_what_may_go(*feed, *id);
+                self.may_be_gone.extend(may_go.iter().map(|record| (*record, at)));
                 self.open(*request, *feed, vec![(*id, Body::from(""))], Some(may_go));
                 self.check_places(at, *feed);
             }
@@ -310,8 +314,11 @@ impl Watch<'_> {
         let Some(refused) = self.known.get(&record).and_then(|known| known.refused.as_ref()) else { return false };
         // The same answer may tell that the holder has moved away: the next request may have the place.
         let since = |other: (Feed, Id)| self.told.get(&other).is_some_and(|told| *told >= refused.at);
+        // Whether the holder went with another, only the portal can say.
+        let may_have_left =
+            |holder: (Feed, Id)| self.may_be_gone.get(&holder).is_some_and(|asked| *asked >= refused.at);
         let cause = parents(record.0, body).iter().any(|parent| since((parent.feed, parent.id)))
-            || refused.holder.is_some_and(|holder| since((record.0, holder)));
+            || refused.holder.is_some_and(|holder| since((record.0, holder)) || may_have_left((record.0, holder)));
         refused.body == *body && !cause && second < refused.second + SLOW_RETRY as i64
     }
 
