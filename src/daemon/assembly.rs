@@ -1,5 +1,7 @@
 //! Assembly: from a configuration to open sources, portals, ledger and lines. `run`, `sync` and `demo` all start here.
 
+mod ekdo;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,19 +9,19 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use secrecy::ExposeSecret;
 
+use super::write_back::{SiteStatements, open_writer};
 use crate::config::{
-    self, ActiveFeed, Config, EkdoConfig, EkdoFields, FerConfig, NmoConfig, Own, PortalConfig, PosConfig, Problems,
-    Relation, Schedule, SourceConfig, SoutConfig,
+    ActiveFeed, Config, FerConfig, NmoConfig, OnUnknownOutcome, Own, PortalConfig, PosConfig, Problems, Relation,
+    Schedule, SourceConfig, SoutConfig,
 };
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets};
-use crate::portal::ekdo::{self, EkdoPortal, EkdoSettings, EkdoWire, FieldNames};
 use crate::portal::fer::{FerPortal, FerSettings};
 use crate::portal::pos::{PosPortal, PosSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, Salt, VisitTimeZone};
-use crate::source::{AnySource, Source, SourceError, SourceSettings};
+use crate::source::{AnySource, ScriptError, Source, SourceError, SourceSettings, Writer};
 use crate::sync::{
-    Clock, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, OnUnknown,
+    Clock, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, OnUnknown, WriteBack,
 };
 use crate::telemetry::{Metrics, PortalMeter, RetryReason};
 use crate::transport::{
@@ -87,6 +89,14 @@ pub enum AssemblyError {
         /// What is wrong.
         source: RetryTimingError,
     },
+    /// The statements of a feed.
+    #[error("{key}: {source}")]
+    Statements {
+        /// The configuration's key.
+        key: String,
+        /// What is wrong.
+        source: ScriptError,
+    },
     /// What the ledger keeps for a portal.
     #[error(transparent)]
     Secrets(#[from] SecretStoreError),
@@ -131,19 +141,31 @@ pub fn open_source(name: &str, source: &SourceConfig) -> Result<AnySource, Sourc
     })
 }
 
-fn open_sources(config: &Config) -> Result<BTreeMap<String, Arc<AnySource>>, SourceError> {
-    config.sources.iter().map(|(name, source)| Ok((name.clone(), Arc::new(open_source(name, source)?)))).collect()
+/// A source, open for both directions. Nothing is connected before it is needed.
+struct Database<'a> {
+    config: &'a SourceConfig,
+    reader: Arc<AnySource>,
+    writer: Writer,
+}
+
+/// The sources by name.
+type Databases<'a> = BTreeMap<&'a str, Database<'a>>;
+
+fn open_databases(config: &Config) -> Result<Databases<'_>, SourceError> {
+    let mut databases = Databases::new();
+    for (name, source) in &config.sources {
+        let (reader, writer) = (Arc::new(open_source(name, source)?), open_writer(name, source)?);
+        databases.insert(name, Database { config: source, reader, writer });
+    }
+    Ok(databases)
 }
 
 /// Asks the sources which default views exist, and so which feeds are on.
-async fn active_feeds(
-    config: &Config,
-    sources: &BTreeMap<String, Arc<AnySource>>,
-) -> Result<(Vec<ActiveFeed>, Problems), SourceError> {
+async fn active_feeds(config: &Config, databases: &Databases<'_>) -> Result<(Vec<ActiveFeed>, Problems), SourceError> {
     let mut existing = BTreeSet::new();
     for relation in config.relations_in_question() {
-        if let Some(source) = sources.get(&relation.source)
-            && source.has_relation(&relation.name).await?
+        if let Some(database) = databases.get(relation.source.as_str())
+            && database.reader.has_relation(&relation.name).await?
         {
             existing.insert(Relation { source: relation.source, name: relation.name });
         }
@@ -164,7 +186,7 @@ pub fn open_portal(
         Own::Sout(own) => open_sout(portal, own, witness),
         Own::Nmo(own) => open_nmo(portal, own, witness),
         Own::Pos(own) => open_pos(portal, own, secrets, witness),
-        Own::Ekdo(own) => open_ekdo(portal, own, witness),
+        Own::Ekdo(own) => ekdo::open(portal, own, witness),
     };
     opened.map_err(|source| AssemblyError::Portal { portal: name.to_owned(), source })
 }
@@ -211,69 +233,6 @@ fn open_pos(
     Ok(AnyPortal::Pos(PosPortal::new(settings, secrets, Some(witness))?))
 }
 
-fn open_ekdo(portal: &PortalConfig, own: &EkdoConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
-    let settings = EkdoSettings {
-        url: portal.url.clone(),
-        username: own.username.clone(),
-        password: own.password.clone(),
-        user_id: own.user_id.clone(),
-        files_root: own.files_root.clone(),
-        max_file_bytes: own.max_file_bytes,
-        groups: own.groups.clone(),
-        default_group: own.default_group.clone(),
-        wire: ekdo_wire(own),
-        timeout: portal.timeout,
-        requests_per_second: portal.requests_per_second,
-        ca_file: portal.ca_file.clone(),
-        pauses: Pauses::DEFAULT,
-    };
-    Ok(AnyPortal::Ekdo(EkdoPortal::new(settings, Some(witness))?))
-}
-
-fn ekdo_wire(own: &EkdoConfig) -> EkdoWire {
-    EkdoWire {
-        token_path: own.token_path.clone(),
-        docs_path: own.docs_path.clone(),
-        signature_path: own.signature_path.clone(),
-        login: match own.login {
-            config::LoginForm::Json => ekdo::LoginForm::Json,
-            config::LoginForm::Form => ekdo::LoginForm::Form,
-            config::LoginForm::Basic => ekdo::LoginForm::Basic,
-        },
-        token_place: match own.token_place {
-            config::TokenPlace::Bearer => ekdo::TokenPlace::Bearer,
-            config::TokenPlace::Header => ekdo::TokenPlace::Header(own.token_name.clone()),
-            config::TokenPlace::Query => ekdo::TokenPlace::Query(own.token_name.clone()),
-        },
-        encoding: match own.encoding {
-            config::FileEncoding::Multipart => ekdo::Encoding::Multipart,
-            config::FileEncoding::Base64 => ekdo::Encoding::Base64,
-        },
-        signature_form: match own.signature_form {
-            config::SignatureForm::File => ekdo::SignatureForm::AsItIs,
-            config::SignatureForm::Der => ekdo::SignatureForm::Der,
-            config::SignatureForm::Base64 => ekdo::SignatureForm::Base64,
-        },
-        signature_types: own.signature_types.clone(),
-        names: ekdo_names(&own.fields),
-    }
-}
-
-fn ekdo_names(fields: &EkdoFields) -> FieldNames {
-    FieldNames {
-        username: fields.username.clone(),
-        password: fields.password.clone(),
-        user_id: fields.user_id.clone(),
-        token: fields.token.clone(),
-        file: fields.file.clone(),
-        file_name: fields.file_name.clone(),
-        group: fields.group.clone(),
-        document_id: fields.document_id.clone(),
-        signature: fields.signature.clone(),
-        signature_type: fields.signature_type.clone(),
-    }
-}
-
 /// Reports a portal's requests to the metrics.
 fn witness(meter: PortalMeter) -> Witness {
     Arc::new(move |exchange| {
@@ -291,7 +250,7 @@ fn witness(meter: PortalMeter) -> Witness {
 impl Assembly {
     /// Opens everything. Sources are asked for their views; portals are not spoken to yet.
     pub async fn open(config: &Config, metrics: &Metrics, access: Access) -> Result<Self, AssemblyError> {
-        let sources = open_sources(config)?;
+        let databases = open_databases(config)?;
         let url = &config.ledger.url;
         let is_there = url.sqlite_path().is_none_or(|path| std::path::Path::new(path).exists());
         let ledger = Arc::new(match access {
@@ -300,7 +259,7 @@ impl Assembly {
             // Before the first pass there is nothing to remember, and a dry run leaves no file behind.
             Access::Read => AnyLedger::Memory(MemoryLedger::new()),
         });
-        let (active, problems) = active_feeds(config, &sources).await?;
+        let (active, problems) = active_feeds(config, &databases).await?;
         if problems.errors() > 0 {
             return Err(AssemblyError::Feeds(problems));
         }
@@ -313,7 +272,7 @@ impl Assembly {
                 metrics.announce_feed(name, feed.feed);
                 schedules.insert((name.clone(), feed.feed), (feed.config.schedule.clone(), feed.zone));
             }
-            lines.push(Arc::new(open_line(name, portal, &feeds, &sources, &ledger, metrics, access).await?));
+            lines.push(Arc::new(open_line(name, portal, &feeds, &databases, &ledger, metrics, access).await?));
         }
         Ok(Assembly { ledger, lines, schedules })
     }
@@ -335,7 +294,7 @@ async fn open_line(
     name: &str,
     portal: &PortalConfig,
     feeds: &[&ActiveFeed],
-    sources: &BTreeMap<String, Arc<AnySource>>,
+    databases: &Databases<'_>,
     ledger: &Arc<AnyLedger>,
     metrics: &Metrics,
     access: Access,
@@ -346,7 +305,10 @@ async fn open_line(
         true => Some(salt(&*secrets, access).await?),
         false => None,
     };
-    let plans = feeds.iter().filter_map(|feed| plan(portal, feed, sources, &wire, salt.clone())).collect();
+    let mut plans = Vec::new();
+    for feed in feeds {
+        plans.extend(plan(portal, feed, databases, &wire, salt.clone())?);
+    }
     let retry = RetryTiming::new(portal.retry.initial, portal.retry.max);
     let settings = LineSettings {
         in_flight: portal.in_flight.get() as usize,
@@ -388,17 +350,6 @@ fn unit_error_budget(portal: &PortalConfig) -> ErrorBudget {
     }
 }
 
-fn exchange(portal: &PortalConfig) -> ExchangeSettings {
-    let usual = ExchangeSettings::default();
-    ExchangeSettings {
-        inquire_every: portal.inquire_every().unwrap_or(usual.inquire_every),
-        on_unknown: match portal.on_unknown_outcome() {
-            config::OnUnknownOutcome::Ask => OnUnknown::Ask,
-            config::OnUnknownOutcome::Resend => OnUnknown::Resend,
-        },
-    }
-}
-
 /// Only records of a FER gateway hold places.
 fn on_conflict(portal: &PortalConfig) -> OnConflict {
     match &portal.own {
@@ -408,6 +359,18 @@ fn on_conflict(portal: &PortalConfig) -> OnConflict {
             crate::config::OnConflict::Adopt => OnConflict::Adopt,
         },
         Own::Sout(_) | Own::Nmo(_) | Own::Pos(_) | Own::Ekdo(_) => OnConflict::Report,
+    }
+}
+
+/// What holds for records whose writes are exchanges.
+fn exchange(portal: &PortalConfig) -> ExchangeSettings {
+    let usual = ExchangeSettings::default();
+    ExchangeSettings {
+        inquire_every: portal.inquire_every().unwrap_or(usual.inquire_every),
+        on_unknown: match portal.on_unknown_outcome() {
+            OnUnknownOutcome::Ask => OnUnknown::Ask,
+            OnUnknownOutcome::Resend => OnUnknown::Resend,
+        },
     }
 }
 
@@ -435,14 +398,18 @@ fn encode_settings(portal: &PortalConfig, feed: &ActiveFeed) -> EncodeSettings {
 fn plan(
     portal: &PortalConfig,
     feed: &ActiveFeed,
-    sources: &BTreeMap<String, Arc<AnySource>>,
+    databases: &Databases<'_>,
     wire: &AnyPortal,
     salt: Option<Salt>,
-) -> Option<FeedPlan<AnySource>> {
-    let schema = wire.schemas().iter().copied().find(|schema| schema.feed == feed.feed)?;
-    Some(FeedPlan {
+) -> Result<Option<FeedPlan<AnySource>>, AssemblyError> {
+    let schema = wire.schemas().iter().copied().find(|schema| schema.feed == feed.feed);
+    let (Some(schema), Some(database)) = (schema, databases.get(feed.config.source.as_str())) else { return Ok(None) };
+    let key = SiteStatements::key(feed);
+    let write_back = SiteStatements::of(portal, feed, database.config, &database.writer)
+        .map_err(|source| AssemblyError::Statements { key, source })?;
+    Ok(Some(FeedPlan {
         schema,
-        source: Arc::clone(sources.get(&feed.config.source)?),
+        source: Arc::clone(&database.reader),
         query: feed.query.clone(),
         changed_at: feed.config.changed_at.clone(),
         full_every: feed.config.full_every,
@@ -451,6 +418,32 @@ fn plan(
         batch: (feed.batch as usize).min(wire.most_records(schema)),
         max_batch_bytes: portal.max_batch_bytes,
         urgent: schema.urgent,
-        write_back: None,
-    })
+        write_back: write_back.map(|statements| Arc::new(statements) as Arc<dyn WriteBack>),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets(ledger: &MemoryLedger) -> PortalSecrets<MemoryLedger> {
+        PortalSecrets::new(Arc::new(ledger.clone()), "nmo")
+    }
+
+    #[tokio::test]
+    async fn a_salt_is_made_once_and_outlives_the_process() {
+        let ledger = MemoryLedger::new();
+        let kept = |ledger| async move {
+            let kept = secrets(&ledger).read(SALT).await.expect("the secret");
+            kept.map(|salt| salt.expose_secret().to_owned())
+        };
+        salt(&secrets(&ledger), Access::Read).await.expect("a salt");
+        assert_eq!(kept(ledger.clone()).await, None, "a dry run keeps nothing");
+        salt(&secrets(&ledger), Access::Write).await.expect("a salt");
+        let first = kept(ledger.clone()).await.expect("a salt");
+        assert_eq!(first.len(), 64);
+        let ledger = ledger.crash();
+        salt(&secrets(&ledger), Access::Write).await.expect("a salt");
+        assert_eq!(kept(ledger).await, Some(first));
+    }
 }

@@ -12,6 +12,7 @@ mod status;
 mod tasks;
 mod timetable;
 mod words;
+mod write_back;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -25,6 +26,7 @@ pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_s
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
 pub use status::{FeedStatus, FuseStatus, PortalStatus, RegisterStatus, Status, UnitStatus};
 pub use words::hear_words;
+pub use write_back::open_writer;
 
 use crate::ledger::{AnyLedger, Ledger};
 use crate::serve::{Listener, Shown};

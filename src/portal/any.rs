@@ -18,7 +18,7 @@ pub enum AnyPortal {
     /// The platform of feedback, public voting.
     Pos(PosPortal),
     /// The exchange of personnel documents.
-    Ekdo(EkdoPortal),
+    Ekdo(Box<EkdoPortal>),
 }
 
 impl Portal for AnyPortal {

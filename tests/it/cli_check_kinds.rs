@@ -138,9 +138,9 @@ fn each_mistake_of_a_kind_is_found_at_its_key() {
         (after("api_key = \"hunter2\"", "username = \"u\""), "portals.sout.username"),
         (after("[portals.sout.feeds.training]", "batch = 6000"), "portals.sout.feeds.training.batch"),
         (GOOD.replace("feeds.training", "feeds.trainings"), "portals.sout.feeds.trainings"),
-        (after("name = \"hunter2\"", "batch = 2"), "portals.pos.batch"),
-        (after("name = \"hunter2\"", "inquire_every = \"1m\""), "portals.pos.inquire_every"),
-        (after("name = \"hunter2\"", "refresh_path = \"refresh\""), "portals.pos.refresh_path"),
+        (after("refresh_token = \"hunter2\"", "batch = 2"), "portals.pos.batch"),
+        (after("refresh_token = \"hunter2\"", "inquire_every = \"1m\""), "portals.pos.inquire_every"),
+        (after("refresh_token = \"hunter2\"", "refresh_path = \"refresh\""), "portals.pos.refresh_path"),
         (GOOD.replace("\"resend\"", "\"repeat\""), "portals.pos.on_unknown_outcome"),
         (GOOD.replace(":base_no", ":registry_no"), "portals.sout.feeds.training.write_back"),
         (GOOD.replace("\"UPDATE", "\"COMMIT; UPDATE"), "portals.sout.feeds.training.write_back"),
@@ -176,7 +176,8 @@ fn two_platforms_under_one_name_are_an_error() {
 
 #[test]
 fn what_has_no_effect_is_warned_of() {
-    let text = after("name = \"hunter2\"", "").replace("[sources.mis]", "[sources.mis]\nwrite_password = \"hunter2\"");
+    let text = after("refresh_token = \"hunter2\"", "")
+        .replace("[sources.mis]", "[sources.mis]\nwrite_password = \"hunter2\"");
     assert_eq!(problems(&text).0, ["error sources.mis.write_password"]);
     let writer = "[sources.mis]\nwrite_url = \"postgres://writer@localhost/mis\"";
     let text = GOOD.replace("[sources.mis]", writer);

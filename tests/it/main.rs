@@ -30,3 +30,4 @@ mod sources;
 mod storm;
 mod support;
 mod transport;
+mod write_back;

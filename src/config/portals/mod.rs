@@ -88,7 +88,7 @@ pub enum Own {
     /// The feedback platform.
     Pos(PosConfig),
     /// Electronic personnel documents.
-    Ekdo(EkdoConfig),
+    Ekdo(Box<EkdoConfig>),
 }
 
 /// Pauses after a failure that may pass: growing from `initial` to `max`.

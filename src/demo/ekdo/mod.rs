@@ -208,18 +208,19 @@ async fn signature(State(shared): Mock, Path(id): Path<String>, headers: HeaderM
 
 impl Store {
     /// The form of an upload, or the answer to one that cannot be taken.
-    fn form(&mut self, headers: &HeaderMap, body: Option<&Bytes>, file: &str) -> Result<Form, Response> {
+    fn form(&mut self, headers: &HeaderMap, body: Option<&Bytes>, file: &str) -> Result<Form, Box<Response>> {
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let token = given.strip_prefix("Bearer ").unwrap_or_default();
         if self.tokens.get(token).is_none_or(|until| *until <= Instant::now()) {
             self.counts.unauthorized += 1;
-            return Err(refused(StatusCode::UNAUTHORIZED, "Unauthorized"));
+            return Err(Box::new(refused(StatusCode::UNAUTHORIZED, "Unauthorized")));
         }
         let Some(body) = body else {
-            return Err(self.refuse(StatusCode::PAYLOAD_TOO_LARGE, "Размер документа превышает 15 Мб"));
+            return Err(Box::new(self.refuse(StatusCode::PAYLOAD_TOO_LARGE, "Размер документа превышает 15 Мб")));
         };
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        form::read(content_type, body, file).ok_or_else(|| self.refuse(StatusCode::BAD_REQUEST, "Некорректный запрос"))
+        form::read(content_type, body, file)
+            .ok_or_else(|| Box::new(self.refuse(StatusCode::BAD_REQUEST, "Некорректный запрос")))
     }
 
     fn refuse(&mut self, status: StatusCode, message: &str) -> Response {
@@ -230,7 +231,7 @@ impl Store {
     fn take_document(&mut self, headers: &HeaderMap, body: Option<&Bytes>) -> Response {
         let mut form = match self.form(headers, body, "file") {
             Ok(form) => form,
-            Err(answer) => return answer,
+            Err(answer) => return *answer,
         };
         if form.content.len() > DOCUMENT_BYTES {
             return self.refuse(StatusCode::PAYLOAD_TOO_LARGE, "Размер документа превышает 15 Мб");
@@ -251,7 +252,7 @@ impl Store {
     fn take_signature(&mut self, id: &str, headers: &HeaderMap, body: Option<&Bytes>) -> Response {
         let mut form = match self.form(headers, body, "signature") {
             Ok(form) => form,
-            Err(answer) => return answer,
+            Err(answer) => return *answer,
         };
         let kind = form.fields.remove("type").unwrap_or_default();
         match self.documents.get_mut(id) {

@@ -15,6 +15,9 @@ use super::postgres::PostgresConnector;
 use super::session::Session;
 use super::sqlite::SqliteConnector;
 
+/// Longest wait for a server's answer to the first word on a connection that was idle: it may have gone silently.
+const FIRST_WORD: Duration = Duration::from_secs(1);
+
 /// The connections of one source.
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -55,7 +58,8 @@ impl Pool {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| place.lost())?;
         let left = || end.saturating_duration_since(Instant::now());
         while let Some(mut session) = self.idle.take() {
-            if session.begin(left()).await.is_ok() {
+            let patience = if session.is_local() { left() } else { FIRST_WORD.min(left()) };
+            if let Ok(Ok(())) = timeout(patience, session.begin(left())).await {
                 return Ok((session, permit));
             }
         }

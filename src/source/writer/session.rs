@@ -32,6 +32,11 @@ pub(super) enum Commit {
 }
 
 impl Session {
+    /// True when there is no network between: it answers late only because somebody else writes.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self, Session::Sqlite(_))
+    }
+
     /// Begins a transaction whose statements may take so long.
     pub(super) async fn begin(&mut self, limit: Duration) -> Result<(), sqlx::Error> {
         match self {
