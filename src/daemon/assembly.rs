@@ -1,5 +1,7 @@
 //! Assembly: from a configuration to open sources, portals, ledger and lines. `run`, `sync` and `demo` all start here.
 
+mod ekdo;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +11,10 @@ use secrecy::ExposeSecret;
 
 use super::write_back::{SiteStatements, open_writer};
 use crate::config::{
-    self, ActiveFeed, Config, EkdoConfig, EkdoFields, FerConfig, NmoConfig, OnUnknownOutcome, Own, PlanCheck,
-    PortalConfig, PosConfig, Problems, Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig,
+    ActiveFeed, Config, FerConfig, NmoConfig, OnUnknownOutcome, Own, PlanCheck, PortalConfig, PosConfig, Problems,
+    Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig,
 };
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets};
-use crate::portal::ekdo::{self, EkdoPortal, EkdoSettings, EkdoWire, FieldNames};
 use crate::portal::fer::{FerPortal, FerSettings};
 use crate::portal::nmo::{self, NmoPortal, NmoSettings};
 use crate::portal::pos::{PosPortal, PosSettings};
@@ -196,7 +197,7 @@ pub fn open_portal(
         Own::Sout(own) => open_sout(portal, own, witness),
         Own::Nmo(own) => open_nmo(portal, own, witness),
         Own::Pos(own) => open_pos(portal, own, secrets, witness),
-        Own::Ekdo(own) => open_ekdo(portal, own, witness),
+        Own::Ekdo(own) => ekdo::open(portal, own, witness),
     };
     opened.map_err(|source| AssemblyError::Portal { portal: name.to_owned(), source })
 }
@@ -269,69 +270,6 @@ fn open_pos(
         pauses: Pauses::DEFAULT,
     };
     Ok(AnyPortal::Pos(Box::new(PosPortal::new(settings, secrets, Some(witness))?)))
-}
-
-fn open_ekdo(portal: &PortalConfig, own: &EkdoConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
-    let settings = EkdoSettings {
-        url: portal.url.clone(),
-        username: own.username.clone(),
-        password: own.password.clone(),
-        user_id: own.user_id.clone(),
-        files_root: own.files_root.clone(),
-        max_file_bytes: own.max_file_bytes,
-        groups: own.groups.clone(),
-        default_group: own.default_group.clone(),
-        wire: ekdo_wire(own),
-        timeout: portal.timeout,
-        requests_per_second: portal.requests_per_second,
-        ca_file: portal.ca_file.clone(),
-        pauses: Pauses::DEFAULT,
-    };
-    Ok(AnyPortal::Ekdo(Box::new(EkdoPortal::new(settings, Some(witness))?)))
-}
-
-fn ekdo_wire(own: &EkdoConfig) -> EkdoWire {
-    EkdoWire {
-        token_path: own.token_path.clone(),
-        docs_path: own.docs_path.clone(),
-        signature_path: own.signature_path.clone(),
-        login: match own.login {
-            config::LoginForm::Json => ekdo::LoginForm::Json,
-            config::LoginForm::Form => ekdo::LoginForm::Form,
-            config::LoginForm::Basic => ekdo::LoginForm::Basic,
-        },
-        token_place: match own.token_place {
-            config::TokenPlace::Bearer => ekdo::TokenPlace::Bearer,
-            config::TokenPlace::Header => ekdo::TokenPlace::Header(own.token_name.clone()),
-            config::TokenPlace::Query => ekdo::TokenPlace::Query(own.token_name.clone()),
-        },
-        encoding: match own.encoding {
-            config::FileEncoding::Multipart => ekdo::Encoding::Multipart,
-            config::FileEncoding::Base64 => ekdo::Encoding::Base64,
-        },
-        signature_form: match own.signature_form {
-            config::SignatureForm::File => ekdo::SignatureForm::AsItIs,
-            config::SignatureForm::Der => ekdo::SignatureForm::Der,
-            config::SignatureForm::Base64 => ekdo::SignatureForm::Base64,
-        },
-        signature_types: own.signature_types.clone(),
-        names: ekdo_names(&own.fields),
-    }
-}
-
-fn ekdo_names(fields: &EkdoFields) -> FieldNames {
-    FieldNames {
-        username: fields.username.clone(),
-        password: fields.password.clone(),
-        user_id: fields.user_id.clone(),
-        token: fields.token.clone(),
-        file: fields.file.clone(),
-        file_name: fields.file_name.clone(),
-        group: fields.group.clone(),
-        document_id: fields.document_id.clone(),
-        signature: fields.signature.clone(),
-        signature_type: fields.signature_type.clone(),
-    }
 }
 
 /// Reports a portal's requests to the metrics.
