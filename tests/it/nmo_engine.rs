@@ -163,7 +163,7 @@ async fn modules_and_results_arrive_are_confirmed_and_nobody_is_shown() {
             .await
             .unwrap();
     let urls: Vec<String> = site.mock().modules().into_values().map(|module| module.url).collect();
-    assert_eq!(shown, urls.into_iter().map(|url| (url, "approved".to_owned())).collect::<Vec<_>>());
+    assert_eq!(shown, urls.into_iter().map(|url| (url, "confirmed".to_owned())).collect::<Vec<_>>());
     // Nothing is sent again, not even after a restart: keys that are made of persons' numbers stay the same.
     let calls = site.mock().calls().len();
     drop((assembly, line));
