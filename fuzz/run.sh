@@ -13,6 +13,7 @@ cargo fuzz build --fuzz-dir . --sanitizer none
 for target; do
     case $target in
     fer_* | nmo_*) words=answers ;;
+    sout_*) words=xml ;;
     *) words=values ;;
     esac
     mkdir -p "work/$target"

@@ -11,8 +11,9 @@ pub(crate) use input::Input;
 pub(crate) use planted::{PERSON, SECRET, assert_hidden};
 
 use crate::ledger::fuzzing as ledger;
-use crate::portal::fer::fuzzing as fer;
-use crate::portal::nmo::fuzzing as nmo;
+use crate::portal::{
+    ekdo::fuzzing as ekdo, fer::fuzzing as fer, nmo::fuzzing as nmo, pos::fuzzing as pos, sout::fuzzing as sout,
+};
 use crate::record::fuzzing as record;
 use crate::transport::fuzzing as transport;
 
@@ -20,7 +21,10 @@ use crate::transport::fuzzing as transport;
 pub type Target = fn(&[u8]);
 
 /// The targets by the names of their files in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 19] = [
+    ("ekdo_answer", ekdo::answer),
+    ("ekdo_login", ekdo::login),
+    ("ekdo_signature", ekdo::signature),
     ("fer_auth", fer::auth),
     ("fer_read", fer::read),
     ("fer_removal", fer::removal),
@@ -30,8 +34,12 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("journal", ledger::journal),
     ("nmo_answer", nmo::answer),
     ("nmo_auth", nmo::auth),
+    ("pos_answer", pos::answer),
+    ("pos_refresh", pos::refresh),
     ("redaction", transport::redaction),
     ("rows", record::rows),
+    ("sout_push", sout::push),
+    ("sout_read", sout::read),
     ("values", record::values),
 ];
 

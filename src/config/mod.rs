@@ -41,9 +41,9 @@ pub use feeds::{FeedConfig, write_back_parameters};
 pub use ledger::LedgerConfig;
 pub use load::{Loaded, load};
 pub use portals::{
-    Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, NmoConfig, OnConflict, OnUnknownOutcome, Own,
-    PlanCheck, PlatformConfig, PortalConfig, PortalKind, PosConfig, Retry, SignatureEncoding, SoutConfig, TokenPlace,
-    VisitTimeZone,
+    Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, LoginForm, NmoConfig, OnConflict, OnUnknownOutcome,
+    Own, PlanCheck, PlatformConfig, PortalConfig, PortalKind, PosConfig, Retry, SignatureEncoding, SignatureForm,
+    SoutConfig, TokenPlace, VisitTimeZone,
 };
 pub use problem::{Problem, Problems, Severity};
 pub use schedule::{Schedule, ScheduleError};

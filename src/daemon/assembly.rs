@@ -1,5 +1,7 @@
 //! Assembly: from a configuration to open sources, portals, ledger and lines. `run`, `sync` and `demo` all start here.
 
+mod ekdo;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +11,14 @@ use secrecy::ExposeSecret;
 
 use super::write_back::{SiteStatements, open_writer};
 use crate::config::{
-    ActiveFeed, Config, EkdoConfig, FerConfig, NmoConfig, OnUnknownOutcome, Own, PlanCheck, PortalConfig, PosConfig,
-    Problems, Relation, Schedule, SourceConfig, SoutConfig,
+    ActiveFeed, Config, FerConfig, NmoConfig, OnUnknownOutcome, Own, PlanCheck, PortalConfig, PosConfig, Problems,
+    Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig,
 };
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets};
 use crate::portal::fer::{FerPortal, FerSettings};
 use crate::portal::nmo::{self, NmoPortal, NmoSettings};
+use crate::portal::pos::{PosPortal, PosSettings};
+use crate::portal::sout::{self, SigEncoding, SignSettings, SoutPortal, SoutSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, Salt, VisitTimeZone};
 use crate::serve::platform::TemplateError;
@@ -193,7 +197,7 @@ pub fn open_portal(
         Own::Sout(own) => open_sout(portal, own, witness),
         Own::Nmo(own) => open_nmo(portal, own, witness),
         Own::Pos(own) => open_pos(portal, own, secrets, witness),
-        Own::Ekdo(own) => open_ekdo(portal, own, witness),
+        Own::Ekdo(own) => ekdo::open(portal, own, witness),
     };
     opened.map_err(|source| AssemblyError::Portal { portal: name.to_owned(), source })
 }
@@ -209,11 +213,26 @@ fn open_fer(portal: &PortalConfig, own: &FerConfig, witness: Witness) -> Result<
         ca_file: portal.ca_file.clone(),
         pauses: Pauses::DEFAULT,
     };
-    Ok(AnyPortal::Fer(FerPortal::new(settings, Some(witness))?))
+    Ok(AnyPortal::Fer(Box::new(FerPortal::new(settings, Some(witness))?)))
 }
 
-fn open_sout(portal: &PortalConfig, _: &SoutConfig, _: Witness) -> Result<AnyPortal, OpenError> {
-    Err(OpenError::Absent(portal.kind().name()))
+fn open_sout(portal: &PortalConfig, own: &SoutConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
+    let encoding = match own.sig_encoding {
+        SignatureEncoding::Base64 => SigEncoding::Base64,
+        SignatureEncoding::Der => SigEncoding::Der,
+    };
+    let sign = own.sign_command.clone().map(|command| SignSettings { command, encoding, timeout: own.sign_timeout });
+    let settings = SoutSettings {
+        url: portal.url.clone(),
+        api_key: own.api_key.clone(),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        ca_file: portal.ca_file.clone(),
+        sign,
+        page_size: sout::PAGE_SIZE,
+        absent_after: sout::ABSENT_AFTER,
+    };
+    Ok(AnyPortal::Sout(Box::new(SoutPortal::new(settings, Some(witness))?)))
 }
 
 fn open_nmo(portal: &PortalConfig, own: &NmoConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
@@ -230,15 +249,27 @@ fn open_nmo(portal: &PortalConfig, own: &NmoConfig, witness: Witness) -> Result<
         check_plan: own.check_plan == PlanCheck::BeforeStart,
         reviewer_snils: own.platform.as_ref().and_then(|platform| platform.reviewer_snils.clone()),
     };
-    Ok(AnyPortal::Nmo(NmoPortal::new(settings, Some(witness))?))
+    Ok(AnyPortal::Nmo(Box::new(NmoPortal::new(settings, Some(witness))?)))
 }
 
-fn open_pos(portal: &PortalConfig, _: &PosConfig, _: Arc<dyn SecretStore>, _: Witness) -> Result<AnyPortal, OpenError> {
-    Err(OpenError::Absent(portal.kind().name()))
-}
-
-fn open_ekdo(portal: &PortalConfig, _: &EkdoConfig, _: Witness) -> Result<AnyPortal, OpenError> {
-    Err(OpenError::Absent(portal.kind().name()))
+fn open_pos(
+    portal: &PortalConfig,
+    own: &PosConfig,
+    secrets: Arc<dyn SecretStore>,
+    witness: Witness,
+) -> Result<AnyPortal, OpenError> {
+    let settings = PosSettings {
+        url: portal.url.clone(),
+        access_token: own.access_token.clone(),
+        refresh_token: own.refresh_token.clone(),
+        name: own.name.clone(),
+        refresh_path: own.refresh_path.clone(),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        ca_file: portal.ca_file.clone(),
+        pauses: Pauses::DEFAULT,
+    };
+    Ok(AnyPortal::Pos(Box::new(PosPortal::new(settings, secrets, Some(witness))?)))
 }
 
 /// Reports a portal's requests to the metrics.
@@ -280,7 +311,8 @@ impl Assembly {
                 metrics.announce_feed(name, feed.feed);
                 schedules.insert((name.clone(), feed.feed), (feed.config.schedule.clone(), feed.zone));
             }
-            lines.push(Arc::new(open_line(name, portal, &feeds, &databases, &ledger, metrics, access).await?));
+            lines
+                .push(Arc::new(Box::pin(open_line(name, portal, &feeds, &databases, &ledger, metrics, access)).await?));
         }
         Ok(Assembly { ledger, lines, schedules })
     }
@@ -423,9 +455,35 @@ fn plan(
         full_every: feed.config.full_every,
         overlap: feed.config.overlap,
         encode: EncodeSettings { salt, ..encode_settings(portal, feed) },
-        batch: feed.batch as usize,
+        batch: (feed.batch as usize).min(wire.most_records(schema)),
         max_batch_bytes: portal.max_batch_bytes,
         urgent: schema.urgent,
         write_back: write_back.map(|statements| Arc::new(statements) as Arc<dyn WriteBack>),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets(ledger: &MemoryLedger) -> PortalSecrets<MemoryLedger> {
+        PortalSecrets::new(Arc::new(ledger.clone()), "nmo")
+    }
+
+    #[tokio::test]
+    async fn a_salt_is_made_once_and_outlives_the_process() {
+        let ledger = MemoryLedger::new();
+        let kept = |ledger| async move {
+            let kept = secrets(&ledger).read(SALT).await.expect("the secret");
+            kept.map(|salt| salt.expose_secret().to_owned())
+        };
+        salt(&secrets(&ledger), Access::Read).await.expect("a salt");
+        assert_eq!(kept(ledger.clone()).await, None, "a dry run keeps nothing");
+        salt(&secrets(&ledger), Access::Write).await.expect("a salt");
+        let first = kept(ledger.clone()).await.expect("a salt");
+        assert_eq!(first.len(), 64);
+        let ledger = ledger.crash();
+        salt(&secrets(&ledger), Access::Write).await.expect("a salt");
+        assert_eq!(kept(ledger).await, Some(first));
+    }
 }

@@ -1,6 +1,6 @@
 //! The catalogue of kinds: what is known of each kind of portal without opening one. Verbs that explain need it; the engine does not.
 
-use super::{fer, nmo};
+use super::{ekdo, fer, nmo, pos, sout};
 use crate::record::{Actor, Case, Phrase, Remedy, Schema, remedy_in};
 
 /// A kind of portal.
@@ -14,7 +14,7 @@ pub struct Kind {
     pub remedies: &'static [Case],
 }
 
-static KINDS: &[&Kind] = &[&fer::KIND, &nmo::KIND];
+static KINDS: &[&Kind] = &[&fer::KIND, &sout::KIND, &nmo::KIND, &pos::KIND, &ekdo::KIND];
 
 /// For a portal's refusal of which its catalogue knows nothing.
 pub static UNEXPLAINED: Remedy = Remedy {

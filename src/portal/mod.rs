@@ -3,8 +3,13 @@
 mod any;
 mod batch;
 mod catalogue;
+pub mod ekdo;
+mod expiry;
 pub mod fer;
+mod lenient;
 pub mod nmo;
+pub mod pos;
+pub mod sout;
 
 use std::future::Future;
 
@@ -25,6 +30,18 @@ pub trait Portal: Send + Sync + 'static {
 
     /// What the portal can do with a record of this feed.
     fn abilities(&self, schema: &Schema) -> Abilities;
+
+    /// True when a record takes several requests, so that one whose first answer was lost is there in part at most.
+    fn begins(&self, schema: &Schema) -> bool {
+        let _ = schema;
+        false
+    }
+
+    /// Most records of one request, whatever the configuration says.
+    fn most_records(&self, schema: &Schema) -> usize {
+        let _ = schema;
+        usize::MAX
+    }
 
     /// Sends one batch and says what became of each of its records. Never retries by itself, except once after renewing a token.
     fn deliver(&self, schema: &'static Schema, batch: &Batch) -> impl Future<Output = Delivery> + Send;
@@ -174,6 +191,8 @@ pub struct Asked {
 pub enum Finding {
     /// It holds the record.
     Held(Receipt),
+    /// It holds a part of the record, under this id of its own: delivered again with that id, the rest follows.
+    Begun(String),
     /// It certainly does not hold the record, and will not come to: it may be sent again.
     Absent,
     /// Its answer proves neither.

@@ -254,6 +254,9 @@ impl Encoder {
             Some(default) if empty => Cell::Text(default),
             _ => cell,
         };
+        if empty && decider.default.is_none() {
+            return condition.values.contains(&"");
+        }
         let value = match decider.field.kind {
             Kind::Bool => super::field::truth(cell).map(|truth| if truth { "true" } else { "false" }),
             kind => super::field::word(cell, kind),
@@ -359,6 +362,7 @@ impl Encoder {
         match self.values[at] {
             Value::Guid(guid) => Some(Key::Guid(guid)),
             Value::Absent => None,
+            // A GUID is the same key whatever the table calls it: so it is found again by what an operator types.
             _ => self.text_at(at).map(|text| Key::parse(&text)),
         }
     }
@@ -482,15 +486,9 @@ impl Wanted {
                 Rule::Conditional,
                 format!("is mandatory for this {} ({})", schema.discriminator.unwrap_or("type"), schema.table),
             )),
-            Wanted::Under(condition) => Some((
-                Rule::Conditional,
-                format!(
-                    "is mandatory when {} is {} ({})",
-                    condition.field,
-                    condition.values.join(" or "),
-                    schema.table
-                ),
-            )),
+            Wanted::Under(condition) => {
+                Some((Rule::Conditional, format!("is mandatory when {} ({})", condition.told(), schema.table)))
+            }
             Wanted::IfThere | Wanted::Never => None,
         }
     }

@@ -132,8 +132,16 @@ impl Presence {
 pub struct Condition {
     /// The other field: an enum, or yes and no.
     pub field: &'static str,
-    /// Its values; `true` and `false` for yes and no.
+    /// Its values; `true` and `false` for yes and no, an empty one where nothing is there.
     pub values: &'static [&'static str],
+}
+
+impl Condition {
+    /// The condition in words: `paid is true`.
+    pub fn told(&self) -> String {
+        let values: Vec<_> = self.values.iter().map(|value| if value.is_empty() { "empty" } else { value }).collect();
+        format!("{} is {}", self.field, values.join(" or "))
+    }
 }
 
 /// A field of one record that names a record of another feed.

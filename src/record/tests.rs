@@ -357,6 +357,8 @@ static OTHERS: Schema = Schema {
         must("paid", Kind::Bool),
         only_if(PAID, "price", Kind::Number),
         may_if(PAID, "note", Kind::Text(9)),
+        may_if(UNMARKED, "unmarked", Kind::Text(9)),
+        may("marked", Kind::Bool),
         may("snils", Kind::PrintedSnils),
         may("day", Kind::Date),
         may("moment", Kind::Epoch),
@@ -377,6 +379,7 @@ static OTHERS: Schema = Schema {
 };
 const FAR: Condition = Condition { field: "level", values: &["far"] };
 const PAID: Condition = Condition { field: "paid", values: &["true"] };
+const UNMARKED: Condition = Condition { field: "marked", values: &["", "false"] };
 
 /// The body of a row of the other tables, or the fields that break rules; and its key.
 #[expect(clippy::type_complexity, reason = "a body or its faults, and the key")]
@@ -453,6 +456,20 @@ fn conditions_on_another_field_decide_what_must_be_there_and_what_is_left_out() 
         row("far", true, Cell::Null, Cell::Null).unwrap_err(),
         [("code".to_owned(), Rule::Conditional), ("price".to_owned(), Rule::Conditional)]
     );
+}
+
+#[test]
+fn a_condition_may_name_the_absence_of_the_other_field() {
+    let row = |marked: Cell<'static>| {
+        let row = [("id", Cell::Text("a")), ("level", Cell::Text("near")), ("paid", Cell::Bool(false))];
+        encode_other(&[row.as_slice(), &[("unmarked", Cell::Text("u")), ("marked", marked)]].concat(), b"x").0.unwrap()
+    };
+    for (marked, kept) in
+        [(Cell::Null, true), (Cell::Text(" "), true), (Cell::Bool(false), true), (Cell::Bool(true), false)]
+    {
+        assert_eq!(row(marked).contains("\"unmarked\":\"u\""), kept, "{marked:?}");
+    }
+    assert_eq!(UNMARKED.told(), "marked is empty or false");
 }
 
 #[test]

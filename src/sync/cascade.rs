@@ -8,13 +8,65 @@ use super::index::{At, Index};
 use super::line::{FeedLine, Line};
 use crate::ledger::{Ledger, State};
 use crate::portal::{Portal, Removal};
-use crate::record::{Hold, Key, Schema};
+use crate::record::{Hold, Key, KeyId, Schema};
 use crate::source::Source;
 
 /// Everything that hangs on some records, by feed, parents first.
 #[derive(Debug, Default)]
 pub(super) struct Subtree {
     pub(super) feeds: BTreeMap<&'static str, Vec<At>>,
+}
+
+/// What becomes at the portal of a record whose row hangs on one that is removed, as far as the portal removes it by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It goes, or is not there.
+    Goes,
+    /// A version of it that may be there hangs on what goes, or may go, and another does not; or it is in doubt itself.
+    MayGo,
+    /// Every version of it that may be there hangs on other records.
+    Stays,
+}
+
+/// The records of a subtree that go for sure, and those that may, by feed.
+#[derive(Debug, Default)]
+pub(super) struct Fates {
+    sure: BTreeMap<&'static str, BTreeSet<KeyId>>,
+    possible: BTreeMap<&'static str, BTreeSet<KeyId>>,
+}
+
+impl Fates {
+    /// One record goes, and nothing is known yet of what hangs on it.
+    pub(super) fn of(feed: &'static str, root: KeyId) -> Self {
+        let root = BTreeMap::from([(feed, BTreeSet::from([root]))]);
+        Fates { sure: root.clone(), possible: root }
+    }
+
+    /// Decides on a record whose parents of the subtree have been decided on.
+    pub(super) fn decide(&mut self, schema: &'static Schema, index: &Index, at: At) -> Fate {
+        let is_in = |records: &BTreeMap<&'static str, BTreeSet<KeyId>>, parents: &[Option<Key>; 2]| {
+            clinging_edges(schema).any(|(edge, feed)| {
+                let parent = parents[edge].as_ref().map(Key::id);
+                parent.is_some_and(|parent| records.get(feed).is_some_and(|records| records.contains(&parent)))
+            })
+        };
+        let hangs = index.parents_at_portal(at);
+        let in_doubt = index.detail(at).is_some_and(|detail| detail.mark.is_some());
+        let fate = if !in_doubt && hangs.iter().all(|parents| is_in(&self.sure, parents)) {
+            Fate::Goes
+        } else if hangs.iter().any(|parents| is_in(&self.possible, parents)) {
+            Fate::MayGo
+        } else {
+            Fate::Stays
+        };
+        if fate == Fate::Goes {
+            self.sure.entry(schema.feed).or_default().insert(index.id(at));
+        }
+        if fate != Fate::Stays {
+            self.possible.entry(schema.feed).or_default().insert(index.id(at));
+        }
+        fate
+    }
 }
 
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {

@@ -59,6 +59,12 @@ pub(super) fn is_doubtful(contest: &Contest, index: &Index) -> bool {
     holder.is_some_and(|at| !index.in_flight(at) && index.place(at) != Some(contest.place))
 }
 
+/// True when the holder may have left the place, or been removed from it, by a request of unknown outcome.
+pub(super) fn may_be_free(contest: &Contest, index: &Index) -> bool {
+    let holder = index.find(contest.holder.id());
+    holder.is_some_and(|at| !index.in_flight(at) && index.may_have_moved(at)) || is_doubtful(contest, index)
+}
+
 /// Rings of records of which each waits for the place of the next. Every record waits for at most one other.
 pub(super) fn rings(contests: &[Contest]) -> Vec<Vec<KeyId>> {
     let next: BTreeMap<KeyId, KeyId> = contests.iter().map(|contest| (contest.key.id(), contest.holder.id())).collect();
@@ -103,12 +109,16 @@ pub(super) fn of_refusal(
 ) -> Option<(Contest, Option<Entry>)> {
     let place = entry.place.filter(|_| holder != entry.key)?;
     let learnt = match index.find(holder.id()) {
-        // Where it is will be known when its own request is answered.
-        Some(at) if index.in_flight(at) => None,
+        // Its own request says where it goes; if that comes to nothing, it is here.
+        Some(at) if index.in_flight(at) => {
+            index.see_at(at, place);
+            None
+        }
         // It was there when the portal refused, and has gone since: two requests were under way at once.
-        Some(at) if index.place(at) == Some(place) || index.has_moved(at) => None,
+        Some(at) if index.has_moved(at) => None,
+        Some(at) if index.place(at) == Some(place) && !index.may_have_moved(at) => None,
         Some(at) => {
-            tracing::debug!(feed, key = %holder, "the portal holds a place for this record that was not known of");
+            tracing::debug!(feed, key = %holder, "the portal holds a place for this record, which was not known for sure");
             index.is_at(at, place);
             Some(at).filter(|at| !index.is_stranger(*at)).map(|at| in_doubt(index, at, now))
         }
@@ -126,8 +136,7 @@ pub(super) fn of_refusal(
 /// guess is told from other entries by the mark, which is of the acknowledged version.
 fn in_doubt(index: &mut Index, at: At, now: i64) -> Entry {
     let mut entry = index.entry(at);
-    let is_version = matches!(entry.mark, None | Some(Mark::Version(_)));
-    if let Some(accepted) = entry.accepted.filter(|_| is_version) {
+    if let Some(accepted) = entry.accepted {
         entry.mark = Some(Mark::Version(accepted));
         if entry.state == State::Accepted {
             entry.state = State::Pending;

@@ -8,7 +8,7 @@ use super::line::FeedLine;
 use super::vanished;
 use crate::ledger::{Ledger, Note, NoteKind, NotePlace, Settlement, State};
 use crate::portal::{self, Portal};
-use crate::record::Key;
+use crate::record::{Expiry, Key, KeyId};
 use crate::source::Source;
 
 impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
@@ -24,6 +24,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             // Rows leave a view by the database's clock.
             moment = moment.max(self.feed.plan.source.now().await?.div_euclid(1_000_000));
         }
+        self.follow_the_time_of_parents(&gone);
         let to_remove = {
             let mut index = self.feed.index();
             let has_children = !self.feed.children.is_empty();
@@ -59,6 +60,25 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             vanished::hold_back(&mut index, settlement, &to_remove, now);
         }
         Ok(())
+    }
+
+    /// What is past with its parent is past when that is by now, not when it was as the record was sent.
+    fn follow_the_time_of_parents(&self, gone: &[KeyId]) {
+        let schema = self.feed.plan.schema;
+        let Expiry::WithParent(field) = schema.expires else { return };
+        let edge = schema.holding_edges().enumerate().find(|(_, edge)| edge.field == field);
+        let Some((at_edge, parent)) = edge.and_then(|(at, edge)| Some((at, self.line.feed(edge.feed)?))) else {
+            return;
+        };
+        let mut index = self.feed.index();
+        let parent = parent.index();
+        for at in gone.iter().filter_map(|id| index.find(*id)).collect::<Vec<_>>() {
+            let time_of = |parents: &[Option<Key>; 2]| parent.expires(parents[at_edge].as_ref()?.id());
+            let times: Option<Vec<i64>> = index.parents_at_portal(at).iter().map(time_of).collect();
+            if let Some(time) = times.and_then(|times| times.into_iter().max()) {
+                index.set_expiry(at, time);
+            }
+        }
     }
 
     /// What the portal will remove with a parent that is to be removed needs no removal of its own.

@@ -96,6 +96,11 @@ pub enum Standing {
     Accepted(Option<u8>),
 }
 
+/// A time as the index keeps it: seconds since 1970, of which 0 stands for none.
+fn slim_time(seconds: i64) -> u32 {
+    u32::try_from(seconds.max(1)).unwrap_or(u32::MAX)
+}
+
 /// What the ledger remembers of a feed.
 #[derive(Debug, Default)]
 pub struct Index {
@@ -107,8 +112,11 @@ pub struct Index {
     others: Interned,
     places: Places,
     moving: BTreeMap<At, Moving>,
-    /// Parents on which the version that the portal holds of a record hangs, where its row names others by now.
-    left: BTreeMap<At, [u32; 2]>,
+    /// Where the portal has said that records in flight are, of which that was not known for sure.
+    seen_at: BTreeMap<At, u64>,
+    /// Parents on which the versions hang that the portal holds, or may hold, of a record, where its row names others by now. Those of
+    /// the accepted version come first.
+    left: BTreeMap<At, Vec<[u32; 2]>>,
     /// Records that the portal holds, by its own word, and nobody here knows: what becomes of them is decided within the cycle.
     strangers: BTreeSet<At>,
     /// Records that the portal has let move to another place since the read began.
@@ -195,6 +203,8 @@ impl Index {
             }
             detail.due = slim.state == State::Pending;
         }
+        let past: Vec<At> = self.detailed().filter(|(_, state, _)| *state == State::Past).map(|(at, ..)| at).collect();
+        past.into_iter().for_each(|at| self.give_up_doubtful_places(at));
     }
 
     /// States a record anew. It is in flight no longer.
@@ -215,15 +225,14 @@ impl Index {
             Some(unit) if entry.parents[0].as_ref() == Some(unit) => parents[0],
             Some(unit) => self.others.number(unit),
         };
-        let accepted = split(entry.accepted.map_or(0, |version| version.0));
-        self.keep_parents(at, accepted, entry.mark.is_some(), parents);
+        let parents = self.keep_parents(at, entry, parents);
         let slim = &mut self.slim[at.0 as usize];
         self.by_state[slim.state as usize] -= 1;
         self.by_state[entry.state as usize] += 1;
         slim.accepted = split(entry.accepted.map_or(0, |version| version.0));
         slim.parents = parents;
         slim.unit = unit;
-        slim.expires = entry.expires.map_or(0, |at| u32::try_from(at.max(1)).unwrap_or(u32::MAX));
+        slim.expires = entry.expires.map_or(0, slim_time);
         slim.state = entry.state;
         slim.status = entry.status.unwrap_or(u8::MAX);
         let was_detailed = slim.flags & DETAILED != 0;
@@ -237,19 +246,35 @@ impl Index {
         self.put_detail(at, entry, was_detailed, now);
     }
 
-    /// As long as the portal holds, or may hold, the same version of a record, that hangs on the parents it was sent with, whatever its row names now.
-    fn keep_parents(&mut self, at: At, accepted: [u64; 2], in_doubt: bool, parents: [u32; 2]) {
-        let slim = &self.slim[at.0 as usize];
-        if accepted != slim.accepted || (accepted == [0, 0] && !in_doubt) {
-            self.left.remove(&at);
-            return;
+    /// Whatever the row of a record names now, the versions of it that the portal holds, or may hold, hang on the parents they were sent
+    /// with. Gives the parents that the record names from now on.
+    fn keep_parents(&mut self, at: At, entry: &Entry, parents: [u32; 2]) -> [u32; 2] {
+        let was_marked = self.detail(at).is_some_and(|detail| detail.mark.is_some());
+        let was_accepted = self.accepted(at);
+        let known = self.left.remove(&at).unwrap_or_else(|| {
+            let may_be_there = was_marked || was_accepted.is_some();
+            if may_be_there { vec![self.slim[at.0 as usize].parents] } else { Vec::new() }
+        });
+        if entry.state == State::Accepted && entry.mark.is_none() && !was_marked && was_accepted == entry.accepted {
+            // Nothing newer is wanted any more: what the entry names is what the newer version named.
+            return known.first().copied().unwrap_or(parents);
         }
-        if slim.parents != parents {
-            self.left.entry(at).or_insert(slim.parents);
+        let mut hangs = match (entry.accepted, entry.mark) {
+            (None, None) => Vec::new(),
+            // The portal has just said which version it holds.
+            (Some(_), None) if was_accepted != entry.accepted || (was_marked && entry.state != State::Past) => {
+                vec![parents]
+            }
+            _ => known,
+        };
+        let is_sent = entry.wanted.is_some_and(|version| entry.mark == Some(Mark::Version(version)));
+        if is_sent && !hangs.contains(&parents) {
+            hangs.push(parents);
         }
-        if self.left.get(&at) == Some(&parents) {
-            self.left.remove(&at);
+        if hangs.iter().any(|one| *one != parents) {
+            self.left.insert(at, hangs);
         }
+        parents
     }
 
     fn put_detail(&mut self, at: At, entry: &Entry, was_detailed: bool, now: i64) {
@@ -387,17 +412,28 @@ impl Index {
         (used.flat_map(|at| self.steps(At(at as u32))).collect(), to)
     }
 
-    /// How a replay comes to the record as it stands: where its old version hangs on other parents than its row names, that comes first.
     fn steps(&self, at: At) -> impl Iterator<Item = Entry> {
-        let entry = self.entry(at);
-        let old = self.left.get(&at).map(|parents| {
-            let mut old = Entry::new(entry.key.clone());
-            old.accepted = entry.accepted;
-            old.state = State::Accepted;
-            old.parents = parents.map(|number| self.others.key(number));
-            old
-        });
-        old.into_iter().chain([entry])
+        self.steps_before(at).into_iter().chain([self.entry(at)])
+    }
+
+    /// By which steps a replay comes to a record as it stands, before the one that states it: where versions of it hang on other parents
+    /// than its row names, one for each.
+    pub fn steps_before(&self, at: At) -> Vec<Entry> {
+        let Some(left) = self.left.get(&at) else { return Vec::new() };
+        let now = self.entry(at);
+        let version = now.accepted.unwrap_or(Fingerprint::of(b""));
+        let step = |(position, parents): (usize, &[u32; 2])| {
+            let is_accepted = position == 0 && now.accepted.is_some();
+            let mut step = Entry::new(now.key.clone());
+            step.accepted = now.accepted;
+            step.place = now.place.filter(|_| now.accepted.is_some());
+            step.parents = parents.map(|number| self.others.key(number));
+            step.state = if is_accepted { State::Accepted } else { State::Pending };
+            step.mark = Some(Mark::Version(version)).filter(|_| !is_accepted);
+            step.wanted = Some(version).filter(|_| !is_accepted);
+            step
+        };
+        left.iter().enumerate().map(step).collect()
     }
 
     fn positions(&self) -> impl Iterator<Item = At> {
@@ -462,7 +498,11 @@ impl Index {
 
     /// Puts a record back that was taken and never sent.
     pub fn put_back(&mut self, at: At) {
+        let seen = self.seen_at(at);
         self.arrive(at);
+        if let Some(place) = seen {
+            self.is_at(at, place);
+        }
         let slim = &mut self.slim[at.0 as usize];
         slim.flags &= !(IN_FLIGHT | SUPERSEDED | LEAVING);
         if slim.accepted == [0, 0] && slim.flags & DETAILED == 0 && slim.state == State::Pending {
@@ -474,6 +514,20 @@ impl Index {
     fn arrive(&mut self, at: At) {
         self.places.claim(at, None);
         self.moving.remove(&at);
+        self.seen_at.remove(&at);
+    }
+
+    /// The portal has said that a record in flight is at this place. What becomes of its own request decides whether it still is.
+    pub fn see_at(&mut self, at: At, place: u64) {
+        if self.place(at) != Some(place) || self.may_have_moved(at) {
+            self.places.dispel_all(at);
+            self.seen_at.insert(at, place);
+        }
+    }
+
+    /// Where the portal has said that a record in flight is, if that was not known for sure.
+    pub fn seen_at(&self, at: At) -> Option<u64> {
+        self.seen_at.get(&at).copied()
     }
 
     /// Who holds a place at the portal, or is on the way there, other than `but`.
@@ -494,9 +548,28 @@ impl Index {
         self.set_place(at, place);
     }
 
-    /// A record is taken not to hold a place that a version of unknown outcome may have brought it to.
+    /// A record is taken not to hold a place that a version of unknown outcome may have brought it to, or taken it from.
     pub fn does_not_hold(&mut self, at: At, place: u64) {
         self.places.dispel(at, place);
+        if self.place(at) == Some(place) {
+            self.set_place(at, 0);
+        }
+    }
+
+    /// Gives up every place of a record at which it is not for sure: nobody will send it, or take it away, to find out. Should it be there,
+    /// the portal's refusal of the next one says so.
+    pub fn give_up_doubtful_places(&mut self, at: At) {
+        self.places.dispel_all(at);
+        if self.may_have_moved(at) {
+            self.set_place(at, 0);
+        }
+    }
+
+    /// True when another version than the acknowledged one may be at the portal, or none, and the portal has not said since where the record
+    /// is.
+    pub fn may_have_moved(&self, at: At) -> bool {
+        let mark = self.detail(at).and_then(|detail| detail.mark);
+        self.accepted(at).is_some_and(|accepted| mark.is_some_and(|mark| mark != Mark::Version(accepted)))
     }
 
     /// The place that a record holds at the portal.
@@ -590,15 +663,20 @@ impl Index {
         let named = |at: At| {
             let now = self.slim[at.0 as usize].parents[edge];
             let then = self.moving.get(&at).map_or(NONE, |moving| moving.parents[edge]);
-            let left = self.left.get(&at).map_or(NONE, |parents| parents[edge]);
-            [now, then, left].iter().find_map(|number| numbers.get(number)).map(|key| ((*key).clone(), at))
+            let left = self.left.get(&at).into_iter().flatten().map(|parents| parents[edge]);
+            let mut all = [now, then].into_iter().chain(left);
+            all.find_map(|number| numbers.get(&number)).map(|key| ((*key).clone(), at))
         };
         self.positions().filter_map(named).collect()
     }
 
-    /// True when the version that the portal holds of a record hangs on parents that its row names no longer.
-    pub fn has_left_parents(&self, at: At) -> bool {
-        self.left.contains_key(&at)
+    /// The parents of each version that the portal holds, or may hold, of a record.
+    pub fn parents_at_portal(&self, at: At) -> Vec<[Option<Key>; 2]> {
+        match self.left.get(&at) {
+            Some(left) => left.iter().map(|parents| parents.map(|number| self.others.key(number))).collect(),
+            None if self.may_be_at_portal(at) => vec![self.parents(at)],
+            None => Vec::new(),
+        }
     }
 
     /// Number of records that the portal holds, or may hold, past ones aside.
@@ -653,8 +731,8 @@ impl Index {
     pub fn standing(&self, id: KeyId) -> Standing {
         let Some(at) = self.find(id) else { return Standing::Absent };
         let slim = &self.slim[at.0 as usize];
-        let past = slim.state == State::Past;
-        if (slim.accepted == [0, 0] && !past) || slim.state == State::Gone || slim.flags & LEAVING != 0 {
+        // A tombstone may be that of a record of which nobody ever knew whether it arrived.
+        if slim.accepted == [0, 0] || slim.state == State::Gone || slim.flags & LEAVING != 0 {
             return Standing::NotAccepted;
         }
         match self.detail(at).and_then(|detail| detail.mark) {
@@ -702,6 +780,11 @@ impl Index {
     pub fn expiry(&self, at: At) -> Option<i64> {
         let expires = self.slim[at.0 as usize].expires;
         (expires != 0).then_some(i64::from(expires))
+    }
+
+    /// The record's time is past at another time than was known.
+    pub fn set_expiry(&mut self, at: At, expires: i64) {
+        self.slim[at.0 as usize].expires = slim_time(expires);
     }
 
     /// True when a record is held or rejected.

@@ -200,6 +200,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             (Finding::Held(receipt), false) => self.got_further(feed, index, at, receipt, found, now),
             (Finding::Absent, true) => self.send_again(feed, index, at, found, now),
             (Finding::Absent, false) => self.is_lost(feed, index, at, found, now),
+            (Finding::Begun(remote_id), true) => self.go_on(feed, index, at, remote_id, found, now),
+            // It is there whole.
+            (Finding::Begun(_), false) => {}
             (Finding::Unclear, _) => self.still_unclear(feed, index, at, found, now),
         }
     }
@@ -346,6 +349,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// Nobody knows more than before.
+    /// The portal took the first part of the version that was in doubt: the rest follows under its id.
+    fn go_on(&self, feed: &FeedLine<S>, index: &mut Index, at: At, remote_id: String, found: &mut Findings, now: i64) {
+        let entry = Entry { remote_id: Some(remote_id.into_boxed_str()), attempts: 0, ..index.entry(at) };
+        self.make_pending(feed, index, at, entry, found, now);
+    }
+
     fn still_unclear(&self, feed: &FeedLine<S>, index: &mut Index, at: At, found: &mut Findings, now: i64) {
         let mut entry = index.entry(at);
         if entry.state != State::Unknown {

@@ -21,7 +21,11 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// Adds a record with its body.
-    pub(super) fn push(&mut self, at: At, entry: Entry, before: Option<Mark>, body: &[u8]) {
+    pub(super) fn push(&mut self, at: At, mut entry: Entry, before: Option<Mark>, body: &[u8]) {
+        if before == Some(Mark::Removal) {
+            // The portal may hold nothing: once a request may have brought this version there, that would be forgotten.
+            entry.accepted = None;
+        }
         if let Some(Mark::Version(version)) = entry.mark {
             let known = entry.accepted.is_some();
             self.batch.push(entry.key.clone(), version, entry.remote_id.clone(), known, body);

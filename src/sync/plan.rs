@@ -217,7 +217,7 @@ impl Plan {
         let wanted = fingerprint_of(&violations);
         if let Some(at) = known {
             if index.in_flight(at) {
-                return index.supersede(at);
+                return see_in_flight(index, at, wanted);
             }
             if index.state(at) == State::Unknown {
                 return self.await_outcome(index, at, wanted);
@@ -250,7 +250,7 @@ impl Plan {
 
     fn take_known(&mut self, index: &mut Index, parents: &[Option<ParentFeed<'_>>], at: At, record: Record) {
         if index.in_flight(at) {
-            return index.supersede(at);
+            return see_in_flight(index, at, record.fingerprint);
         }
         if index.state(at) == State::Unknown {
             return self.await_outcome(index, at, record.fingerprint);
@@ -261,7 +261,9 @@ impl Plan {
             // The row went back to what the portal holds: nothing is wanted any more.
             let mut entry = index.entry(at);
             entry.state = State::Accepted;
+            entry.unit = self.unit_of(&record, parents);
             entry.wanted = None;
+            entry.parents = record.parents;
             entry.attempts = 0;
             entry.next_attempt = None;
             self.report.unchanged += 1;
@@ -302,10 +304,12 @@ impl Plan {
         let mut entry = known.map_or_else(|| Entry::new(record.key.clone()), |at| index.entry(at));
         entry.unit = self.unit_of(&record, parents);
         let expires = self.expiry_of(&record, parents);
-        if entry.accepted.is_none() {
-            // Otherwise it speaks of the version that the portal holds, until this one goes out.
-            entry.expires = expires;
-        }
+        // It speaks of what the portal holds, or may hold, until this version goes out.
+        entry.expires = match (entry.accepted, entry.mark) {
+            (Some(_), _) => entry.expires,
+            (None, Some(_)) => entry.expires.zip(expires).map(|(one, other)| one.max(other)),
+            (None, None) => expires,
+        };
         match self.obstacle(index, known, &record, &entry, parents) {
             None => match self.gate.admit(entry.unit.as_ref()) {
                 Admission::Free => self.send(index, known, Entry { expires, ..entry }, record),
@@ -350,7 +354,8 @@ impl Plan {
         if let Some(at) = known {
             index.wait_for_place(place, at);
             let known_fault = state == Some(State::Rejected) && wanted == Some(contest::fault_of(&holder_key));
-            if known_fault && !self.tells_all {
+            // Who is past has no row any more that could be at fault.
+            if known_fault && index.state(holder) != State::Past && !self.tells_all {
                 self.report.invalid += 1;
                 return index.clear_due(at);
             }
@@ -384,7 +389,11 @@ impl Plan {
     /// The record's unit is paused: it is listed as pending, so that no read by change time leaves it behind.
     fn postpone(&mut self, index: &mut Index, known: Option<At>, mut entry: Entry, record: &Record) {
         self.report.postponed += 1;
-        let listed = |at: &At| index.detail(*at).is_some_and(|detail| detail.wanted == Some(record.fingerprint));
+        // One that was refused, or held, until now waits for nothing but its unit any more.
+        let listed = |at: &At| {
+            index.state(*at) == State::Pending
+                && index.detail(*at).is_some_and(|detail| detail.wanted == Some(record.fingerprint))
+        };
         if let Some(at) = known.filter(listed) {
             return index.clear_due(at);
         }
@@ -479,6 +488,15 @@ impl Plan {
         }
         let place = record.place?;
         index.holder(place, known).map(|holder| Obstacle::PlaceTaken { holder, place })
+    }
+}
+
+/// A record's row was seen while the record is in a request. One that goes with its parent, and whose row says what was refused before, has
+/// nothing newer to say.
+fn see_in_flight(index: &mut Index, at: At, version: Fingerprint) {
+    let detail = index.detail(at).filter(|_| index.state(at) == State::Rejected);
+    if !detail.is_some_and(|detail| detail.wanted == Some(version) && !detail.due) {
+        index.supersede(at);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::deliver::TOO_LARGE;
+use super::index::At;
 use super::line::{FeedLine, Line};
 use super::removal::Removed;
 use super::units::{Admission, PausedUnit, Released, Units};
@@ -101,31 +102,52 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         Ok(released)
     }
 
-    /// Tries units on probation of which nothing but removals waits: one record that nothing hangs on stands for each.
+    /// Tries units on probation of which nothing but removals waits: one record stands for each, if it can be one that nothing hangs on.
     pub(super) async fn try_units_by_removal(
         &self,
         feed: &FeedLine<S>,
         removed: &mut Removed,
     ) -> Result<(), LedgerError> {
-        let name = feed.plan.schema.feed;
         let on_probation = self.candidates(feed, |_, unit| unit.is_some_and(|unit| self.units.holds_back(unit)));
-        for at in on_probation {
-            let (key, unit) = {
-                let index = feed.index();
-                (index.key(at), index.entry(at).unit)
-            };
-            let Some(unit) = unit.filter(|_| self.feeds_with_children(feed, vec![key]).is_empty()) else { continue };
-            if self.units.admit(unit.id(), name, || self.clock.now()) != Admission::Alone {
-                continue;
+        let is_alone = |at: &At| {
+            let key = feed.index().key(*at);
+            self.subtree(feed, vec![key]).feeds.is_empty()
+        };
+        let (alone, with_children): (Vec<_>, Vec<_>) = on_probation.into_iter().partition(is_alone);
+        for at in alone {
+            self.try_unit_by(feed, at, false, removed).await?;
+        }
+        for at in with_children {
+            if self.may_go_with_children(feed, at, removed) {
+                self.try_unit_by(feed, at, true, removed).await?;
             }
-            let Some(_place) = self.place_in_flight(false).await else { return Ok(()) };
-            let judged = removed.removed + removed.refused;
-            removed.alone = true;
+        }
+        Ok(())
+    }
+
+    /// Tries a unit on probation by the removal of one record.
+    async fn try_unit_by(
+        &self,
+        feed: &FeedLine<S>,
+        at: At,
+        with_children: bool,
+        removed: &mut Removed,
+    ) -> Result<(), LedgerError> {
+        let Some(unit) = feed.index().entry(at).unit else { return Ok(()) };
+        let Some(_place) = self.place_in_flight(false).await else { return Ok(()) };
+        if self.units.admit(unit.id(), feed.plan.schema.feed, || self.clock.now()) != Admission::Alone {
+            return Ok(());
+        }
+        let judged = removed.removed + removed.refused;
+        removed.alone = true;
+        if with_children {
+            self.remove_gone_one(feed, at, removed).await?;
+        } else {
             self.remove_group(feed, vec![at], removed).await?;
-            removed.alone = false;
-            if removed.removed + removed.refused > judged {
-                removed.released.extend(self.end_pause(&unit).await?);
-            }
+        }
+        removed.alone = false;
+        if removed.removed + removed.refused > judged {
+            removed.released.extend(self.end_pause(&unit).await?);
         }
         Ok(())
     }

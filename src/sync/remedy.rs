@@ -149,7 +149,7 @@ static CASES: &[Case] = &[
                 en: "If the portal can be asked, Vitrina asks it by itself. Otherwise look for the record at the portal: if it is there, say \
                      `vitrina rejects resolve PORTAL.FEED KEY --sent REMOTE_ID`, if not, `… --not-sent`, and it is sent again.",
                 ru: "Если портал можно спросить, Vitrina спросит сама. Иначе найдите запись на портале: если она там, скажите \
-                     `vitrina rejects resolve ПОРТАЛ.ЛЕНТА КЛЮЧ --sent ID_НА_ПОРТАЛЕ`, если нет — `… --not-sent`, и она уйдёт снова.",
+                     `vitrina rejects resolve ПОРТАЛ.ПОТОК КЛЮЧ --sent ID_НА_ПОРТАЛЕ`, если нет — `… --not-sent`, и она уйдёт снова.",
             },
         },
     },
@@ -166,7 +166,7 @@ static CASES: &[Case] = &[
                 en: "Put the row (and its files) back as they were, and it is finished; or have the part withdrawn at the portal and say \
                      `vitrina rejects resolve PORTAL.FEED KEY --not-sent`: then the new version is sent as a new record.",
                 ru: "Верните строку (и её файлы) к прежнему виду, и запись будет завершена; или отзовите её часть на портале и скажите \
-                     `vitrina rejects resolve ПОРТАЛ.ЛЕНТА КЛЮЧ --not-sent`: тогда новая версия уйдёт как новая запись.",
+                     `vitrina rejects resolve ПОРТАЛ.ПОТОК КЛЮЧ --not-sent`: тогда новая версия уйдёт как новая запись.",
             },
         },
     },

@@ -4,12 +4,13 @@
 //! the portal removes together with a parent is marked in its own feed and follows; its rows may still be there, so it is not forgotten but
 //! decided anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::OwnedRwLockReadGuard;
 use tokio::time::Instant;
 
+use super::cascade::{Fate, Fates};
 use super::deliver::REFUSED;
 use super::inability::REMOVED;
 use super::index::{At, Index};
@@ -57,8 +58,15 @@ enum Purpose {
 /// What became of one record.
 enum Away {
     Done,
-    Refused { code: String, text: String },
-    Open { maybe_applied: bool },
+    Refused {
+        code: String,
+        text: String,
+    },
+    Open {
+        maybe_applied: bool,
+    },
+    /// Another has gone, and whether it went along will be seen when it is sent again.
+    MayBeGone,
     NotAsked,
 }
 
@@ -70,6 +78,15 @@ struct Leaving {
     journal: Option<OwnedRwLockReadGuard<()>>,
     /// Each record as it is marked, and what was in doubt of it before.
     records: Vec<(At, Entry, Option<Mark>)>,
+    /// What becomes of them when the record goes on which they hang, where that is not certain.
+    fates: BTreeMap<At, Fate>,
+}
+
+impl Leaving {
+    /// Records that are not marked yet.
+    fn of(records: Vec<(At, Entry, Option<Mark>)>) -> Self {
+        Leaving { marks: Vec::new(), journal: None, records, fates: BTreeMap::new() }
+    }
 }
 
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
@@ -95,17 +112,27 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             passed_over.extend(&group);
             match group[..] {
                 [at] => {
-                    self.remove_with_children(feed, at, Purpose::Gone, &mut removed).await?;
-                    if std::mem::take(&mut removed.busy) {
-                        // The feeds of its children call it when they have run again.
-                        passed_over.insert(at);
-                        self.may_go_with_children(feed, at, &mut removed);
-                    }
+                    self.remove_gone_one(feed, at, &mut removed).await?;
                 }
                 _ => self.remove_group(feed, group, &mut removed).await?,
             }
         }
         Ok(removed)
+    }
+
+    /// Removes a record whose row is gone, with everything that hangs on it.
+    pub(super) async fn remove_gone_one(
+        &self,
+        feed: &FeedLine<S>,
+        at: At,
+        removed: &mut Removed,
+    ) -> Result<(), LedgerError> {
+        self.remove_with_children(feed, at, Purpose::Gone, removed).await?;
+        if std::mem::take(&mut removed.busy) {
+            // The feeds of its children call it when they have run again.
+            self.may_go_with_children(feed, at, removed);
+        }
+        Ok(())
     }
 
     /// Takes a record away although its row is there, to free its place. It is sent anew afterwards.
@@ -155,7 +182,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     pub(super) fn candidates(&self, feed: &FeedLine<S>, may: impl Fn(At, Option<KeyId>) -> bool) -> Vec<At> {
         let (now, longest_wait) = (self.clock.now(), self.settings.longest_wait());
         let index = feed.index();
-        let may_go = |at: &At| !index.in_flight(*at) && may(*at, index.unit_of(*at));
+        let may_go =
+            |at: &At| !index.in_flight(*at) && !is_past(index.expiry(*at), now) && may(*at, index.unit_of(*at));
         let due = index.detailed().filter(|(_, state, detail)| {
             let has_come = |next: i64| is_due(next, now, longest_wait);
             *state == State::Gone && (detail.due || detail.next_attempt.is_none_or(has_come))
@@ -166,7 +194,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// True when every feed with children of a record has run since the record was found gone. Those that have not are asked to.
-    fn may_go_with_children(&self, feed: &FeedLine<S>, at: At, removed: &mut Removed) -> bool {
+    pub(super) fn may_go_with_children(&self, feed: &FeedLine<S>, at: At, removed: &mut Removed) -> bool {
         let (key, since) = {
             let index = feed.index();
             (index.key(at), index.detail(at).map_or(0, |detail| detail.gone_in))
@@ -192,7 +220,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let mut outcomes = Vec::with_capacity(leaving.records.len());
         for (_, entry, _) in &leaving.records {
             let stop = removed.failure.is_some() || self.stopping.is_cancelled();
-            outcomes.push(if stop { Away::NotAsked } else { self.ask(feed, entry, removed).await? });
+            let stays = stop || is_past(entry.expires, self.clock.now());
+            outcomes.push(if stays { Away::NotAsked } else { self.ask(feed, entry, removed).await? });
         }
         self.settle_removals(feed, leaving, outcomes, Purpose::Gone, removed).await
     }
@@ -213,11 +242,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             return Ok(());
         };
         let goes_with_it = |child: &FeedLine<S>| feed.plan.schema.cascades.contains(&child.plan.schema.feed);
-        let (mut with_it, before_it): (Vec<_>, Vec<_>) =
-            children.into_iter().partition(|(child, _)| goes_with_it(child));
+        let (mut with_it, mut before_it) = (Vec::new(), Vec::new());
+        for (child, leaving) in children {
+            removed.released.insert(child.plan.schema.feed);
+            let leaving = self.let_others_stay(child, leaving).await?;
+            if goes_with_it(child) { &mut with_it } else { &mut before_it }.push((child, leaving));
+        }
         let mut hindrance = None;
         for (child, leaving) in before_it.into_iter().rev() {
-            removed.released.insert(child.plan.schema.feed);
             if hindrance.is_none() {
                 hindrance = self.remove_first(child, leaving, removed).await?;
             } else {
@@ -225,7 +257,6 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         }
         for (child, leaving) in with_it.iter_mut().rev() {
-            removed.released.insert(child.plan.schema.feed);
             if hindrance.is_none() {
                 self.mark(child, leaving).await?;
             }
@@ -234,18 +265,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             (None, Some((_, entry, _))) => {
                 let entry = entry.clone();
                 self.mark(feed, &mut own).await?;
-                self.ask(feed, &entry, removed).await?
+                let stays = purpose == Purpose::Gone && is_past(entry.expires, self.clock.now());
+                if stays { Away::NotAsked } else { self.ask(feed, &entry, removed).await? }
             }
             (hindrance, _) => hindrance.unwrap_or(Away::NotAsked),
         };
         for (child, leaving) in with_it {
-            let outcomes = {
-                let index = child.index();
-                let in_doubt = |(at, entry, before): &(At, Entry, Option<Mark>)| {
-                    entry.state != State::Past && (before.is_some() || index.has_left_parents(*at))
-                };
-                leaving.records.iter().map(|record| outcome.of_child(in_doubt(record))).collect()
-            };
+            let fate = |at: &At| leaving.fates.get(at).copied().unwrap_or(Fate::Goes);
+            let outcomes = leaving.records.iter().map(|(at, ..)| outcome.of_child(fate(at))).collect();
             self.settle_removals(child, leaving, outcomes, Purpose::ForNow, &mut Removed::default()).await?;
         }
         self.settle_removals(feed, own, vec![outcome], purpose, removed).await
@@ -260,12 +287,15 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     ) -> Result<Option<(Leaving, Vec<(&'a FeedLine<S>, Leaving)>)>, LedgerError> {
         let Some(own) = take(&mut feed.index(), &[at]) else { return Ok(None) };
         let key = feed.index().key(at);
+        let mut fates = Fates::of(feed.plan.schema.feed, key.id());
         let mut children = Vec::new();
         let mut busy = false;
         self.walk(feed, vec![key], |child, index, found| {
             let found: Vec<At> = found.iter().copied().collect();
+            let decided = found.iter().map(|at| (*at, fates.decide(child.plan.schema, index, *at)));
+            let uncertain = decided.filter(|(_, fate)| *fate != Fate::Goes).collect();
             match take(index, &found) {
-                Some(leaving) if !busy => children.push((child, leaving)),
+                Some(leaving) if !busy => children.push((child, Leaving { fates: uncertain, ..leaving })),
                 Some(leaving) => leaving.records.iter().for_each(|(at, ..)| index.put_back(*at)),
                 None => busy = true,
             }
@@ -288,15 +318,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         leaving: Leaving,
         removed: &mut Removed,
     ) -> Result<Option<Away>, LedgerError> {
-        let (at_portal, others): (Vec<_>, Vec<_>) = {
-            let index = child.index();
-            leaving.records.into_iter().partition(|(at, ..)| index.may_be_at_portal(*at))
-        };
-        self.let_stay(child, Leaving { marks: Vec::new(), journal: None, records: others }).await?;
         let mut hindrance = None;
-        let mut rest = at_portal.into_iter().peekable();
+        let mut rest = leaving.records.into_iter().peekable();
         while rest.peek().is_some() {
-            let mut group = Leaving { marks: Vec::new(), journal: None, records: rest.by_ref().take(GROUP).collect() };
+            let mut group = Leaving::of(rest.by_ref().take(GROUP).collect());
             if hindrance.is_some() {
                 self.let_stay(child, group).await?;
                 continue;
@@ -335,6 +360,18 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         }
         Ok(())
+    }
+
+    /// Gives the records that the portal may hold and that hang on what goes. Of the others nothing goes: marked, they would be in doubt for
+    /// nothing.
+    async fn let_others_stay(&self, feed: &FeedLine<S>, leaving: Leaving) -> Result<Leaving, LedgerError> {
+        let (at_portal, others): (Vec<_>, Vec<_>) = {
+            let index = feed.index();
+            let hangs_elsewhere = |at: &At| leaving.fates.get(at) == Some(&Fate::Stays);
+            leaving.records.into_iter().partition(|(at, ..)| index.may_be_at_portal(*at) && !hangs_elsewhere(at))
+        };
+        self.let_stay(feed, Leaving::of(others)).await?;
+        Ok(Leaving { records: at_portal, ..leaving })
     }
 
     /// Nothing was asked about these.
@@ -435,6 +472,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                         let entry = self.later(Entry { mark, ..entry }, now);
                         restate(&mut index, at, entry, &mut settlement, now);
                     }
+                    Away::MayBeGone => {
+                        let entry = if waits_on(&entry) {
+                            entry
+                        } else {
+                            Entry { state: State::Pending, attempts: 0, next_attempt: None, ..entry }
+                        };
+                        restate(&mut index, at, entry, &mut settlement, now);
+                    }
                     Away::NotAsked => restate(&mut index, at, Entry { mark: before, ..entry }, &mut settlement, now),
                 }
             }
@@ -450,8 +495,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         self.ledger.settle(feed.id, settlement).await
     }
 
-    /// The record's next attempt comes later. What was accepted is in doubt if it is marked.
+    /// The record's next attempt comes later. What was accepted is in doubt if it is marked. A version that was refused is refused still,
+    /// and its own time comes.
     fn later(&self, mut entry: Entry, now: i64) -> Entry {
+        if waits_on(&entry) {
+            return entry;
+        }
         let delay = {
             let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
             self.settings.retry.delay(entry.attempts, &mut *rng)
@@ -466,14 +515,13 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 }
 
 impl Away {
-    /// What follows for a record that the portal removes with this one. If it is in doubt whether the version that the portal holds hangs on
-    /// this one, it is in doubt whether it went.
-    fn of_child(&self, in_doubt: bool) -> Away {
-        match self {
-            Away::Done if in_doubt => Away::Open { maybe_applied: true },
-            Away::Done => Away::Done,
-            Away::Open { maybe_applied } => Away::Open { maybe_applied: *maybe_applied },
-            Away::Refused { .. } | Away::NotAsked => Away::NotAsked,
+    /// What follows for a record that the portal removes with this one.
+    fn of_child(&self, fate: Fate) -> Away {
+        match (self, fate) {
+            (_, Fate::Stays) | (Away::Refused { .. } | Away::NotAsked, _) => Away::NotAsked,
+            (Away::Done, Fate::Goes) => Away::Done,
+            (Away::Done, Fate::MayGo) | (Away::MayBeGone, _) => Away::MayBeGone,
+            (Away::Open { maybe_applied }, _) => Away::Open { maybe_applied: *maybe_applied },
         }
     }
 
@@ -486,9 +534,14 @@ impl Away {
                 code: code.clone(),
                 text: format!("{feed} {} has to go first: {text}", child.key),
             }),
-            Away::Open { .. } | Away::NotAsked => Some(Away::Open { maybe_applied: false }),
+            Away::Open { .. } | Away::MayBeGone | Away::NotAsked => Some(Away::Open { maybe_applied: false }),
         }
     }
+}
+
+/// True when a record need not be removed any more: its time has come since it was found gone. The next complete read forgets it.
+fn is_past(expires: Option<i64>, now: i64) -> bool {
+    expires.is_some_and(|expires| expires < now)
 }
 
 /// Takes records that are to go. None, and nothing taken, when one of them is in a request.
@@ -502,7 +555,7 @@ fn take(index: &mut Index, records: &[At]) -> Option<Leaving> {
         index.take_away(*at);
         (*at, entry, before)
     };
-    Some(Leaving { marks: Vec::new(), journal: None, records: records.iter().map(going).collect() })
+    Some(Leaving::of(records.iter().map(going).collect()))
 }
 
 /// A record that the portal has removed is forgotten, unless its row is, or may be, there.
@@ -515,24 +568,28 @@ fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &
         index.forget(at);
         return;
     }
-    let entry = Entry {
-        accepted: None,
-        mark: None,
-        state: if entry.state == State::Rejected { State::Rejected } else { State::Pending },
-        wanted: entry.wanted.filter(|_| entry.state == State::Rejected),
-        status: None,
-        place: None,
-        attempts: 0,
-        next_attempt: None,
-        ..entry
-    };
+    let entry = Entry { accepted: None, mark: None, status: None, place: None, ..entry };
+    if is_refused(&entry) {
+        return restate(index, at, entry, settlement, now);
+    }
+    let entry = Entry { state: State::Pending, wanted: None, attempts: 0, next_attempt: None, ..entry };
     restate(index, at, entry, settlement, now);
     index.make_due(at);
 }
 
+/// The portal, or our own checks, refused what the record's row says. That it is no longer at the portal does not change that.
+fn is_refused(entry: &Entry) -> bool {
+    entry.state == State::Rejected && entry.wanted.is_some()
+}
+
+/// Nothing is sent of the record now, whatever may have become of the versions that the portal held.
+fn waits_on(entry: &Entry) -> bool {
+    entry.state == State::Past || is_refused(entry)
+}
+
 fn restate(index: &mut Index, at: At, mut entry: Entry, settlement: &mut Settlement, now: i64) {
     let superseded = index.is_superseded(at);
-    if superseded && matches!(entry.state, State::Accepted | State::Gone) {
+    if superseded && matches!(entry.state, State::Accepted | State::Gone | State::Past) {
         // Its row was seen meanwhile, and what that says is not known: it is read again before anything else becomes of the record.
         entry.state = State::Pending;
         entry.next_attempt = None;

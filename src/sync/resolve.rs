@@ -56,7 +56,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     pub async fn resolve(&self, feed: &str, word: &ResolveWord) -> Result<Resolved, LedgerError> {
         let Some(feed) = self.feed(feed) else { return Ok(Resolved::NotUnknown) };
         let key = Key::parse(&word.key);
-        {
+        let in_part = {
             let index = feed.index();
             let Some(at) = index.find(key.id()) else { return Ok(Resolved::NotUnknown) };
             if index.in_flight(at) {
@@ -65,8 +65,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             if index.state(at) != State::Unknown && is_begun(&index, at).is_none() {
                 return Ok(Resolved::NotUnknown);
             }
-        }
+            // What the operator found of a record that was on its way is the first request's work; of one that was begun, the last one's.
+            index.state(at) == State::Unknown && self.portal.begins(feed.plan.schema)
+        };
         let finding = match &word.outcome {
+            Resolution::Sent(remote_id) if in_part => Finding::Begun(remote_id.clone()),
             Resolution::Sent(remote_id) => {
                 let waits = feed.abilities.inquiry == Inquiry::UntilConfirmed;
                 let stage = if waits { Stage::Sent } else { Stage::Confirmed };

@@ -70,12 +70,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let name = feed.plan.schema.feed;
         let mut settled = Settled::default();
         let mut settlement = Settlement::default();
+        let contests = hear_holders(name, index, &outgoing, &outcomes, now);
         let records = outgoing.entries.into_iter().zip(outgoing.at).zip(outgoing.before);
-        for (((mut entry, at), before), outcome) in records.zip(outcomes) {
+        for ((((mut entry, at), before), outcome), contest) in records.zip(outcomes).zip(contests) {
             let superseded = index.is_superseded(at);
             let sent = (entry.mark, entry.place);
             let mut told = Told::of(&outcome, now);
             let mut goes_on = false;
+            let mut waits_for = None;
             let restated = match outcome {
                 Outcome::Accepted { receipt } => {
                     settled.accepted.push(entry.key.id());
@@ -109,19 +111,18 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     }
                     true
                 }
-                Outcome::Rejected { code, text, holder, cure, maybe_applied } => {
+                Outcome::Rejected { code, text, holder: _, cure, maybe_applied } => {
                     settled.refused += 1;
                     let key = Some(entry.key.clone());
-                    let contest =
-                        holder.and_then(|holder| contest::of_refusal(name, index, &entry, holder, (&code, &text), now));
-                    let doubt = if maybe_applied { entry.mark } else { before };
-                    self.reject(index, at, &mut entry, doubt, cure, now);
+                    let unsent = if maybe_applied { None } else { Some(before) };
+                    self.reject(index, at, &mut entry, unsent, cure, now);
                     if let Some((contest, learnt)) = contest {
                         settlement.entries.extend(learnt);
                         let text = contest::waiting_text(name, &contest.holder);
                         settlement.refused.push(refusal(key, State::Held, PLACE, Vec::new(), text, now));
                         entry.state = State::Held;
                         entry.next_attempt = None;
+                        waits_for = Some(contest.place);
                         settled.contested.push(contest);
                     } else {
                         settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), text, now));
@@ -148,10 +149,15 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             if entry.mark == sent.0 {
                 index.may_hold(at, sent.1);
             }
+            if let Some(place) = waits_for {
+                index.wait_for_place(place, at);
+            }
             if superseded || goes_on {
                 index.make_due(at);
             }
             if restated {
+                // The mark itself is replayed as acknowledged when others of its batch were.
+                settlement.entries.extend(index.steps_before(at));
                 settlement.entries.push(entry);
             }
         }
@@ -176,10 +182,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// The portal refused this version by name: it holds what it held before.
-    fn reject(&self, index: &Index, at: At, entry: &mut Entry, doubt: Option<Mark>, cure: Cure, now: i64) {
-        as_before(index, at, entry, doubt.is_some());
-        // What was in doubt before still is, even of this very version: an earlier request may have brought it there.
-        entry.mark = doubt;
+    fn reject(&self, index: &Index, at: At, entry: &mut Entry, unsent: Option<Option<Mark>>, cure: Cure, now: i64) {
+        as_before(index, at, entry, unsent);
         entry.state = State::Rejected;
         entry.attempts = entry.attempts.saturating_add(1);
         entry.next_attempt = match cure {
@@ -190,11 +194,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     /// Nobody judged this version. If it was certainly not applied, the mark is what it was before.
     fn postpone(&self, index: &Index, at: At, entry: &mut Entry, unsent: Option<Option<Mark>>, now: i64) {
-        if let Some(before) = unsent {
-            entry.mark = before;
-        }
-        let in_doubt = entry.mark.is_some();
-        as_before(index, at, entry, in_doubt);
+        as_before(index, at, entry, unsent);
         entry.state = State::Pending;
         let delay = {
             let mut rng = self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -229,16 +229,46 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 }
 
-/// Status and place of an entry speak of the accepted version: those of a version that was not accepted go back.
-fn as_before(index: &Index, at: At, entry: &mut Entry, in_doubt: bool) {
+/// Hears which records the portal says are in the way, before any record of the request is settled: the answer may speak of others of the
+/// same request, and not all of them have moved. Gives the contest of each record that is refused for another, in the order of the request.
+fn hear_holders(
+    feed: &str,
+    index: &mut Index,
+    outgoing: &Outgoing,
+    outcomes: &[Outcome],
+    now: i64,
+) -> Vec<Option<(Contest, Option<Entry>)>> {
+    let hear = |(entry, outcome): (&Entry, &Outcome)| match outcome {
+        Outcome::Rejected { code, text, holder: Some(holder), .. } => {
+            contest::of_refusal(feed, index, entry, holder.clone(), (code, text), now)
+        }
+        Outcome::Rejected { .. } | Outcome::Accepted { .. } | Outcome::Begun { .. } | Outcome::Open { .. } => None,
+    };
+    outgoing.entries.iter().zip(outcomes).map(hear).collect()
+}
+
+/// Status and place of an entry speak of the accepted version: those of a version that was not accepted go back. `unsent` is what was in
+/// doubt before, if this version was certainly not applied.
+fn as_before(index: &Index, at: At, entry: &mut Entry, unsent: Option<Option<Mark>>) {
+    if let Some(before) = unsent {
+        // That is so still, even of this very version: an earlier request may have brought it there.
+        entry.mark = before;
+    }
+    let in_doubt = entry.mark.is_some();
     let known = index.entry(at);
     let held = known.accepted.is_some();
-    if held {
-        // What may be there in either version is past only when both are.
-        entry.expires =
-            if in_doubt { known.expires.zip(entry.expires).map(|(one, other)| one.max(other)) } else { known.expires };
+    if in_doubt && (held || known.mark.is_some()) {
+        // What may be there in several versions is past only when all of them are.
+        entry.expires = known.expires.zip(entry.expires).map(|(one, other)| one.max(other));
+    } else if held {
+        entry.expires = known.expires;
     }
     entry.status = known.status.filter(|_| held);
-    // In flight for the first time, a record only claims its place; in doubt, it may have it, or have been seen at another.
-    entry.place = known.place.filter(|_| held || in_doubt);
+    // In flight for the first time, a record only claims its place. One that was in doubt before may have been seen at one.
+    entry.place = known.place.filter(|_| held || known.mark.is_some());
+    if let Some(seen) = index.seen_at(at) {
+        entry.place = Some(seen);
+        // Whatever version is there, this is where it is: a mark of the acknowledged version says so.
+        entry.mark = entry.accepted.map(Mark::Version).filter(|_| unsent.is_some()).or(entry.mark);
+    }
 }

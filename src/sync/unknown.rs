@@ -53,9 +53,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 index.put_at(at, &entry, now);
                 settlement.refused.push(unknown(entry.key.clone(), CUT_OFF, now));
                 if let Some(mut register) = feed.register() {
-                    // It went out after the last cycle that did all it had to.
-                    let sent = feed.progress().last_success;
-                    let told = Told { receipt: None, code: code_of(entry.state), is_news: false, sent };
+                    // It went out at some time before now. Nobody may take its absence at the portal for final too early.
+                    let told = Told { receipt: None, code: code_of(entry.state), is_news: false, sent: Some(now) };
                     settlement.exchanged.push(register.state(&entry, told, now, now));
                 }
                 settlement.entries.push(entry);

@@ -90,12 +90,16 @@ fn forget(index: &mut Index, at: At, settlement: &mut Settlement) {
 fn restate(index: &mut Index, at: At, state: State, settlement: &mut Settlement, now: i64) {
     let mut entry = index.entry(at);
     entry.state = state;
-    // A tombstone need not know which version is there, but whether one is.
-    entry.mark = entry.mark.filter(|mark| state == State::Gone || (state == State::Past && *mark == Mark::Removal));
+    // A tombstone need not know which version is there, but whether one is, or may be.
+    let tells = |mark: &Mark| state == State::Past && (*mark == Mark::Removal || entry.accepted.is_none());
+    entry.mark = entry.mark.filter(|mark| state == State::Gone || tells(mark));
     entry.wanted = None;
     entry.attempts = 0;
     entry.next_attempt = None;
     settlement.cleared.push(entry.key.clone());
     index.put_at(at, &entry, now);
+    if state == State::Past {
+        index.give_up_doubtful_places(at);
+    }
     settlement.entries.push(entry);
 }

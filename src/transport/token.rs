@@ -60,10 +60,11 @@ pub struct Bearer {
 }
 
 impl Bearer {
-    /// The value of an `Authorization` header of this scheme, marked so that nobody prints it.
+    /// The value of an `Authorization` header of this scheme, or the bare token for an empty one, marked so that nobody prints it.
     pub fn header(&self, scheme: &str) -> Result<HeaderValue, Failure> {
         let text = format!("{scheme} {}", self.secret.expose_secret());
-        let mut value = HeaderValue::from_str(&text)
+        let text = text.trim_start();
+        let mut value = HeaderValue::from_str(text)
             .map_err(|_| Mishap::Unsendable { reason: "the token does not fit into a header".into() })?;
         value.set_sensitive(true);
         Ok(value)

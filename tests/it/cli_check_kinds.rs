@@ -97,7 +97,7 @@ fn four_kinds_side_by_side_have_no_problems_and_each_its_own_settings() {
     let Own::Nmo(nmo) = &config.portals["nmo_higher"].own else { panic!("no nmo") };
     assert_eq!(nmo.platform.as_ref().unwrap().portal_secret.expose_secret(), "hunter2");
     let Own::Pos(pos) = &config.portals["pos"].own else { panic!("no pos") };
-    assert_eq!((pos.refresh_path.as_str(), pos.on_unknown_outcome), ("/auth/refresh-token", OnUnknownOutcome::Resend));
+    assert_eq!((pos.refresh_path.as_str(), pos.on_unknown_outcome), ("/refresh-token", OnUnknownOutcome::Resend));
     let Own::Ekdo(ekdo) = &config.portals["ekdo"].own else { panic!("no ekdo") };
     assert_eq!((ekdo.encoding, ekdo.token_place), (FileEncoding::Base64, TokenPlace::Bearer));
     assert_eq!((ekdo.fields.document_id.as_str(), ekdo.fields.file.as_str()), ("docId", "file"));

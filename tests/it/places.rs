@@ -348,3 +348,38 @@ async fn two_units_in_doubt_that_swap_their_names_are_not_asked_for_without_end(
     let requests = world.portal.received("mo").len();
     assert!(requests <= 4, "{requests} records were sent");
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_units_that_stand_in_each_others_way_are_refused_once() {
+    let mut world = strict(0);
+    world.put("mo", 0xa1, mo(0xa1, "Other"));
+    let line = world.start().await;
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "mo").await;
+    world.put("mo", MO, mo(MO, "Other"));
+    world.put("mo", 0xa1, mo(0xa1, "Unit"));
+    for _ in 0..5 {
+        tokio::time::advance(Duration::from_secs(60)).await;
+        cycle(&line, "mo").await;
+    }
+    assert_eq!(refusals_by_name(&world), 2, "the answer that named both said where both are");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_past_slot_of_which_nobody_knows_is_remembered_once_it_is_named() {
+    let mut world = strict(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 90, slot(90, "AVAILABLE"));
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "slot").await;
+    world.delete("slot", 90);
+    world.source.set_now((NOW + 2 * 86_400) * 1_000_000);
+    tokio::time::advance(Duration::from_secs(2 * 86_400)).await;
+    for _ in 0..4 {
+        world.put("slot", 0x2000, slot_at(0x2000, 90, "AVAILABLE"));
+        passes(&line).await;
+    }
+    assert_eq!(refusals_by_name(&world), 1);
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(90)), "what is past is left alone");
+}

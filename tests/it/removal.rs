@@ -207,6 +207,19 @@ async fn a_child_that_went_with_a_parent_it_had_left_is_sent_when_its_row_goes_b
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refused_version_is_not_sent_again_because_the_old_one_went_with_its_parent() {
+    let (mut world, line) = with_a_slot_between_two_rooms().await;
+    world.put("resource", 0xb2, room(0xb2, MO));
+    world.portal.refuse(Key::Guid(1), true);
+    passes(&line).await;
+    world.delete("resource", RESOURCE);
+    passes(&line).await;
+    assert!(world.portal.held("slot").is_empty(), "it went with the room in which the portal had it");
+    assert_eq!(world.portal.seen().refusals, 1);
+    assert_eq!(line.feed("slot").unwrap().counts().rejected, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn children_whose_parent_goes_by_cascade_are_not_removed_one_by_one() {
     let mut world = World::with_slots(4);
     world.put("resource", 0xb1, room(0xb1, MO));
@@ -383,4 +396,144 @@ async fn a_slot_that_becomes_invalid_stays() {
     world.put("slot", 3, bad);
     passes(&line).await;
     assert!(removals(&world).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_whose_time_comes_before_its_removal_stays() {
+    let mut world = World::with_slots(8);
+    world.changed_at = Some("updated_at");
+    let mut soon = slot(3, "AVAILABLE");
+    soon[5] = Value::LocalTime((NOW + 30) * 1_000_000);
+    world.put("slot", 3, soon);
+    let line = world.start().await;
+    pass(&line).await;
+    world.delete("slot", 3);
+    world.portal.next_removal(Act::Fail(Trouble::Transient { retry_after: None }));
+    line.cycle("slot", Order { full: true, ..Order::default() }).await.unwrap();
+    assert_eq!(removals(&world).len(), 1, "it was still to come");
+    tokio::time::advance(Duration::from_secs(60)).await;
+    cycle(&line, "slot").await;
+    assert_eq!(removals(&world).len(), 1);
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    cycle(&line, "slot").await;
+    assert_eq!(line.feed("slot").unwrap().counts().pending, 0, "the next complete read has forgotten it");
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_the_portal_never_had_is_not_asked_away() {
+    let mut world = World::with_slots(2);
+    world.put("resource", 0xb1, room(0xb1, MO));
+    world.portal.refuse(Key::Guid(2), true);
+    let line = world.start().await;
+    pass(&line).await;
+    world.delete("resource", RESOURCE);
+    cycle(&line, "resource").await;
+    pass(&line).await;
+    world.portal.next_removal(Act::ApplyAndLose);
+    cycle(&line, "resource").await;
+    assert!(world.portal.held("resource").len() == 1, "the room went, and nobody heard of it");
+    world.delete("slot", 2);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    passes(&line).await;
+    assert!(!removals(&world).contains(&of("slot", 2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_went_back_hangs_on_its_old_parent_again() {
+    let (mut world, line) = with_a_slot_between_two_rooms().await;
+    world.put("slot", 1, slot(1, "AVAILABLE"));
+    cycle(&line, "slot").await;
+    world.put("resource", 0xb2, room(0xb2, MO));
+    passes(&line).await;
+    world.portal.forget_requests();
+    world.delete("resource", 0xb2);
+    passes(&line).await;
+    assert_eq!(removals(&world), [of("resource", 0xb2)]);
+    assert!(world.portal.received("slot").is_empty(), "it had nothing to do with that room any more");
+    world.delete("resource", RESOURCE);
+    passes(&world.start().await).await;
+    assert!(world.portal.held("slot").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_of_a_record_that_may_have_gone_is_in_doubt_as_well() {
+    let mut world = World::with_slots(3);
+    world.put("resource", 0xb1, room(0xb1, MO));
+    (1..=3).for_each(|id| world.put("book", 0xc0 + id, book(0xc0 + id, id, 5010)));
+    let line = world.start().await;
+    pass(&line).await;
+    let mut moved = slot(1, "AVAILABLE");
+    moved[2] = guid(0xb1);
+    world.put("slot", 1, moved);
+    world.portal.next(Act::ApplyAndLose);
+    world.delete("resource", RESOURCE);
+    for feed in ["resource", "slot", "book", "unaccessable_period", "resource"] {
+        cycle(&line, feed).await;
+    }
+    assert_eq!(removals(&world), [of("resource", RESOURCE)]);
+    assert!(world.portal.held("book").contains_key(&Key::Guid(0xc1)), "its slot had moved in time");
+    world.delete("book", 0xc1);
+    passes(&line).await;
+    assert!(!world.portal.held("book").contains_key(&Key::Guid(0xc1)), "nobody took it for gone already");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_lost_version_hangs_on_is_known_after_a_restart() {
+    let mut world = World::with_slots(0);
+    world.put("unaccessable_period", 0xd1, period(0xd1));
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    cycle(&line, "resource").await;
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "unaccessable_period").await;
+    let mut moved = period(0xd1);
+    moved[1] = guid(0xb2);
+    world.put("unaccessable_period", 0xd1, moved);
+    cycle(&line, "unaccessable_period").await;
+    let line = world.start().await;
+    world.delete("resource", RESOURCE);
+    world.put("resource", 0xb1, room(0xb1, MO));
+    passes(&line).await;
+    assert_eq!(removals(&world), [of("unaccessable_period", 0xd1), of("resource", RESOURCE)]);
+    assert!(world.portal.held("unaccessable_period").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_hangs_on_a_refused_version_of_a_batch_is_known_after_a_restart() {
+    let mut world = World::with_slots(2);
+    world.put("resource", 0xb1, room(0xb1, MO));
+    world.put("book", 0xc1, book(0xc1, 1, 5010));
+    let line = world.start().await;
+    pass(&line).await;
+    world.portal.refuse(Key::Guid(1), true);
+    for id in 1..=2 {
+        let mut moved = slot(id, "AVAILABLE");
+        moved[2] = guid(0xb1);
+        world.put("slot", id, moved);
+    }
+    cycle(&line, "slot").await;
+    world.delete("resource", RESOURCE);
+    let line = world.start().await;
+    passes(&line).await;
+    assert_eq!(world.portal.held("slot").len(), 1, "the one that the portal let move");
+    assert!(world.portal.held("book").is_empty(), "it went with its slot");
+    assert_eq!(line.feed("book").unwrap().counts().accepted, 0, "and the ledger followed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_booking_is_past_when_its_slot_is_by_now() {
+    let mut world = World::with_slots(8);
+    (1..=8).for_each(|id| world.put("book", 0xc0 + id, book(0xc0 + id, id, 5010)));
+    let line = world.start().await;
+    pass(&line).await;
+    let mut earlier = slot(3, "AVAILABLE");
+    earlier[5] = Value::LocalTime((NOW + 30) * 1_000_000);
+    world.put("slot", 3, earlier);
+    pass(&line).await;
+    tokio::time::advance(Duration::from_secs(60)).await;
+    world.delete("book", 0xc3);
+    pass(&line).await;
+    assert!(removals(&world).is_empty());
+    assert_eq!(line.feed("book").unwrap().counts().accepted, 7);
 }

@@ -12,7 +12,7 @@ use vitrina::ledger::{
     NotePlace, Progress, Refusal, Replay, Settlement, Word, WordId,
 };
 use vitrina::portal::fer::SCHEMAS;
-use vitrina::portal::{Abilities, Batch, Cure, Delivery, Portal, Removal, Verdict};
+use vitrina::portal::{Abilities, Batch, Cure, Delivery, Portal, Verdict};
 use vitrina::record::{Cell, EncodeSettings, Key, RowChunk, Schema, VisitTimeZone};
 use vitrina::source::memory::{Fault, MemoryRows, MemorySource, Value};
 use vitrina::source::{Column, Query, Read, RowStream, Source, SourceError, Stamp};

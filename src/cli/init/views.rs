@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::portal;
-use crate::record::{Condition, Field, Kind, Presence, Schema};
+use crate::record::{Field, Kind, Presence, Schema};
 
 use super::Dialect;
 
@@ -75,14 +75,10 @@ fn presence(schema: &Schema, presence: Presence) -> String {
         Presence::Optional => "optional".into(),
         Presence::OnlyWhen(value) => format!("mandatory when {discriminator} is {value}, NULL otherwise"),
         Presence::MandatoryWhen(value) => format!("mandatory when {discriminator} is {value}, otherwise optional"),
-        Presence::OnlyIf(condition) => format!("mandatory when {}, NULL otherwise", when(condition)),
-        Presence::OptionalIf(condition) => format!("optional when {}, NULL otherwise", when(condition)),
-        Presence::MandatoryIf(condition) => format!("mandatory when {}, otherwise optional", when(condition)),
+        Presence::OnlyIf(condition) => format!("mandatory when {}, NULL otherwise", condition.told()),
+        Presence::OptionalIf(condition) => format!("optional when {}, NULL otherwise", condition.told()),
+        Presence::MandatoryIf(condition) => format!("mandatory when {}, otherwise optional", condition.told()),
     }
-}
-
-fn when(condition: Condition) -> String {
-    format!("{} is {}", condition.field, condition.values.join(" or "))
 }
 
 fn content(kind: Kind) -> String {

@@ -29,8 +29,15 @@ pub struct EkdoConfig {
     pub docs_path: String,
     /// Where its signature is put; `{id}` stands for the document's identifier.
     pub signature_path: String,
+    /// How credentials travel.
+    pub login: LoginForm,
     /// How files travel.
     pub encoding: FileEncoding,
+    /// In which form a signature travels.
+    pub signature_form: SignatureForm,
+    /// The portal's words for types of signatures, where they are not those of the column.
+    #[serde(default)]
+    pub signature_types: BTreeMap<String, String>,
     /// Where the token goes in a request.
     pub token_place: TokenPlace,
     /// Name of the header or the query's parameter that carries it; a bearer needs none.
@@ -40,8 +47,34 @@ pub struct EkdoConfig {
     /// The portal's group of documents for each subtype.
     #[serde(default)]
     pub groups: BTreeMap<String, String>,
+    /// The group of subtypes that are not listed.
+    pub default_group: Option<String>,
     /// What is done with a document when nobody knows whether the portal took it.
     pub on_unknown_outcome: OnUnknownOutcome,
+}
+
+/// How credentials travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoginForm {
+    /// As a JSON object.
+    Json,
+    /// As a form of a web page.
+    Form,
+    /// In the header of HTTP's own basic authentication.
+    Basic,
+}
+
+/// In which form a signature travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignatureForm {
+    /// As its file holds it.
+    File,
+    /// As DER, whatever its file holds.
+    Der,
+    /// As base64 of DER, whatever its file holds.
+    Base64,
 }
 
 /// How a file travels.
@@ -106,11 +139,15 @@ pub(super) const KEYS: &[Key] = &[
     Key::or("token_path", "/token", Scalar::Text(path)),
     Key::or("docs_path", "/docs", Scalar::Text(path)),
     Key::or("signature_path", "/docs/{id}/signature", Scalar::Text(signature_path)),
+    Key::or("login", "json", Scalar::Word(&["json", "form", "basic"])),
     Key::or("encoding", "multipart", Scalar::Word(&["multipart", "base64"])),
+    Key::or("signature_form", "file", Scalar::Word(&["file", "der", "base64"])),
+    Key::may("signature_types", Shape::Words { most: 10 }),
     Key::or("token_place", "bearer", Scalar::Word(&["bearer", "header", "query"])),
     Key::or("token_name", "token", Scalar::Text(field_name)),
     Key::filled("fields", FIELD_KEYS),
     Key::may("groups", Shape::Words { most: 1_000 }),
+    Key::may("default_group", Shape::text(any_text)),
     on_unknown_outcome(),
     Key::may("feeds", Shape::Table(FEEDS)),
 ];
@@ -136,6 +173,13 @@ fn signature_path(text: &str) -> Result<(), String> {
     match text.matches("{id}").count() {
         1 => Ok(()),
         _ => Err("must name the document's identifier once, as {id}".into()),
+    }
+}
+
+fn any_text(text: &str) -> Result<(), String> {
+    match text.trim().is_empty() || text.chars().count() > 255 {
+        false => Ok(()),
+        true => Err("expected a text of at most 255 characters".into()),
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use url::{Host, Url};
 
-pub use ekdo::{EkdoConfig, EkdoFields, FileEncoding, TokenPlace};
+pub use ekdo::{EkdoConfig, EkdoFields, FileEncoding, LoginForm, SignatureForm, TokenPlace};
 pub use fer::{Budget, FerConfig, OnConflict, VisitTimeZone};
 #[cfg(test)]
 pub(super) use nmo::PLATFORM_KEYS;
@@ -88,7 +88,7 @@ pub enum Own {
     /// The feedback platform.
     Pos(PosConfig),
     /// Electronic personnel documents.
-    Ekdo(EkdoConfig),
+    Ekdo(Box<EkdoConfig>),
 }
 
 /// Pauses after a failure that may pass: growing from `initial` to `max`.

@@ -30,7 +30,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::must("access_token", Shape::Secret),
     Key::must("refresh_token", Shape::Secret),
     Key::must("name", Shape::Secret),
-    Key::or("refresh_path", "/auth/refresh-token", Scalar::Text(path)),
+    Key::or("refresh_path", "/refresh-token", Scalar::Text(path)),
     on_unknown_outcome(),
     Key::may("feeds", Shape::Table(FEEDS)),
 ];

@@ -22,7 +22,7 @@ pub struct SoutConfig {
     /// Longest time that it may take.
     #[serde(with = "humantime_serde")]
     pub sign_timeout: Duration,
-    /// The form in which it leaves the signature.
+    /// The form in which the signature goes into the set's archive, whichever form the program leaves.
     pub sig_encoding: SignatureEncoding,
     /// What is done with a set when nobody knows whether the register took it and the register cannot tell.
     pub on_unknown_outcome: OnUnknownOutcome,

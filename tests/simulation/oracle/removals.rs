@@ -21,25 +21,41 @@ type Record = (Feed, Id);
 struct Seen {
     /// Records whose row was missing when it was last asked for.
     absent: BTreeSet<Record>,
+    /// Those of them whose time was past by then: they are forgotten, and no removal can tell that they are there.
+    forgotten: BTreeSet<Record>,
     /// At which event that was noticed.
     gone_at: BTreeMap<Record, usize>,
     /// At which event the running cycle of a feed, and the last one that was complete, began.
     begun: BTreeMap<Feed, usize>,
     ran: BTreeMap<Feed, usize>,
-    /// The row of each record at the last look that showed one; none for one that breaks a rule.
-    rows: BTreeMap<Record, Option<Body>>,
-    /// What was last sent of each record: it may be at the portal although nobody says so.
-    sent: BTreeMap<Record, Body>,
+    /// The rows of each record at the last look that showed one, and which look that was; none for one that breaks a rule.
+    rows: BTreeMap<Record, (usize, Vec<Option<Body>>)>,
+    /// All that the portal may hold of each record, as far as the engine can know: the version that it was told is accepted, and what it
+    /// has sent since.
+    maybe: BTreeMap<Record, Vec<Body>>,
     requests: BTreeMap<usize, Vec<(Record, Body)>>,
+    /// Requests to remove a record.
+    asked: BTreeMap<usize, Record>,
+    marks: BTreeMap<i64, Vec<Record>>,
+    /// What answers have said of records whose marks are open: a process that dies now has not heard it.
+    told: BTreeMap<Record, Told>,
     /// The version of each record that the engine was last told is accepted.
     acknowledged: BTreeMap<Record, Body>,
     reads: BTreeMap<usize, (Feed, Asked, BTreeSet<Id>)>,
     /// Records that a read without an operator's word must not take away.
     fused: BTreeMap<Feed, BTreeSet<Id>>,
-    /// What the mart held of records before it let them go.
-    taken_away: BTreeMap<Record, Body>,
+    /// What was gone of a feed at its last whole read: this is what an operator is asked about, if the fuse holds it back.
+    gone: BTreeMap<Feed, BTreeSet<Id>>,
     /// Records that an operator has let go.
     let_go: BTreeMap<Feed, BTreeSet<Id>>,
+}
+
+/// What an answer has said of a record.
+enum Told {
+    /// The portal holds this version of it now, or none.
+    Holds(Option<Body>),
+    /// This version was not applied.
+    NotApplied(Body),
 }
 
 pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
@@ -53,16 +69,16 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
             broken.push(Violation { invariant, at: Some(at), about: Some(about), text: text.to_owned() });
         };
         match &event.what {
-            What::Asked { feed, id, .. } => check_removal(&seen, &mart, (*feed, *id), event.second, &mut complain),
+            What::Asked { request, feed, id } => {
+                check_removal(&seen, &mart, (*feed, *id), event.second, &mut complain);
+                seen.asked.insert(*request, (*feed, *id));
+            }
             What::Removed { feed, id, with: Some(root) } if seen.had_no_turn(*feed, *root) => {
                 if seen.stands_alone((*feed, *id), &mart) {
                     complain(6, (*feed, *id), "it went with a parent that its row names no longer");
                 }
             }
             what => seen.take(at, what, evidence, &mart, event.second),
-        }
-        if let What::Removed { feed, id, .. } = &event.what {
-            seen.taken_away.extend(mart.get(&(*feed, *id)).map(|body| ((*feed, *id), body.clone())));
         }
         follow(&mut mart, &event.what);
     }
@@ -76,10 +92,13 @@ fn check_removal(seen: &Seen, mart: &Mart, record: Record, second: i64, complain
     if seen.fused.get(&record.0).is_some_and(|fused| fused.contains(&record.1)) && !with_its_parent {
         complain(7, record, "its removal is asked for, and no operator has let it go");
     }
-    let Some(body) = mart.get(&record) else { return };
+    if !mart.contains_key(&record) {
+        return;
+    }
     let is_past = |body: &Body| expiry(record.0, body, mart).is_some_and(|expiry| expiry < second);
-    let moved_on = seen.rows.get(&record).and_then(Option::as_ref).is_some_and(|row| !is_past(row));
-    if is_past(body) && !moved_on && !with_its_parent {
+    let moved_on = seen.sound_rows(record).any(|row| !is_past(row));
+    // Of several versions that may be there, one may still have its time to come.
+    if seen.versions(record, mart).all(is_past) && !moved_on && !with_its_parent {
         complain(6, record, "its removal is asked for, and its time is past");
     }
     if seen.has_other_children(mart, record) {
@@ -95,17 +114,28 @@ impl Seen {
                 self.ran.extend(begun.map(|begun| (*feed, begun)));
             }
             What::CycleDone { feed, complete: false } | What::CycleFailed { feed } => drop(self.begun.remove(feed)),
-            What::Died => self.begun.clear(),
+            What::Died => {
+                self.begun.clear();
+                self.marks.clear();
+                self.told.clear();
+            }
+            What::Marked { mark, feed, ids } => {
+                let records: Vec<Record> = ids.iter().map(|id| (*feed, *id)).collect();
+                // A process that dies now leaves a mark, and nobody knows whether it has sent what it marked.
+                for record in &records {
+                    self.maybe.entry(*record).or_default();
+                }
+                self.marks.insert(*mark, records);
+            }
+            What::Settled { mark } => self.settle(*mark),
             What::Sent { request, feed, records } => {
                 let records: Vec<_> = records.iter().map(|(id, body)| ((*feed, *id), body.clone())).collect();
-                self.sent.extend(records.iter().cloned());
+                for (record, body) in &records {
+                    self.maybe.entry(*record).or_default().push(body.clone());
+                }
                 self.requests.insert(*request, records);
             }
-            What::Answered { request, answer: Answer::Judged(said) } => {
-                let records = self.requests.remove(request).unwrap_or_default().into_iter().zip(said);
-                self.acknowledged
-                    .extend(records.filter(|(_, said)| **said == Said::Accepted).map(|(record, _)| record));
-            }
+            What::Answered { request, answer } => self.hear(*request, answer),
             What::ReadBegun { read, feed, asked, .. } => {
                 self.begun.entry(*feed).or_insert(at);
                 self.reads.insert(*read, (*feed, asked.clone(), BTreeSet::new()));
@@ -117,7 +147,12 @@ impl Seen {
                     shown.insert(version.row.id);
                     self.absent.remove(&(*feed, version.row.id));
                     self.gone_at.remove(&(*feed, version.row.id));
-                    self.rows.insert((*feed, version.row.id), version.body.clone());
+                    self.forgotten.remove(&(*feed, version.row.id));
+                    let (look, rows) = self.rows.entry((*feed, version.row.id)).or_default();
+                    if *look != *read {
+                        (*look, *rows) = (*read, Vec::new());
+                    }
+                    rows.push(version.body.clone());
                 }
             }
             What::ReadDone { read } => {
@@ -126,9 +161,10 @@ impl Seen {
                 match asked {
                     Asked::All => {
                         // What was sent and not answered for may be there as well.
-                        let known: BTreeSet<Record> = mart.keys().chain(self.sent.keys()).copied().collect();
+                        let known: BTreeSet<Record> = mart.keys().chain(self.maybe.keys()).copied().collect();
                         let held = known.into_iter().filter(|(other, _)| *other == feed).map(|(_, id)| id);
                         self.miss(at, feed, held.filter(unseen));
+                        self.forget(feed, mart, second);
                         self.blow_the_fuse(feed, shown.is_empty(), mart, second);
                     }
                     Asked::Keys(keys) if !shown.is_empty() => {
@@ -138,11 +174,59 @@ impl Seen {
                 }
             }
             What::Word { feed } => {
-                let fused = self.fused.remove(feed).unwrap_or_default();
-                self.let_go.entry(*feed).or_default().extend(fused);
+                // The engine's fuse may have been stricter by the record that this one leaves to it.
+                self.fused.remove(feed);
+                let gone = self.gone.get(feed).into_iter().flatten();
+                self.let_go.entry(*feed).or_default().extend(gone);
             }
             _ => {}
         }
+    }
+
+    fn hear(&mut self, request: usize, answer: &Answer) {
+        let removed = self.asked.remove(&request).filter(|_| *answer == Answer::Judged(vec![Said::Accepted]));
+        self.told.extend(removed.map(|record| (record, Told::Holds(None))));
+        for (position, (record, body)) in self.requests.remove(&request).unwrap_or_default().into_iter().enumerate() {
+            let said = match answer {
+                Answer::Judged(said) => said.get(position),
+                answer if answer.leaves_doubt() => None,
+                _ => Some(&Said::Refused { holder: None }),
+            };
+            match said {
+                Some(Said::Accepted) => {
+                    self.acknowledged.insert(record, body.clone());
+                    self.told.insert(record, Told::Holds(Some(body)));
+                }
+                Some(Said::Refused { .. }) => drop(self.told.insert(record, Told::NotApplied(body))),
+                Some(Said::Nothing) | None => {}
+            }
+        }
+    }
+
+    /// The ledger has kept what was said of the records of a mark.
+    fn settle(&mut self, mark: i64) {
+        for record in self.marks.remove(&mark).unwrap_or_default() {
+            let maybe = self.maybe.entry(record).or_default();
+            match self.told.remove(&record) {
+                Some(Told::Holds(body)) => *maybe = body.into_iter().collect(),
+                // It may have been sent before.
+                Some(Told::NotApplied(body)) => {
+                    let last = maybe.iter().rposition(|sent| *sent == body);
+                    drop(last.map(|last| maybe.remove(last)));
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// The rows of a record at the last look that showed one, as far as they are sound. Of several with one id the engine takes one.
+    fn sound_rows(&self, record: Record) -> impl Iterator<Item = &Body> {
+        self.rows.get(&record).into_iter().flat_map(|(_, rows)| rows).flatten()
+    }
+
+    /// All versions of a record that the portal may hold, as far as the engine can know.
+    fn versions<'a>(&'a self, record: Record, mart: &'a Mart) -> impl Iterator<Item = &'a Body> {
+        mart.get(&record).into_iter().chain(self.maybe.get(&record).into_iter().flatten())
     }
 
     fn miss(&mut self, at: usize, feed: Feed, ids: impl Iterator<Item = Id>) {
@@ -150,6 +234,16 @@ impl Seen {
             self.absent.insert((feed, id));
             self.gone_at.entry((feed, id)).or_insert(at);
         }
+    }
+
+    /// What is gone and past is left where it is, and nothing is remembered of it.
+    fn forget(&mut self, feed: Feed, mart: &Mart, second: i64) {
+        let is_past = |record: &Record| {
+            let time = mart.get(record).and_then(|body| expiry(record.0, body, mart));
+            time.is_some_and(|time| time < second)
+        };
+        let gone = self.absent.iter().filter(|record| record.0 == feed && is_past(record));
+        self.forgotten.extend(gone);
     }
 
     /// No cycle of a feed with children has begun and ended since their parent was found gone: none of them could move away from it.
@@ -166,6 +260,7 @@ impl Seen {
             .filter(|(record, body)| record.0 == feed && self.absent.contains(record) && !is_past(record, body))
             .map(|((_, id), _)| *id)
             .collect();
+        self.gone.insert(feed, gone.clone());
         if gone.is_empty() {
             self.fused.remove(&feed);
             return;
@@ -175,9 +270,11 @@ impl Seen {
         for record in self.rows.keys().filter(|record| !self.absent.contains(record) && !mart.contains_key(record)) {
             *of.entry(record.0).or_default() += 1;
         }
+        let mut held: BTreeMap<Feed, usize> = BTreeMap::new();
         let mut lost: BTreeMap<Feed, usize> = BTreeMap::new();
         for (record, body) in mart.iter().filter(|(record, body)| !is_past(record, body)) {
             *of.entry(record.0).or_default() += 1;
+            *held.entry(record.0).or_default() += 1;
             let goes = |one: &Record| one.0 == feed && gone.contains(&one.1);
             if goes(record) || ancestors(record.0, body, mart).iter().any(goes) {
                 *lost.entry(record.0).or_default() += 1;
@@ -186,7 +283,8 @@ impl Seen {
         let blown = lost.iter().any(|(feed, lost)| {
             let (lost, of) = (lost.saturating_sub(DOUBTFUL), of[feed]);
             let much = lost as f64 > SHARE * of as f64 && lost >= LEAST;
-            much || (of > SMALL && lost * 2 > of)
+            // A feed is not small by what the portal holds of it: what is still to come there makes no share larger.
+            much || (held[feed] > SMALL && lost * 2 > of)
         });
         let let_go = self.let_go.get(&feed).is_some_and(|let_go| gone.is_subset(let_go));
         if (blown || empty) && !let_go {
@@ -198,26 +296,30 @@ impl Seen {
 
     /// A parent of it, or a parent of that, is gone: it has to go first.
     fn hangs_on_what_is_gone(&self, record: Record, mart: &Mart) -> bool {
-        let row = self.rows.get(&record).and_then(Option::as_ref);
         let is_gone = |record: &Record| self.absent.contains(record);
-        let versions = mart.get(&record).into_iter().chain(row).chain(self.sent.get(&record));
-        versions.into_iter().any(|body| ancestors(record.0, body, mart).iter().any(is_gone))
+        let mut versions = self.versions(record, mart).chain(self.sound_rows(record));
+        versions.any(|body| ancestors(record.0, body, mart).iter().any(is_gone))
     }
 
-    /// It is a slot that is about to move elsewhere, and stands where another belongs: one of a ring must go for a moment.
+    /// It is a slot that is about to move elsewhere, and stands, or may stand, where another belongs: one of a ring must go for a moment.
     fn makes_room(&self, record: Record, mart: &Mart) -> bool {
-        // Once it was asked away and nobody answered, it is asked away again.
-        let held = mart.get(&record).or_else(|| self.taken_away.get(&record));
-        let Some(held) = held.filter(|_| record.0 == Feed::Slot) else { return false };
-        let place = wire::place(record.0, held);
-        let wants = |record: &Record| {
-            let row = self.rows.get(record).and_then(Option::as_ref);
-            row.and_then(|body| wire::place(record.0, body))
+        if record.0 != Feed::Slot {
+            return false;
+        }
+        let wants = |record: Record, place: &str| {
+            self.sound_rows(record).any(|body| wire::place(record.0, body).as_deref() == Some(place))
         };
-        wants(&record) != place && self.rows.keys().any(|other| *other != record && wants(other) == place)
+        let goes = |place: &str| {
+            let mut rows = self.rows.get(&record).into_iter().flat_map(|(_, rows)| rows);
+            rows.any(|row| row.as_ref().and_then(|body| wire::place(record.0, body)).as_deref() != Some(place))
+        };
+        self.versions(record, mart)
+            .filter_map(|held| wire::place(record.0, held))
+            .any(|place| goes(&place) && self.rows.keys().any(|other| *other != record && wants(*other, &place)))
     }
 
-    /// Children that the document's cascade does not name are there still. One that nobody has acknowledged may be unknown.
+    /// Children that the document's cascade does not name are there still. One that nobody has acknowledged may be unknown, and one that
+    /// is past and gone is.
     fn has_other_children(&self, mart: &Mart, record: Record) -> bool {
         let cascades: &[Feed] = match record.0 {
             Feed::Mo => &[Feed::Resource, Feed::Slot, Feed::Book, Feed::Service],
@@ -227,6 +329,7 @@ impl Seen {
         };
         mart.iter().any(|(child, body)| {
             !cascades.contains(&child.0)
+                && !self.forgotten.contains(child)
                 && self.acknowledged.get(child) == Some(body)
                 && ancestors(child.0, body, mart).contains(&record)
         })
@@ -234,13 +337,17 @@ impl Seen {
 
     /// The row was there at the last look, every parent that it names is still in the mart, and nobody holds its place.
     fn stands_alone(&self, record: Record, mart: &Mart) -> bool {
-        let row = self.rows.get(&record).filter(|_| !self.absent.contains(&record));
+        let (_, rows) = match self.rows.get(&record) {
+            Some(rows) if !self.absent.contains(&record) => rows,
+            _ => return false,
+        };
         let has = |parent: &Parent| parent.if_ours || mart.contains_key(&(parent.feed, parent.id));
-        row.and_then(Option::as_ref).is_some_and(|body| {
+        let stands = |body: &Body| {
             let place = wire::place(record.0, body);
             let holds = |(other, held): (&Record, &Body)| *other != record && wire::place(other.0, held) == place;
             parents(record.0, body).iter().all(has) && (place.is_none() || !mart.iter().any(holds))
-        })
+        };
+        rows.iter().all(|row| row.as_ref().is_some_and(stands))
     }
 }
 

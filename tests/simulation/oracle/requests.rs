@@ -19,6 +19,8 @@ struct Known {
     acknowledged: Option<Body>,
     /// Something else may be there, or the engine may not know what it was told.
     doubt: bool,
+    /// Versions that were sent since, and of which nobody said what became.
+    unanswered: Vec<Body>,
     /// It is in a request that has no answer yet.
     open: bool,
     refused: Option<Refused>,
@@ -26,6 +28,16 @@ struct Known {
     shown: Vec<Option<Body>>,
     /// By which read, and when that began.
     look: Option<(usize, usize)>,
+}
+
+impl Known {
+    /// Nobody said what became of a request with this version; of one to remove it, that is empty.
+    fn leave_in_doubt(&mut self, body: &Body) {
+        self.doubt = true;
+        if !body.is_empty() {
+            self.unanswered.push(body.clone());
+        }
+    }
 }
 
 /// A version that an answer refused by name.
@@ -42,6 +54,8 @@ struct Open {
     feed: Feed,
     records: Vec<(Id, Body)>,
     removal: bool,
+    /// What may go with the record, if this removes one.
+    may_go: BTreeSet<(Feed, Id)>,
 }
 
 /// A read that goes on.
@@ -59,6 +73,8 @@ struct Watch<'a> {
     known: BTreeMap<(Feed, Id), Known>,
     /// When a record last changed at the portal, as the engine was told.
     told: BTreeMap<(Feed, Id), usize>,
+    /// When a record was last put in doubt, because another was asked to go that may take it along.
+    may_be_gone: BTreeMap<(Feed, Id), usize>,
     /// When a record was last there, and last there as RECORDED, if it is no more.
     gone: BTreeMap<(Feed, Id), usize>,
     unrecorded: BTreeMap<Id, usize>,
@@ -77,6 +93,7 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
         mart: Mart::new(),
         known: BTreeMap::new(),
         told: BTreeMap::new(),
+        may_be_gone: BTreeMap::new(),
         gone: BTreeMap::new(),
         unrecorded: BTreeMap::new(),
         open: BTreeMap::new(),
@@ -113,7 +130,7 @@ impl Watch<'_> {
             What::Sent { request, feed, records } => {
                 self.check_pauses(at, second, *feed, records);
                 records.iter().for_each(|(id, body)| self.check_record(at, second, (*feed, *id), body));
-                self.open(*request, *feed, records.clone(), false);
+                self.open(*request, *feed, records.clone(), None);
                 self.check_places(at, *feed);
             }
             What::Asked { request, feed, id } => {
@@ -122,8 +139,9 @@ impl Watch<'_> {
                 }
                 let body = self.mart.get(&(*feed, *id)).cloned().unwrap_or_else(|| Body::from(""));
                 self.check_pauses(at, second, *feed, &[(*id, body)]);
-                self.doubt_what_is_behind(*feed);
-                self.open(*request, *feed, vec![(*id, Body::from(""))], true);
+                let may_go = self.doubt_what_may_go(*feed, *id);
+                self.may_be_gone.extend(may_go.iter().map(|record| (*record, at)));
+                self.open(*request, *feed, vec![(*id, Body::from(""))], Some(may_go));
                 self.check_places(at, *feed);
             }
             What::Answered { request, answer } => {
@@ -139,18 +157,36 @@ impl Watch<'_> {
         self.broken.push(Violation { invariant, at: Some(at), about: Some(record), text: text.to_owned() });
     }
 
-    /// Who takes a record away may not know what goes with it, of those that the mart holds in an old version.
-    fn doubt_what_is_behind(&mut self, feed: Feed) {
-        let of: &[Feed] = match feed {
+    /// Who takes a record away may not know what goes with it: what the mart holds in an old version, or in one of which nobody knows, and
+    /// whatever hangs on that in turn.
+    fn doubt_what_may_go(&mut self, feed: Feed, id: Id) -> BTreeSet<(Feed, Id)> {
+        let behind: &[Feed] = match feed {
             Feed::Mo => &[Feed::Resource, Feed::Service, Feed::Slot, Feed::Book],
             Feed::Resource => &[Feed::Service, Feed::Slot, Feed::Book],
             Feed::Slot => &[Feed::Book],
             Feed::Service | Feed::Profile | Feed::Period | Feed::Referral | Feed::Book => &[],
         };
-        for ((feed, _), known) in &mut self.known {
-            let behind = known.acknowledged.is_some() && !known.shown.contains(&known.acknowledged);
-            known.doubt |= behind && of.contains(feed);
+        let (mut go, mut may_go) = (BTreeSet::from([(feed, id)]), BTreeSet::from([(feed, id)]));
+        for child in behind {
+            let of_feed = self.known.range_mut((*child, Id::MIN)..=(*child, Id::MAX));
+            let may_be_there = |known: &Known| known.acknowledged.is_some() || !known.unanswered.is_empty();
+            for (record, known) in of_feed.filter(|(_, known)| may_be_there(known)) {
+                let hangs_on = |body: &Body, all: &BTreeSet<(Feed, Id)>| {
+                    parents(record.0, body).iter().any(|parent| all.contains(&(parent.feed, parent.id)))
+                };
+                let shown = known.shown.iter().flatten();
+                let versions: Vec<&Body> = known.acknowledged.iter().chain(&known.unanswered).chain(shown).collect();
+                let goes = !known.doubt && versions.iter().all(|body| hangs_on(body, &go));
+                if goes {
+                    go.insert(*record);
+                }
+                if versions.iter().any(|body| hangs_on(body, &may_go)) {
+                    may_go.insert(*record);
+                    known.doubt |= !goes;
+                }
+            }
         }
+        may_go
     }
 
     /// A process that is no more has forgotten what was not settled.
@@ -158,8 +194,13 @@ impl Watch<'_> {
         let open = std::mem::take(&mut self.open);
         let in_requests = open.into_values().flat_map(|open| {
             let feed = open.feed;
-            open.records.into_iter().map(move |(id, _)| (feed, id))
+            open.records.into_iter().map(move |(id, body)| (feed, id, body))
         });
+        let in_requests: Vec<_> = in_requests.collect();
+        for (feed, id, body) in &in_requests {
+            self.known.entry((*feed, *id)).or_default().leave_in_doubt(body);
+        }
+        let in_requests = in_requests.into_iter().map(|(feed, id, _)| (feed, id));
         let unsettled: Vec<_> = std::mem::take(&mut self.marks).into_values().flatten().chain(in_requests).collect();
         for record in unsettled {
             let known = self.known.entry(record).or_default();
@@ -219,9 +260,10 @@ impl Watch<'_> {
         }
     }
 
-    fn open(&mut self, request: usize, feed: Feed, records: Vec<(Id, Body)>, removal: bool) {
+    fn open(&mut self, request: usize, feed: Feed, records: Vec<(Id, Body)>, may_go: Option<BTreeSet<(Feed, Id)>>) {
         records.iter().for_each(|(id, _)| self.known.entry((feed, *id)).or_default().open = true);
-        self.open.insert(request, Open { feed, records, removal });
+        let removal = may_go.is_some();
+        self.open.insert(request, Open { feed, records, removal, may_go: may_go.unwrap_or_default() });
     }
 
     /// One place in flight is for slots alone.
@@ -272,8 +314,11 @@ impl Watch<'_> {
         let Some(refused) = self.known.get(&record).and_then(|known| known.refused.as_ref()) else { return false };
         // The same answer may tell that the holder has moved away: the next request may have the place.
         let since = |other: (Feed, Id)| self.told.get(&other).is_some_and(|told| *told >= refused.at);
+        // Whether the holder went with another, only the portal can say.
+        let may_have_left =
+            |holder: (Feed, Id)| self.may_be_gone.get(&holder).is_some_and(|asked| *asked >= refused.at);
         let cause = parents(record.0, body).iter().any(|parent| since((parent.feed, parent.id)))
-            || refused.holder.is_some_and(|holder| since((record.0, holder)));
+            || refused.holder.is_some_and(|holder| since((record.0, holder)) || may_have_left((record.0, holder)));
         refused.body == *body && !cause && second < refused.second + SLOW_RETRY as i64
     }
 
@@ -302,6 +347,7 @@ impl Watch<'_> {
                 Answer::Judged(said) => match said.get(position) {
                     Some(Said::Accepted) => {
                         known.acknowledged = (!open.removal).then(|| body.clone());
+                        known.unanswered.clear();
                         (known.doubt, known.refused) = (false, None);
                         self.told.insert((feed, *id), at);
                     }
@@ -309,10 +355,14 @@ impl Watch<'_> {
                         known.refused = Some(Refused { body: body.clone(), holder: *holder, at, second });
                     }
                     Some(Said::Refused { .. }) => {}
-                    Some(Said::Nothing) | None => known.doubt = true,
+                    Some(Said::Nothing) | None => known.leave_in_doubt(body),
                 },
-                other => known.doubt |= other.leaves_doubt(),
+                other if other.leaves_doubt() => known.leave_in_doubt(body),
+                _ => {}
             }
+        }
+        if answer.leaves_doubt() {
+            open.may_go.iter().for_each(|record| self.known.entry(*record).or_default().doubt = true);
         }
         if let Answer::Status { code, retry_after } = answer {
             match (code, retry_after) {
@@ -328,12 +378,16 @@ impl Watch<'_> {
         self.closed_until = self.closed_until.max(until);
     }
 
-    /// A block is known to be a unit's when all records of the request are of that unit.
+    /// A block is known to be a unit's when all records of the request are of that unit. Several requests may be under way when it is met: a
+    /// pause that lasts already is not longer for it.
     fn pause(&mut self, open: &Open, second: i64) {
         let mut units: Vec<_> = open.records.iter().map(|(_, body)| unit_of(&self.mart, open.feed, body)).collect();
         units.dedup();
         if let [Some(unit)] = units[..] {
-            self.paused_units.insert(unit, second + UNIT_PAUSE as i64);
+            let until = self.paused_units.entry(unit).or_insert(i64::MIN);
+            if *until <= second {
+                *until = second + UNIT_PAUSE as i64;
+            }
         }
     }
 
