@@ -80,7 +80,7 @@ async fn a_record_whose_answer_was_lost_is_never_sent_again_by_itself() {
     assert_eq!((report.unknown, report.accepted), (1, 0));
     assert_eq!(register(&world, &line).await, [unknown()]);
     let listed = (Some(Key::Guid(MO)), State::Unknown, "OUTCOME_UNKNOWN".to_owned());
-    assert_eq!(world.refusals(&line, "mo").await, [listed.clone()]);
+    assert_eq!(world.refusals(&line, "mo").await, std::slice::from_ref(&listed));
     days(&line).await;
     world.put("mo", MO, mo(MO, "Renamed"));
     days(&line).await;
