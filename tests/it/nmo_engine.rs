@@ -166,6 +166,7 @@ async fn modules_and_results_arrive_are_confirmed_and_nobody_is_shown() {
     assert_eq!(shown, urls.into_iter().map(|url| (url, "confirmed".to_owned())).collect::<Vec<_>>());
     // Nothing is sent again, not even after a restart: keys that are made of persons' numbers stay the same.
     let calls = site.mock().calls().len();
+    assembly.ledger.close().await.unwrap();
     drop((assembly, line));
     let (_assembly, line) = site.line().await;
     for feed in ["module", "result"] {
