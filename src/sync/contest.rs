@@ -65,8 +65,8 @@ pub(super) fn may_be_free(contest: &Contest, index: &Index) -> bool {
     holder.is_some_and(|at| !index.in_flight(at) && index.may_have_moved(at)) || is_doubtful(contest, index)
 }
 
-/// True when two rows that claimed one place may do so no longer: the one that may hold it is not being sent, so that what its row says by
-/// now tells nobody otherwise whether the place is free.
+/// True when a fault may be over without anybody noticing: the other record may hold the place only by a version of unknown outcome, and
+/// waits or is refused. Its row may want another place by now, and nothing that is sent of it would tell.
 pub(super) fn may_be_over(fault: &Contest, index: &Index) -> bool {
     let holder = index.find(fault.holder.id());
     let rests = holder.is_some_and(|at| matches!(index.state(at), State::Held | State::Rejected));
