@@ -65,6 +65,14 @@ pub(super) fn may_be_free(contest: &Contest, index: &Index) -> bool {
     holder.is_some_and(|at| !index.in_flight(at) && index.may_have_moved(at)) || is_doubtful(contest, index)
 }
 
+/// True when a fault may be over without anybody noticing: the other record may hold the place only by a version of unknown outcome, and
+/// waits or is refused. Its row may want another place by now, and nothing that is sent of it would tell.
+pub(super) fn may_be_over(fault: &Contest, index: &Index) -> bool {
+    let holder = index.find(fault.holder.id());
+    let rests = holder.is_some_and(|at| matches!(index.state(at), State::Held | State::Rejected));
+    rests && may_be_free(fault, index)
+}
+
 /// Rings of records of which each waits for the place of the next. Every record waits for at most one other.
 pub(super) fn rings(contests: &[Contest]) -> Vec<Vec<KeyId>> {
     let next: BTreeMap<KeyId, KeyId> = contests.iter().map(|contest| (contest.key.id(), contest.holder.id())).collect();
@@ -159,6 +167,13 @@ pub(super) fn stranger(key: &Key, place: u64) -> Entry {
 /// Stands for the fault of claiming the place of this record, so that it is not reported anew by every scan.
 pub(super) fn fault_of(holder: &Key) -> Fingerprint {
     Fingerprint::of(format!("{DUPLICATE_PLACE}/{holder}").as_bytes())
+}
+
+/// True when the ledger has it already that both rows of a contest claim the place.
+pub(super) fn is_reported(contest: &Contest, index: &Index) -> bool {
+    let detail = |at: &At| index.detail(*at).filter(|_| index.state(*at) == State::Rejected);
+    let wanted = index.find(contest.key.id()).as_ref().and_then(detail).and_then(|detail| detail.wanted);
+    wanted == Some(fault_of(&contest.holder))
 }
 
 /// What is wrong with a record that claims the place of another.

@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
 
-use super::contest::{Contest, Wants};
+use super::contest::{self, Contest, Wants};
 use super::index::{At, Detail, Standing};
 use super::line::{self, FeedLine, Line, Written};
 use super::outgoing::Outgoing;
@@ -338,12 +338,24 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         self.flush(&mut planned, true).await?;
         if scanned.is_ok() && self.report.stop.is_none() {
             self.note_gone(&wanted, planned.report.rows);
+            self.look_again_at_faults(&mut planned);
         }
         self.add(&planned.report);
         findings.append(&mut planned.findings);
         self.contested.append(&mut planned.contested);
         self.wants = planned.wants.take().unwrap_or_default();
         scanned
+    }
+
+    /// Where only a version of unknown outcome may hold a place that two rows claimed, both rows are asked again: the other one may want
+    /// another place by now and wait for that.
+    fn look_again_at_faults(&self, planned: &mut Plan) {
+        let index = self.feed.index();
+        let faults = std::mem::take(&mut planned.faults);
+        let again: Vec<_> = faults.into_iter().filter(|fault| contest::may_be_over(fault, &index)).collect();
+        planned.report.invalid -= again.len() as u64;
+        planned.report.held += again.len() as u64;
+        planned.contested.extend(again);
     }
 
     /// Notes which records a read should have seen and did not. Keys of which no row at all comes back say nothing: a view that has lost

@@ -53,6 +53,8 @@ pub(super) struct Plan {
     pub(super) findings: Vec<Refusal>,
     /// Records whose place another record holds.
     pub(super) contested: Vec<Contest>,
+    /// Records of which it is known that another row claims their place as well.
+    pub(super) faults: Vec<Contest>,
     /// Which place each row wants, where somebody asked.
     pub(super) wants: Option<Wants>,
     /// What the read came to so far.
@@ -87,6 +89,7 @@ impl Plan {
             notes: Settlement::default(),
             findings: Vec::new(),
             contested: Vec::new(),
+            faults: Vec::new(),
             wants: None,
             report: CycleReport::default(),
             tells_all: false,
@@ -357,6 +360,7 @@ impl Plan {
             // Who is past has no row any more that could be at fault.
             if known_fault && index.state(holder) != State::Past && !self.tells_all {
                 self.report.invalid += 1;
+                self.faults.push(Contest { key: record.key, holder: holder_key, place, said: None });
                 return index.clear_due(at);
             }
         }

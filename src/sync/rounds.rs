@@ -201,6 +201,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let now = self.line.clock.now();
         self.report.invalid += 1;
         self.report.held = self.report.held.saturating_sub(1);
+        if contest::is_reported(contest, &self.feed.index()) {
+            return Ok(());
+        }
         let key = Some(contest.key.clone());
         let refused = refusal(key, State::Rejected, DUPLICATE_PLACE, vec![violation], String::new(), now);
         self.restate(contest, refused, |entry| {

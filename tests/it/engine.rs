@@ -477,6 +477,24 @@ async fn a_slot_that_passed_and_left_the_window_leaves_a_tombstone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_tombstone_of_a_slot_that_was_never_acknowledged_lets_no_booking_go() {
+    let mut world = World::with_slots(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 90, slot(90, "AVAILABLE"));
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "slot").await;
+    world.portal.seen().mart.remove(&("slot".to_owned(), Key::Guid(90)));
+    world.delete("slot", 90);
+    world.put("book", 0xc1, book(0xc1, 90, 5010));
+    world.source.set_now((NOW + 2 * 86_400) * 1_000_000);
+    tokio::time::advance(Duration::from_secs(2 * 86_400)).await;
+    pass(&line).await;
+    assert!(world.portal.held("book").is_empty(), "the portal may not have its slot");
+    assert_eq!(line.feed("book").unwrap().counts().held, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_feed_stops_when_another_met_maintenance() {
     let world = World::with_slots(100);
     let line = world.start().await;

@@ -383,3 +383,24 @@ async fn a_past_slot_of_which_nobody_knows_is_remembered_once_it_is_named() {
     assert_eq!(refusals_by_name(&world), 1);
     assert!(world.portal.held("slot").contains_key(&Key::Guid(90)), "what is past is left alone");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_place_is_free_again_when_the_row_of_its_doubtful_holder_wants_another_and_waits() {
+    let mut world = strict(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 90, slot(90, "AVAILABLE"));
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "slot").await;
+    world.portal.seen().mart.remove(&("slot".to_owned(), Key::Guid(90)));
+    world.put("slot", 0x2000, slot_at(0x2000, 90, "AVAILABLE"));
+    cycle(&line, "slot").await;
+    assert_eq!(world.refusals(&line, "slot").await[0].2, "DUPLICATE_PLACE", "90 may be there");
+    let mut moved = slot(90, "AVAILABLE");
+    moved[2] = guid(0xbad);
+    world.put("slot", 90, moved);
+    cycle(&line, "slot").await;
+    assert_eq!(line.feed("slot").unwrap().counts().held, 1, "90 waits for its room");
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(0x2000)));
+    assert_eq!(refusals_by_name(&world), 0);
+}

@@ -283,7 +283,7 @@ impl Seen {
         let blown = lost.iter().any(|(feed, lost)| {
             let (lost, of) = (lost.saturating_sub(DOUBTFUL), of[feed]);
             let much = lost as f64 > SHARE * of as f64 && lost >= LEAST;
-            // A feed is not small by what the portal holds of it: what is still to come there makes no share larger.
+            // Whether a feed is small is told by what the portal holds of it already: what is still to come only lessens the share.
             much || (held[feed] > SMALL && lost * 2 > of)
         });
         let let_go = self.let_go.get(&feed).is_some_and(|let_go| gone.is_subset(let_go));

@@ -392,6 +392,49 @@ fn a_parent_that_goes_before_children_that_no_cascade_names() {
 }
 
 #[test]
+fn a_parent_that_goes_before_a_child_that_is_past_and_was_forgotten() {
+    if !REMOVAL {
+        return;
+    }
+    let mut story = Story::furnished();
+    story.insert(Feed::Period, Row { time: BEGINNING + 60, ..row(Feed::Period, 0xd, 1) });
+    story.deliver(Feed::Period, 0xd);
+    story.insert(Feed::Resource, row(Feed::Resource, 0xe, 1));
+    story.delete(Feed::Resource, ROOM);
+    story.read_all(Feed::Resource);
+    story.second += 100;
+    story.delete(Feed::Period, 0xd);
+    let mut unread = story.evidence.events.len();
+    story.read_all(Feed::Period);
+    story.remove(Feed::Resource, ROOM);
+    assert!(!story.broken().contains(&5), "nobody can know of it");
+    // The same without that read: then the period is known.
+    while !matches!(story.evidence.events[unread].what, What::ReadDone { .. }) {
+        unread += 1;
+    }
+    story.evidence.events.remove(unread);
+    assert!(story.broken().contains(&5));
+}
+
+#[test]
+fn a_feed_is_small_by_what_the_portal_holds() {
+    let removed_of = |held: u64| {
+        let mut story = Story::furnished();
+        for id in 1..=held {
+            story.insert(Feed::Service, row(Feed::Service, id.into(), id));
+            story.deliver(Feed::Service, id.into());
+        }
+        story.insert(Feed::Service, row(Feed::Service, 0xf, 1));
+        (1..=held).for_each(|id| story.delete(Feed::Service, id.into()));
+        story.read_all(Feed::Service);
+        (1..=held).for_each(|id| story.remove(Feed::Service, id.into()));
+        story.broken().contains(&7)
+    };
+    assert!(!removed_of(5));
+    assert_eq!(removed_of(6), REMOVAL);
+}
+
+#[test]
 fn more_than_the_fuse_lets_through() {
     let without_word = |said: bool| {
         let mut story = Story::furnished();
