@@ -1,7 +1,7 @@
 //! Everything that is traced on this thread, at the finest level, as text.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
@@ -13,6 +13,10 @@ pub struct Traces(Arc<Mutex<Vec<u8>>>);
 impl Traces {
     /// Captures until the guard is dropped.
     pub fn capture() -> (Self, DefaultGuard) {
+        // Where tests run side by side, one that ends may put a place in the code to sleep that this one listens to. Somebody who is always
+        // awake keeps all of them awake.
+        static AWAKE: Once = Once::new();
+        AWAKE.call_once(|| drop(tracing::subscriber::set_global_default(tracing_subscriber::registry())));
         let traces = Traces::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
