@@ -12,7 +12,8 @@ cd "$(dirname "$0")"
 cargo fuzz build --fuzz-dir . --sanitizer none
 for target; do
     case $target in
-    fer_*) words=answers ;;
+    fer_* | nmo_*) words=answers ;;
+    sout_*) words=xml ;;
     *) words=values ;;
     esac
     mkdir -p "work/$target"

@@ -11,7 +11,9 @@ pub(crate) use input::Input;
 pub(crate) use planted::{PERSON, SECRET, assert_hidden};
 
 use crate::ledger::fuzzing as ledger;
-use crate::portal::fer::fuzzing as fer;
+use crate::portal::{
+    ekdo::fuzzing as ekdo, fer::fuzzing as fer, nmo::fuzzing as nmo, pos::fuzzing as pos, sout::fuzzing as sout,
+};
 use crate::record::fuzzing as record;
 use crate::transport::fuzzing as transport;
 
@@ -19,7 +21,10 @@ use crate::transport::fuzzing as transport;
 pub type Target = fn(&[u8]);
 
 /// The targets by the names of their files in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 19] = [
+    ("ekdo_answer", ekdo::answer),
+    ("ekdo_login", ekdo::login),
+    ("ekdo_signature", ekdo::signature),
     ("fer_auth", fer::auth),
     ("fer_read", fer::read),
     ("fer_removal", fer::removal),
@@ -27,8 +32,14 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("gzip", transport::gzip),
     ("http_dates", transport::http_dates),
     ("journal", ledger::journal),
+    ("nmo_answer", nmo::answer),
+    ("nmo_auth", nmo::auth),
+    ("pos_answer", pos::answer),
+    ("pos_refresh", pos::refresh),
     ("redaction", transport::redaction),
     ("rows", record::rows),
+    ("sout_push", sout::push),
+    ("sout_read", sout::read),
     ("values", record::values),
 ];
 

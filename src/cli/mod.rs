@@ -4,14 +4,17 @@ pub mod audit;
 pub mod check;
 pub mod completions;
 mod config_file;
+mod csv;
 pub mod demo;
 mod exit;
 pub mod fuse;
 pub mod init;
 mod language;
+pub mod log;
 pub mod migrate;
 pub mod mock;
 mod moment;
+pub mod nmo;
 mod output;
 pub mod rejects;
 pub mod run;
@@ -65,12 +68,16 @@ pub enum Verb {
     Status(status::Args),
     /// Compare a portal's own contents with the source, and repair what differs
     Audit(audit::Args),
-    /// Show what was refused or is held, why, and who must act; have it tried again
+    /// Show what was refused or is held, why, and who must act; have it tried again, or say what became of it
     Rejects(rejects::Args),
+    /// List what was exchanged with portals that take documents: what was sent, when, and where it stands
+    Log(log::Args),
     /// Show tripped fuses and what they hold back; let one go
     Fuse(fuse::Args),
     /// Show the units whose records wait; end a pause
     Unit(unit::Args),
+    /// Ask a portal of medical education
+    Nmo(nmo::Args),
     /// Bring the ledger's tables up to date
     Migrate(migrate::Args),
     /// Print shell completions
@@ -95,10 +102,12 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Status(args) => block_on(status::run(&args)),
         Verb::Audit(args) => block_on(audit::run(&args)),
         Verb::Rejects(args) => block_on(rejects::run(&args)),
+        Verb::Log(args) => block_on(log::run(&args)),
         Verb::Fuse(args) => block_on(fuse::run(&args)),
         Verb::Unit(args) => block_on(unit::run(&args)),
+        Verb::Nmo(args) => block_on(nmo::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),
-        Verb::Init(args) if args.views => init::views(&args, "fer", crate::portal::fer::SCHEMAS),
+        Verb::Init(args) if args.views => init::views(&args),
         Verb::Init(args) => init::configuration(&args),
         Verb::Check(args) if args.offline => check::offline(&args),
         Verb::Check(args) => block_on(check::online(&args, &check::Reality)),
@@ -120,7 +129,7 @@ mod tests {
 
     #[test]
     fn every_verb_with_a_configuration_looks_for_it_in_one_place() {
-        for verb in ["run", "check", "sync", "status", "audit", "migrate"] {
+        for verb in ["run", "check", "sync", "status", "audit", "migrate", "log"] {
             let command = Cli::command();
             let verb = command.find_subcommand(verb).expect("a verb");
             let config = verb.get_arguments().find(|arg| arg.get_id() == "config").expect("--config");

@@ -1,6 +1,5 @@
 //! `vitrina rejects`: what was refused or is held, for the people who can do something about it.
 
-mod csv;
 mod explain;
 mod export;
 mod filter;
@@ -8,6 +7,7 @@ mod gather;
 mod group;
 mod item;
 mod list;
+mod resolve;
 mod retry;
 mod show;
 #[cfg(test)]
@@ -34,6 +34,8 @@ pub enum Verb {
     Show(show::Args),
     /// Have rejected records tried again
     Retry(retry::Args),
+    /// Say what became of a record of which nobody knows whether the portal took it
+    Resolve(resolve::Args),
     /// Write them as a table or as JSON, a row for each broken rule
     Export(export::Args),
 }
@@ -44,6 +46,7 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
         Verb::List(args) => list::run(args).await,
         Verb::Show(args) => show::run(args).await,
         Verb::Retry(args) => retry::run(args).await,
+        Verb::Resolve(args) => resolve::run(args).await,
         Verb::Export(args) => export::run(args).await,
     }
 }

@@ -9,6 +9,7 @@ use super::{CliError, Outcome};
 use crate::config::{Config, LogFormat};
 use crate::daemon::{self, Access, Assembly, AssemblyError, Daemon, DaemonSettings};
 use crate::serve::Listener;
+use crate::serve::platform::PlatformSettings;
 use crate::source::SourceError;
 use crate::telemetry::{self, Metrics};
 
@@ -60,12 +61,24 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let metrics = Metrics::new().context("cannot set up the metrics")?;
     let listener = Listener::bind(&config.serve.listen.to_string()).await.map_err(anyhow::Error::from)?;
     let address = listener.address;
+    let platform = bind_platform(&config).await?;
     let Some(assembly) = assemble(&config, &metrics, &mut signals).await? else { return Ok(Outcome::Done) };
     let settings = DaemonSettings { workers: config.daemon.workers, grace: config.daemon.grace };
-    let daemon = Daemon::start(assembly, listener, metrics, settings).await.context("cannot start the clock")?;
+    let mut daemon = Daemon::start(assembly, listener, metrics, settings).await.context("cannot start the clock")?;
+    if let Some((listener, portals)) = platform {
+        daemon.serve_platform(listener, portals);
+    }
     daemon::tell_ready();
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "vitrina is up");
     until_told(daemon, &mut signals).await
+}
+
+/// The listener that portals of medical education call, and who may; none where no portal has a platform section.
+async fn bind_platform(config: &Config) -> Result<Option<(Listener, Vec<PlatformSettings>)>, CliError> {
+    let portals = daemon::platforms(config).map_err(anyhow::Error::from)?;
+    let Some(address) = config.serve.platform_listen.filter(|_| !portals.is_empty()) else { return Ok(None) };
+    let listener = Listener::bind_for("serve.platform_listen", &address.to_string()).await;
+    Ok(Some((listener.map_err(anyhow::Error::from)?, portals)))
 }
 
 /// Opens everything. A source that cannot be reached yet, as after a power cut, is waited for; None when told to stop meanwhile.

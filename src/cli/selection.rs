@@ -28,7 +28,7 @@ impl Selection {
             let known: Vec<&str> = config.portals.keys().map(String::as_str).collect();
             return Err(CliError::Usage(format!("there is no portal {:?}; known: {}", self.portal, known.join(", "))));
         };
-        let known: Vec<&str> = portal.kind.feeds().collect();
+        let known: Vec<&str> = portal.kind().feeds().collect();
         match &self.feed {
             Some(feed) if !known.contains(&feed.as_str()) => {
                 let text = format!("portal {} has no feed {feed:?}; known: {}", self.portal, known.join(", "));

@@ -9,8 +9,8 @@ use chrono::Utc;
 
 use super::{CliError, Outcome, print};
 use crate::config::Config;
-use crate::daemon::{FeedStatus, FuseStatus, PortalStatus, Status};
-use crate::ledger::{AnyLedger, Ledger, NoteKind};
+use crate::daemon::{FeedStatus, FuseStatus, PortalStatus, RegisterStatus, Status};
+use crate::ledger::{AnyLedger, ExchangeCounts, Ledger, NoteKind};
 use crate::sync::{PausedUnit, Tripped};
 
 /// How long the daemon may take to answer.
@@ -79,7 +79,9 @@ async fn of_ledger(config: &Config) -> Result<Status, CliError> {
         let fuse = notes.iter().find(|note| note.place.kind == NoteKind::Fuse && note.place.feed == feed.feed);
         let fuse = fuse.and_then(|note| serde_json::from_str::<Tripped>(&note.body).ok()).filter(|fuse| !fuse.accepted);
         let status = FeedStatus::new(&feed.portal, &feed.feed, &feed.counts, &feed.progress, now);
-        shown.push(status.fused(fuse.as_ref().map(FuseStatus::of)));
+        let counts = ledger.exchange_counts(feed.id).await.map_err(anyhow::Error::from)?;
+        let counts = Some(counts).filter(|counts| *counts != ExchangeCounts::default());
+        shown.push(status.fused(fuse.as_ref().map(FuseStatus::of)).registered(counts));
     }
     let mut portals = Vec::new();
     for name in config.portals.keys() {
@@ -130,6 +132,9 @@ fn readable(status: &Status) -> String {
         );
     }
     for feed in &status.feeds {
+        if let Some(register) = &feed.register {
+            text.push_str(&exchanged(feed, register));
+        }
         if let Some(fuse) = &feed.fuse {
             let _ = writeln!(
                 text,
@@ -140,5 +145,23 @@ fn readable(status: &Status) -> String {
             );
         }
     }
+    text
+}
+
+/// A feed's register as a line.
+fn exchanged(feed: &FeedStatus, register: &RegisterStatus) -> String {
+    let RegisterStatus { ready, sent, confirmed, refused, unknown, write_back } = *register;
+    let (portal, name) = (&feed.portal, &feed.feed);
+    let mut text = format!("{portal}.{name}: exchanged:");
+    let parts =
+        [("confirmed", confirmed), ("sent", sent), ("ready", ready), ("refused", refused), ("unknown", unknown)];
+    let shown: Vec<String> =
+        parts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!(" {count} {what}")).collect();
+    text.push_str(if shown.is_empty() { " nothing yet" } else { "" });
+    text.push_str(&shown.join(","));
+    if write_back > 0 {
+        let _ = write!(text, "; {write_back} to be written back");
+    }
+    let _ = writeln!(text, "; see `vitrina log {portal}.{name}`");
     text
 }

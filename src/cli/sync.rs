@@ -215,6 +215,7 @@ fn summary(label: &str, report: &CycleReport, dry_run: bool) -> String {
         ("refused by the portal", report.refused),
         ("rejected by checks", report.invalid),
         ("held", report.held),
+        ("of unknown outcome", report.unknown),
         ("postponed", report.postponed),
         ("gone from the source", report.vanished),
         ("removed", report.removed),

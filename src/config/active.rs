@@ -81,12 +81,12 @@ impl Config {
     fn all_feeds(&self) -> impl Iterator<Item = (&str, &PortalConfig, &'static str)> {
         self.portals
             .iter()
-            .flat_map(|(name, portal)| portal.kind.feeds().map(move |feed| (name.as_str(), portal, feed)))
+            .flat_map(|(name, portal)| portal.kind().feeds().map(move |feed| (name.as_str(), portal, feed)))
     }
 
     /// For each source that the feed may read from, its default views there. Empty when the feed has a query.
     fn candidates(&self, name: &str, portal: &PortalConfig, feed: &str) -> Vec<Vec<Relation>> {
-        let views = default_views(name, portal.kind, feed);
+        let views = default_views(name, portal.kind(), feed);
         let sources: Vec<&String> = match portal.feeds.get(feed) {
             Some(section) if section.query.is_some() => Vec::new(),
             Some(section) => vec![&section.source],
@@ -112,13 +112,14 @@ impl Config {
             candidates.into_iter().filter_map(|views| views.into_iter().find(|view| existing.contains(view))).collect();
         match (section, found.as_slice()) {
             (_, [view]) => {
-                let config = section.cloned().unwrap_or_else(|| FeedConfig::without_section(feed, &view.source));
+                let config =
+                    section.cloned().unwrap_or_else(|| FeedConfig::without_section(portal.kind(), feed, &view.source));
                 let query = format!("SELECT * FROM {}", view.name);
                 Ok(Some(self.activate(name, portal, feed, config, query, Some(view.name.clone()))))
             }
             (None, []) => Ok(None),
             (Some(section), []) => {
-                let views = default_views(name, portal.kind, feed).join(" nor ");
+                let views = default_views(name, portal.kind(), feed).join(" nor ");
                 Err(format!("has no query, and source {} has no view {views}", section.source))
             }
             (_, several) => {

@@ -10,8 +10,8 @@ use url::Url;
 
 use super::daemon::GRACE;
 use super::database_url::DatabaseUrl;
-use super::feeds::{SLOT, default_every};
-use super::portals::{TIMEOUT, is_private};
+use super::feeds::{SLOT, SLOT_LIMIT};
+use super::portals::{PortalKind, is_private};
 use super::problem::Problems;
 use super::schedule::Schedule;
 use super::tree::{Look, Table};
@@ -25,23 +25,37 @@ const WEAK_FUSE: f64 = 0.5;
 /// What `vitrina init` prints for secrets and accounts to be filled in.
 const PLACEHOLDER: &str = "change-me";
 
+/// The keys where it may still stand.
+const SECRETS: [&str; 9] = [
+    "username",
+    "password",
+    "user_id",
+    "api_key",
+    "client_id",
+    "client_secret",
+    "access_token",
+    "refresh_token",
+    "name",
+];
+
 /// Warns of everything in the tree that deserves it. `given` are the keys that were not filled in.
 pub(super) fn give(tree: &Table, given: &BTreeSet<String>, problems: &mut Problems) {
     let grace = tree.table("daemon").and_then(|daemon| daemon.duration("grace"));
     for (name, source) in tree.tables("sources") {
-        on_source(name, source, problems);
+        on_source(tree, name, source, problems);
     }
     on_ledger(tree, problems);
     for (name, portal) in tree.tables("portals") {
         let key = format!("portals.{name}");
         on_limits(&key, portal, problems);
         on_address(&key, portal, problems);
-        on_grace(&key, portal, grace, problems);
+        let kind = portal.text("kind").and_then(|kind| PortalKind::parse(kind).ok());
+        on_grace(&key, portal, kind, grace, problems);
         for (feed, section) in portal.tables("feeds") {
             let key = format!("{key}.feeds.{feed}");
             on_feed(&key, section, given, problems);
             on_zone(&key, tree, portal, section, given, problems);
-            if feed == SLOT {
+            if feed == SLOT && kind == Some(PortalKind::Fer) {
                 on_slot_pace(&key, section, problems);
             }
         }
@@ -55,13 +69,20 @@ pub(super) fn password_in_url(tree: &Table) -> bool {
     sources.any(|(_, source)| ["url", "write_url"].iter().any(|key| source.text(key).is_some_and(carries)))
 }
 
-fn on_source(name: &str, source: &Table, problems: &mut Problems) {
-    if source.contains_key("write_url") {
-        problems.warning(format!("sources.{name}.write_url"), "has no effect: this version never writes to a source");
+fn on_source(tree: &Table, name: &str, source: &Table, problems: &mut Problems) {
+    if source.contains_key("write_url") && !is_written(tree, name) {
+        let text = "has no effect: no feed that reads this source has a write_back";
+        problems.warning(format!("sources.{name}.write_url"), text);
     }
     if source.text("password") == Some(PLACEHOLDER) {
         problems.warning(format!("sources.{name}.password"), "is still the one that vitrina init printed");
     }
+}
+
+/// True when a feed writes back into this source.
+fn is_written(tree: &Table, source: &str) -> bool {
+    let mut feeds = tree.tables("portals").flat_map(|(_, portal)| portal.tables("feeds"));
+    feeds.any(|(_, feed)| feed.contains_key("write_back") && feed.text("source") == Some(source))
 }
 
 fn on_ledger(tree: &Table, problems: &mut Problems) {
@@ -96,7 +117,7 @@ fn on_address(key: &str, portal: &Table, problems: &mut Problems) {
             "http to an address that is not private: the password and the data travel unprotected",
         );
     }
-    for name in ["username", "password"] {
+    for name in SECRETS {
         if portal.text(name) == Some(PLACEHOLDER) {
             problems.warning(format!("{key}.{name}"), "is still the one that vitrina init printed");
         }
@@ -105,10 +126,10 @@ fn on_address(key: &str, portal: &Table, problems: &mut Problems) {
 
 /// The defaults themselves let a request outlive the grace time, because portals are slow and service managers impatient; what is
 /// warned of is a pair that is worse.
-fn on_grace(key: &str, portal: &Table, grace: Option<Duration>, problems: &mut Problems) {
+fn on_grace(key: &str, portal: &Table, kind: Option<PortalKind>, grace: Option<Duration>, problems: &mut Problems) {
     let (Some(timeout), Some(grace)) = (portal.duration("timeout"), grace) else { return };
-    let worse = parse_duration(TIMEOUT).is_ok_and(|usual| timeout > usual)
-        || parse_duration(GRACE).is_ok_and(|usual| grace < usual);
+    let usual = kind.and_then(|kind| parse_duration(kind.default_of("timeout")?).ok());
+    let worse = usual.is_some_and(|usual| timeout > usual) || parse_duration(GRACE).is_ok_and(|usual| grace < usual);
     if timeout > grace && worse {
         let text = format!(
             "is longer than daemon.grace ({}): a stop may cut requests in flight, and their records are sent again",
@@ -145,14 +166,13 @@ fn on_feed(key: &str, section: &Table, given: &BTreeSet<String>, problems: &mut 
 }
 
 fn on_slot_pace(key: &str, section: &Table, problems: &mut Problems) {
-    let limit = default_every(SLOT, false);
     let cron = section.text("cron").and_then(|cron| cron.parse::<Schedule>().ok());
     let (name, pause) = match cron {
         Some(schedule) => ("cron", schedule.pause(Utc::now(), Tz::UTC)),
         None => ("every", section.duration("every")),
     };
-    if pause.is_some_and(|pause| pause > limit) {
-        let text = format!("slots are to be at the portal within {} of a change", format_duration(limit));
+    if pause.is_some_and(|pause| pause > SLOT_LIMIT) {
+        let text = format!("slots are to be at the portal within {} of a change", format_duration(SLOT_LIMIT));
         problems.warning(format!("{key}.{name}"), text);
     }
 }

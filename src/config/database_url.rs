@@ -27,6 +27,16 @@ pub struct DatabaseUrl {
     has_password: bool,
 }
 
+impl From<Engine> for crate::source::Engine {
+    fn from(engine: Engine) -> Self {
+        match engine {
+            Engine::Postgres => crate::source::Engine::Postgres,
+            Engine::MySql => crate::source::Engine::MySql,
+            Engine::Sqlite => crate::source::Engine::Sqlite,
+        }
+    }
+}
+
 impl Engine {
     fn of_scheme(scheme: &str) -> Option<Engine> {
         match scheme {

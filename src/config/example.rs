@@ -7,17 +7,18 @@ use toml::{Table, Value};
 
 use super::shape::{Key, Need, Shape};
 use super::sources;
-use super::{Environment, KEYS, feeds, load, portals};
+use super::{Environment, KEYS, PortalKind, feeds, load, portals};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
-/// The example with every commented-out key in force.
+/// The example with every commented-out key and section in force.
 fn in_force() -> String {
     let is_key = |line: &str| {
         let name = line.split(" = ").next().unwrap_or_default();
         line.contains(" = ") && !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
     };
-    let uncomment = |line: &str| match line.strip_prefix("# ").filter(|rest| is_key(rest)) {
+    let is_section = |line: &str| line.starts_with("[portals.") && line.ends_with(']');
+    let uncomment = |line: &str| match line.strip_prefix("# ").filter(|rest| is_key(rest) || is_section(rest)) {
         Some(rest) => format!("{rest}\n"),
         None => format!("{line}\n"),
     };
@@ -27,9 +28,11 @@ fn in_force() -> String {
 /// The example's own directory with the files it names.
 fn directory() -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a directory");
-    for name in ["mis-password", "fer-password", "admin-token", "portal-ca.pem"] {
+    for line in EXAMPLE.lines().filter_map(|line| line.split_once("_file = \"")) {
+        let name = line.1.trim_end_matches('"');
         fs::write(directory.path().join(name), "content\n").expect("a file");
     }
+    fs::create_dir(directory.path().join("ekdo-files")).expect("a folder");
     directory
 }
 
@@ -53,13 +56,20 @@ fn the_example_is_valid_as_it_stands_and_with_every_key_in_force() {
 fn every_key_stands_in_the_example_with_the_default_of_the_code() {
     let example: Table = in_force().parse().expect("TOML");
     let source = example["sources"]["mis"].as_table().expect("a source");
-    let portal = example["portals"]["fer"].as_table().expect("a portal");
-    let slot = portal["feeds"]["slot"].as_table().expect("a feed");
+    let feed = |portal: &str, feed: &str| example["portals"][portal]["feeds"][feed].as_table().expect("a feed");
     compare("", KEYS, &example, &[]);
     compare("sources.mis.", sources::KEYS, source, &[]);
-    compare("portals.fer.", portals::FER_KEYS, portal, &["feeds"]);
-    compare("portals.fer.feeds.slot.", feeds::KEYS, slot, &["cron"]);
-    assert!(portal["feeds"]["mo"].get("cron").is_some(), "cron is shown where it does not meet every");
+    for kind in PortalKind::ALL {
+        let portal = example["portals"][kind.name()].as_table().expect("a portal");
+        for keys in kind.keys() {
+            compare(&format!("portals.{}.", kind.name()), keys, portal, &["feeds"]);
+        }
+    }
+    let platform = example["portals"]["nmo"]["platform"].as_table().expect("a platform");
+    compare("portals.nmo.platform.", portals::PLATFORM_KEYS, platform, &[]);
+    compare("portals.fer.feeds.slot.", feeds::KEYS, feed("fer", "slot"), &["cron", "write_back"]);
+    assert!(feed("fer", "mo").contains_key("cron"), "cron is shown where it does not meet every");
+    assert!(feed("sout", "training").contains_key("write_back"), "write_back is shown where something comes back");
 }
 
 fn compare(path: &str, keys: &[Key], example: &Table, elsewhere: &[&str]) {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::names;
+use super::portals::PortalKind;
 use super::schedule::{self, Schedule};
-use super::shape::{Key, Scalar, Shape};
+use super::shape::{Key, Scalar, Shape, Texts};
 
 /// One feed of a portal.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -26,6 +27,8 @@ pub struct FeedConfig {
     pub overlap: Duration,
     /// Most records of one request; without one the portal's `batch` counts.
     pub batch: Option<u32>,
+    /// Statements that write what the portal gave back for a record into the source, in one transaction.
+    pub write_back: Option<Vec<String>>,
 }
 
 /// A feed's section as written.
@@ -43,6 +46,16 @@ struct Section {
     #[serde(with = "humantime_serde")]
     overlap: Duration,
     batch: Option<u32>,
+    write_back: Option<Vec<String>>,
+}
+
+/// When a feed runs unless its section says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Usual {
+    /// So long after the last time.
+    Every(Duration),
+    /// At the times of this cron expression.
+    Cron(&'static str),
 }
 
 /// Default of `full_every`.
@@ -52,8 +65,14 @@ const OVERLAP: Duration = Duration::from_secs(300);
 /// The feed that the document wants at the portal within thirty seconds: the one whose schema says that it is urgent.
 pub(super) const SLOT: &str = "slot";
 
-/// Largest batch that can be configured.
-pub(super) const BATCH: Scalar = Scalar::Integer { min: 1, max: 20_000 };
+/// Largest batch that can be configured for any portal.
+pub(super) const LARGEST_BATCH: u32 = 20_000;
+/// A batch; what a kind of portal can carry is looked at later.
+pub(super) const BATCH: Scalar = Scalar::Integer { min: 1, max: LARGEST_BATCH as i64 };
+/// A night's hour at which registers that are filled once a day are sent to.
+const NIGHTLY: &str = "0 30 1 * * *";
+/// Most statements of one transaction.
+const MOST_STATEMENTS: usize = 16;
 
 /// Keys of a feed.
 pub(super) const KEYS: &[Key] = &[
@@ -65,31 +84,57 @@ pub(super) const KEYS: &[Key] = &[
     Key::or("full_every", "1h", Scalar::seconds(1, 31 * 24 * 3600)),
     Key::or("overlap", "5m", Scalar::seconds(0, 24 * 3600)),
     Key::may("batch", Shape::Scalar(BATCH)),
-    Key::later("write_back", "write-back"),
+    Key::may("write_back", Shape::Texts(Texts { check: names::statement, alone: true, most: MOST_STATEMENTS })),
 ];
+
+/// What the statements of `write_back` are filled with.
+pub fn write_back_parameters(kind: PortalKind) -> &'static [&'static str] {
+    match kind {
+        PortalKind::Sout => &["key", "remote_id", "status", "url", "base_no", "set_id"],
+        PortalKind::Fer | PortalKind::Nmo | PortalKind::Pos | PortalKind::Ekdo => {
+            &["key", "remote_id", "status", "url"]
+        }
+    }
+}
 
 impl FeedConfig {
     /// A feed that has no section, only a view in this source.
-    pub fn without_section(feed: &str, source: &str) -> FeedConfig {
+    pub fn without_section(kind: PortalKind, feed: &str, source: &str) -> FeedConfig {
         FeedConfig {
             source: source.to_owned(),
-            schedule: Schedule::Every(default_every(feed, false)),
+            schedule: usual(kind, feed, false).schedule(),
             query: None,
             changed_at: None,
             full_every: FULL_EVERY,
             overlap: OVERLAP,
             batch: None,
+            write_back: None,
         }
     }
 }
 
-/// How often a feed runs when nothing is said: slots as the document asks, or more often where only changes are read, because thirty
-/// seconds are the limit from the change to the portal.
-pub(super) fn default_every(feed: &str, reads_changes: bool) -> Duration {
-    match (feed, reads_changes) {
-        (SLOT, false) => Duration::from_secs(30),
-        (SLOT, true) => Duration::from_secs(10),
-        _ => Duration::from_secs(3600),
+/// The longest time that the document allows from the change of a slot to the portal.
+pub(super) const SLOT_LIMIT: Duration = Duration::from_secs(30);
+
+/// When a feed runs when nothing is said: slots as the document asks, or more often where only changes are read, because thirty
+/// seconds are the limit from the change to the portal; sets of training records at night, everything else every hour.
+pub(super) fn usual(kind: PortalKind, feed: &str, reads_changes: bool) -> Usual {
+    match (kind, feed) {
+        (PortalKind::Fer, SLOT) if reads_changes => Usual::Every(Duration::from_secs(10)),
+        (PortalKind::Fer, SLOT) => Usual::Every(SLOT_LIMIT),
+        (PortalKind::Sout, _) => Usual::Cron(NIGHTLY),
+        _ => Usual::Every(Duration::from_secs(3600)),
+    }
+}
+
+impl Usual {
+    /// As a schedule.
+    fn schedule(self) -> Schedule {
+        match self {
+            Usual::Every(every) => Schedule::Every(every),
+            // A test reads the expression; a day is what it comes to.
+            Usual::Cron(cron) => cron.parse().unwrap_or(Schedule::Every(Duration::from_secs(24 * 3600))),
+        }
     }
 }
 
@@ -110,6 +155,7 @@ impl TryFrom<Section> for FeedConfig {
             full_every: section.full_every,
             overlap: section.overlap,
             batch: section.batch,
+            write_back: section.write_back,
         })
     }
 }
@@ -127,7 +173,7 @@ mod tests {
             let Need::Default(text) = key.need else { panic!("{name} has no default") };
             parse_duration(text).expect("a duration")
         };
-        let feed = FeedConfig::without_section("mo", "mis");
+        let feed = FeedConfig::without_section(PortalKind::Fer, "mo", "mis");
         assert_eq!((feed.full_every, feed.overlap), (default("full_every"), default("overlap")));
     }
 
@@ -140,8 +186,16 @@ mod tests {
 
     #[test]
     fn slots_run_by_the_documents_ceiling() {
-        assert_eq!(FeedConfig::without_section("slot", "mis").schedule, Schedule::Every(Duration::from_secs(30)));
-        assert_eq!(FeedConfig::without_section("book", "mis").schedule, Schedule::Every(Duration::from_secs(3600)));
-        assert_eq!(default_every("slot", true), Duration::from_secs(10));
+        let fer = |feed| FeedConfig::without_section(PortalKind::Fer, feed, "mis").schedule;
+        assert_eq!(fer("slot"), Schedule::Every(Duration::from_secs(30)));
+        assert_eq!(fer("book"), Schedule::Every(Duration::from_secs(3600)));
+        assert_eq!(usual(PortalKind::Fer, "slot", true), Usual::Every(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn training_records_go_out_once_a_night_and_documents_every_hour() {
+        let schedule = |kind, feed| FeedConfig::without_section(kind, feed, "mis").schedule;
+        assert_eq!(schedule(PortalKind::Sout, "training"), NIGHTLY.parse().expect("a cron expression"));
+        assert_eq!(schedule(PortalKind::Ekdo, "document"), Schedule::Every(Duration::from_secs(3600)));
     }
 }

@@ -37,10 +37,14 @@ pub use active::{ActiveFeed, Relation};
 pub use daemon::{DaemonConfig, LogFormat, LogLevel};
 pub use database_url::{DatabaseUrl, Engine};
 pub use environment::Environment;
-pub use feeds::FeedConfig;
+pub use feeds::{FeedConfig, write_back_parameters};
 pub use ledger::LedgerConfig;
 pub use load::{Loaded, load};
-pub use portals::{Budget, Fuse, OnConflict, PortalConfig, PortalKind, Retry, VisitTimeZone};
+pub use portals::{
+    Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, LoginForm, NmoConfig, OnConflict, OnUnknownOutcome,
+    Own, PlanCheck, PlatformConfig, PortalConfig, PortalKind, PosConfig, Retry, SignatureEncoding, SignatureForm,
+    SoutConfig, TokenPlace, VisitTimeZone,
+};
 pub use problem::{Problem, Problems, Severity};
 pub use schedule::{Schedule, ScheduleError};
 pub use serve::ServeConfig;

@@ -51,6 +51,14 @@ pub(super) fn query(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Checks a statement that writes as far as that goes without its parameters.
+pub(super) fn statement(text: &str) -> Result<(), String> {
+    match text.len() {
+        0..=QUERY_LIMIT => Ok(()),
+        _ => Err(format!("is longer than {QUERY_LIMIT} bytes; make a function or procedure of it")),
+    }
+}
+
 /// Checks an address to listen on.
 pub(super) fn listen(text: &str) -> Result<(), String> {
     match text.parse::<SocketAddr>() {

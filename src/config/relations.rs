@@ -1,16 +1,19 @@
 //! Relations: what keys say about each other, over the checked tree. Fills in what a key takes from another when it is left out.
 
+mod platform;
+
 use std::collections::BTreeMap;
 
 use humantime_serde::re::humantime::format_duration;
 
 use super::active::default_views;
 use super::database_url::DatabaseUrl;
-use super::feeds::default_every;
+use super::feeds::{self, Usual};
 use super::portals::PortalKind;
 use super::problem::Problems;
 use super::suggest::did_you_mean;
 use super::tree::{Look, Table};
+use crate::source::Script;
 
 /// Checks and completes the tree.
 pub(super) fn check(tree: &mut Table, problems: &mut Problems) {
@@ -20,11 +23,14 @@ pub(super) fn check(tree: &mut Table, problems: &mut Problems) {
     }
     for (name, portal) in tree.tables("portals") {
         check_retry(name, portal, problems);
+        check_batches(name, portal, problems);
     }
-    for (portal, feed, section) in sections(tree) {
+    platform::check(tree, problems);
+    for (portal, kind, feed, section) in sections(tree) {
         let key = format!("portals.{portal}.feeds.{feed}");
-        complete(&key, &feed, section, &sources, problems);
+        complete(&key, kind, &feed, section, &sources, problems);
     }
+    check_write_backs(tree, problems);
     views_are_told_apart(tree, &sources, problems);
 }
 
@@ -34,8 +40,17 @@ fn check_source(name: &str, source: &Table, problems: &mut Problems) {
     if address.has_password() && source.contains_key("password") {
         problems.error(format!("sources.{name}.password"), "the url holds a password too; keep one");
     }
-    if url("write_url").is_some_and(|write| write.engine() != address.engine()) {
+    let write = url("write_url");
+    if write.as_ref().is_some_and(|write| write.engine() != address.engine()) {
         problems.error(format!("sources.{name}.write_url"), "must be the same kind of database as url");
+    }
+    if source.contains_key("write_password") {
+        let text = match &write {
+            None if !source.contains_key("write_url") => "there is no write_url that it could be for",
+            Some(write) if write.has_password() => "the write_url holds a password too; keep one",
+            _ => return,
+        };
+        problems.error(format!("sources.{name}.write_password"), text);
     }
 }
 
@@ -49,21 +64,58 @@ fn check_retry(name: &str, portal: &Table, problems: &mut Problems) {
     }
 }
 
+/// A batch that the kind's requests cannot carry would never be sent as it is configured.
+fn check_batches(name: &str, portal: &Table, problems: &mut Problems) {
+    let Some(kind) = kind_of(portal) else { return };
+    let most = kind.largest_batch();
+    let sections =
+        portal.tables("feeds").map(|(feed, section)| (format!("portals.{name}.feeds.{feed}.batch"), section));
+    for (key, table) in sections.chain([(format!("portals.{name}.batch"), portal)]) {
+        if table.integer("batch").is_some_and(|batch| batch > most.into()) {
+            let records = if most == 1 { "one record".to_owned() } else { format!("at most {most} records") };
+            problems.error(key, format!("a request of a {} portal carries {records}", kind.name()));
+        }
+    }
+}
+
+/// Statements are read in the dialect of the source that they run in.
+fn check_write_backs(tree: &Table, problems: &mut Problems) {
+    for (name, portal) in tree.tables("portals") {
+        let Some(kind) = kind_of(portal) else { continue };
+        for (feed, section) in portal.tables("feeds") {
+            let source = section.text("source").and_then(|source| tree.table("sources")?.table(source));
+            let url = source.and_then(|source| DatabaseUrl::parse(source.text("url")?).ok());
+            let (Some(url), Some(texts)) = (url, section.texts("write_back")) else { continue };
+            if let Err(error) = Script::parse(url.engine().into(), &texts, feeds::write_back_parameters(kind)) {
+                problems.error(format!("portals.{name}.feeds.{feed}.write_back"), error.to_string());
+            }
+        }
+    }
+}
+
+fn kind_of(portal: &Table) -> Option<PortalKind> {
+    PortalKind::parse(portal.text("kind")?).ok()
+}
+
 /// The feed sections of all portals, to be completed.
-fn sections(tree: &mut Table) -> impl Iterator<Item = (String, String, &mut Table)> {
+fn sections(tree: &mut Table) -> impl Iterator<Item = (String, PortalKind, String, &mut Table)> {
     let portals = tree.get_mut("portals").and_then(|portals| portals.as_object_mut()).into_iter().flatten();
     portals.flat_map(|(portal, settings)| {
+        // Without a kind there is an error anyway, and what is filled in is not used.
+        let kind = settings.as_object().and_then(kind_of).unwrap_or(PortalKind::Fer);
         let feeds = settings.get_mut("feeds").and_then(|feeds| feeds.as_object_mut()).into_iter().flatten();
-        feeds.filter_map(|(feed, section)| Some((portal.clone(), feed.clone(), section.as_object_mut()?)))
+        feeds.filter_map(move |(feed, section)| Some((portal.clone(), kind, feed.clone(), section.as_object_mut()?)))
     })
 }
 
-fn complete(key: &str, feed: &str, section: &mut Table, sources: &[String], problems: &mut Problems) {
+fn complete(key: &str, kind: PortalKind, feed: &str, section: &mut Table, sources: &[String], problems: &mut Problems) {
     if section.contains_key("every") && section.contains_key("cron") {
         problems.error(format!("{key}.every"), "every and cron are both given; keep one");
     } else if !section.contains_key("every") && !section.contains_key("cron") {
-        let every = default_every(feed, section.contains_key("changed_at"));
-        section.insert("every".into(), format_duration(every).to_string().into());
+        match feeds::usual(kind, feed, section.contains_key("changed_at")) {
+            Usual::Every(every) => section.insert("every".into(), format_duration(every).to_string().into()),
+            Usual::Cron(cron) => section.insert("cron".into(), cron.into()),
+        };
     }
     match (section.text("source"), sources) {
         (Some(source), _) if !sources.iter().any(|known| known == source) => {
@@ -85,7 +137,7 @@ fn views_are_told_apart(tree: &Table, sources: &[String], problems: &mut Problem
     let mut own: BTreeMap<(String, String), (&str, &str)> = BTreeMap::new();
     let mut shared: BTreeMap<(String, String), &str> = BTreeMap::new();
     for (portal, settings) in tree.tables("portals") {
-        let Some(kind) = settings.text("kind").and_then(|kind| PortalKind::parse(kind).ok()) else { continue };
+        let Some(kind) = kind_of(settings) else { continue };
         for feed in kind.feeds() {
             let Some(source) = read_by_view(settings, feed, sources) else { continue };
             let mut views = default_views(portal, kind, feed).into_iter();

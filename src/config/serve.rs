@@ -16,11 +16,13 @@ pub struct ServeConfig {
     pub listen: SocketAddr,
     /// Token that actions need; without one there are no actions.
     pub admin_token: Option<SecretString>,
+    /// Address at which portals of medical education call the platform; none where none does.
+    pub platform_listen: Option<SocketAddr>,
 }
 
 /// Keys of serving.
 pub(super) const KEYS: &[Key] = &[
     Key::or("listen", "127.0.0.1:9464", Scalar::Text(names::listen)),
     Key::may("admin_token", Shape::Secret),
-    Key::later("platform_listen", "NMO platform"),
+    Key::may("platform_listen", Shape::text(names::listen)),
 ];

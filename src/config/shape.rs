@@ -35,6 +35,15 @@ pub(super) enum Shape {
     Secret,
     /// Name of a file that must be readable; relative to the configuration's own directory.
     File,
+    /// Name of a folder that must be there; relative to the configuration's own directory.
+    Folder,
+    /// A list of texts.
+    Texts(Texts),
+    /// A table of texts under words that the operator chooses.
+    Words {
+        /// Most words.
+        most: usize,
+    },
     /// A table with these keys.
     Table(&'static [Key]),
     /// Tables that the operator names.
@@ -48,6 +57,17 @@ pub(super) enum Shape {
     Portals,
     /// Something of a later version, said in words.
     Later(&'static str),
+}
+
+/// A list of texts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Texts {
+    /// What each must pass.
+    pub check: fn(&str) -> Result<(), String>,
+    /// True when one text alone may stand for a list of one. From the environment it always may.
+    pub alone: bool,
+    /// Most texts.
+    pub most: usize,
 }
 
 /// A plain value.

@@ -29,6 +29,8 @@ pub struct SourceConfig {
     pub connect_timeout: Duration,
     /// The same database for an account that may write, for booking and write-back.
     pub write_url: Option<DatabaseUrl>,
+    /// Password of that account, where neither its address carries it nor `password` is the same.
+    pub write_password: Option<SecretString>,
 }
 
 /// Keys of a source.
@@ -39,6 +41,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::or("statement_timeout", "5m", Scalar::seconds(1, 24 * 3600)),
     Key::or("connect_timeout", "10s", Scalar::seconds(1, 600)),
     Key::may("write_url", Shape::text(url)),
+    Key::may("write_password", Shape::Secret),
 ];
 
 fn url(text: &str) -> Result<(), String> {

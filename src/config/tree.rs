@@ -18,6 +18,8 @@ pub(super) trait Look {
     fn number(&self, key: &str) -> Option<f64>;
     /// A duration.
     fn duration(&self, key: &str) -> Option<Duration>;
+    /// A list of texts.
+    fn texts(&self, key: &str) -> Option<Vec<&str>>;
     /// A table.
     fn table(&self, key: &str) -> Option<&Table>;
     /// The tables inside a table, by name.
@@ -39,6 +41,10 @@ impl Look for Table {
 
     fn duration(&self, key: &str) -> Option<Duration> {
         parse_duration(self.text(key)?).ok()
+    }
+
+    fn texts(&self, key: &str) -> Option<Vec<&str>> {
+        self.get(key)?.as_array()?.iter().map(|text| text.as_str()).collect()
     }
 
     fn table(&self, key: &str) -> Option<&Table> {

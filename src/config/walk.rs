@@ -10,10 +10,10 @@ use serde_json::Value as Json;
 use super::environment::Environment;
 use super::file;
 use super::names;
-use super::portals::{self, PortalKind};
+use super::portals::PortalKind;
 use super::problem::Problems;
 use super::scalar::{self, Given};
-use super::shape::{Key, Need, Shape};
+use super::shape::{Key, Need, Scalar, Shape, Texts};
 use super::suggest::did_you_mean;
 use super::tree::Table;
 
@@ -36,9 +36,14 @@ type Values = Map<String, Value>;
 impl Walk<'_> {
     /// Walks a table. `path` is empty at the top, otherwise ends with a dot.
     pub fn table(&mut self, path: &str, values: &Values, keys: &'static [Key]) -> Table {
-        self.refuse_unknown(path, values, keys);
+        self.grouped(path, values, &[keys])
+    }
+
+    /// Walks a table whose keys stand in groups.
+    fn grouped(&mut self, path: &str, values: &Values, groups: &[&'static [Key]]) -> Table {
+        self.refuse_unknown(path, values, groups);
         let mut checked = Table::new();
-        for key in keys {
+        for key in groups.iter().copied().flatten() {
             let full = format!("{path}{}", key.name);
             let value = match &key.shape {
                 Shape::Secret => self.secret(&full, key, values),
@@ -54,13 +59,14 @@ impl Walk<'_> {
         checked
     }
 
-    fn refuse_unknown(&mut self, path: &str, values: &Values, keys: &'static [Key]) {
+    fn refuse_unknown(&mut self, path: &str, values: &Values, groups: &[&'static [Key]]) {
+        let keys = || groups.iter().copied().flatten();
         for (name, value) in values {
             let known = |key: &Key| key.name == name || is_file_of(name, key);
-            if keys.iter().any(known) {
+            if keys().any(known) {
                 continue;
             }
-            let candidates = || keys.iter().filter(|key| !matches!(key.shape, Shape::Later(_)));
+            let candidates = || keys().filter(|key| !matches!(key.shape, Shape::Later(_)));
             let suggestion = did_you_mean(name, candidates().map(|key| key.name));
             let names: Vec<&str> = candidates().map(|key| key.name).collect();
             let text = format!("unknown key{suggestion}{}known here: {}", separator(&suggestion), names.join(", "));
@@ -98,10 +104,16 @@ impl Walk<'_> {
                 let read = self.file(value);
                 self.noted(full, Some(value), read)
             }
-            Shape::Table(keys) => self.inner(full, value, |walk, path, values| walk.table(path, values, keys)),
-            Shape::Named { what, keys } => {
-                self.inner(full, value, |walk, path, values| walk.named(path, values, what, |_| Some(keys)))
+            Shape::Folder => {
+                let read = self.folder(value);
+                self.noted(full, Some(value), read)
             }
+            Shape::Texts(texts) => self.texts(full, value, *texts),
+            Shape::Words { most } => self.inner(full, value, |walk, path, values| walk.words(path, values, *most)),
+            Shape::Table(keys) => self.inner(full, value, |walk, path, values| walk.table(path, values, keys)),
+            Shape::Named { what, keys } => self.inner(full, value, |walk, path, values| {
+                walk.named(path, values, what, |walk, _, path, values| walk.table(path, values, keys))
+            }),
             Shape::Portals => self.inner(full, value, Walk::portals),
             Shape::Later(what) => {
                 self.fault(full, value, format!("this version of vitrina has no {what}; remove it"));
@@ -125,7 +137,7 @@ impl Walk<'_> {
         path: &str,
         values: &Values,
         what: &str,
-        keys_of: impl Fn(&Values) -> Option<&'static [Key]>,
+        walk_one: impl Fn(&mut Self, &str, &str, &Values) -> Table,
     ) -> Table {
         if values.is_empty() {
             self.problems.error(path.trim_end_matches('.'), format!("at least one {what} is needed"));
@@ -137,31 +149,60 @@ impl Walk<'_> {
             if let Err(text) = names::name(name) {
                 self.fault(&full, value, text);
             }
-            let inside = self.inner(&full, value, |walk, path, values| match keys_of(values) {
-                Some(keys) => walk.table(path, values, keys),
-                None => Table::new(),
-            });
+            let inside = self.inner(&full, value, |walk, path, values| walk_one(walk, name, path, values));
             checked.insert(name.clone(), inside);
         }
         checked
     }
 
-    /// Walks the portals. One of a kind that this version does not have is one problem, whatever else it says.
+    /// Walks the portals. One of an unknown kind is one problem, whatever else it says; one without a kind is taken for what its name says.
     fn portals(&mut self, path: &str, values: &Values) -> Table {
-        for (name, portal) in values {
-            let kind = match &portal.kind {
-                ValueKind::Table(inside) => inside.get("kind"),
-                _ => None,
+        self.named(path, values, "portal", |walk, name, path, inside| {
+            let kind = match inside.get("kind") {
+                Some(value) => kind_of(value).map_err(|text| walk.fault(&format!("{path}kind"), value, text)),
+                None => Ok(PortalKind::parse(name).unwrap_or(PortalKind::Fer)),
             };
-            if let Some((value, Err(text))) = kind.map(|value| (value, kind_of(value))) {
-                self.fault(&format!("{path}{name}.kind"), value, text);
+            kind.map_or_else(|()| Table::new(), |kind| walk.grouped(path, inside, kind.keys()))
+        })
+    }
+
+    /// Walks a list of texts.
+    fn texts(&mut self, full: &str, value: &Value, texts: Texts) -> Json {
+        let given = match &value.kind {
+            ValueKind::Array(values) => values.iter().collect(),
+            _ if texts.alone || from_environment(value) => vec![value],
+            other => {
+                self.fault(full, value, format!("expected a list of texts, found {}", scalar::type_name(other)));
+                return Json::Null;
+            }
+        };
+        if given.is_empty() || given.len() > texts.most {
+            self.fault(full, value, format!("{} texts are out of range: 1 to {}", given.len(), texts.most));
+            return Json::Null;
+        }
+        let read = given.into_iter().map(|text| scalar::read(Scalar::Text(texts.check), self::given(text)));
+        match read.collect::<Result<Vec<Json>, String>>() {
+            Ok(checked) => checked.into(),
+            Err(text) => {
+                self.fault(full, value, text);
+                Json::Null
             }
         }
-        self.named(path, values, "portal", |inside| match inside.get("kind").map(kind_of) {
-            Some(Ok(kind)) => Some(kind.keys()),
-            Some(Err(_)) => None,
-            None => Some(portals::FER_KEYS),
-        })
+    }
+
+    /// Walks a table of texts under words of the operator's.
+    fn words(&mut self, path: &str, values: &Values, most: usize) -> Table {
+        if values.len() > most {
+            self.problems.error(path.trim_end_matches('.'), format!("has more than {most} entries"));
+            return Table::new();
+        }
+        let mut checked = Table::new();
+        for (word, value) in values.iter().collect::<BTreeMap<_, _>>() {
+            let read = scalar::read(Scalar::Text(names::any), given(value));
+            let text = self.noted(&format!("{path}{word}"), Some(value), read);
+            checked.insert(word.clone(), text);
+        }
+        checked
     }
 
     fn secret(&mut self, full: &str, key: &Key, values: &Values) -> Option<Json> {
@@ -200,6 +241,14 @@ impl Walk<'_> {
     fn file(&self, value: &Value) -> Result<Json, String> {
         let path = self.environment.locate(scalar::text(given(value))?, self.base)?;
         file::read(&path, file::CONFIG_LIMIT)?;
+        path.to_str().map(Json::from).ok_or_else(|| "is not a UTF-8 path".to_owned())
+    }
+
+    fn folder(&self, value: &Value) -> Result<Json, String> {
+        let path = self.environment.locate(scalar::text(given(value))?, self.base)?;
+        if !path.is_dir() {
+            return Err(format!("{} is no folder, or may not be looked at", path.display()));
+        }
         path.to_str().map(Json::from).ok_or_else(|| "is not a UTF-8 path".to_owned())
     }
 

@@ -1,20 +1,35 @@
 //! Assembly: from a configuration to open sources, portals, ledger and lines. `run`, `sync` and `demo` all start here.
 
+mod ekdo;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use secrecy::ExposeSecret;
 
-use crate::config::{ActiveFeed, Config, PortalConfig, PortalKind, Problems, Relation, Schedule, SourceConfig};
-use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger};
+use super::write_back::{SiteStatements, open_writer};
+use crate::config::{
+    ActiveFeed, Config, FerConfig, NmoConfig, OnUnknownOutcome, Own, PlanCheck, PortalConfig, PosConfig, Problems,
+    Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig,
+};
+use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets};
 use crate::portal::fer::{FerPortal, FerSettings};
+use crate::portal::nmo::{self, NmoPortal, NmoSettings};
+use crate::portal::pos::{PosPortal, PosSettings};
+use crate::portal::sout::{self, SigEncoding, SignSettings, SoutPortal, SoutSettings};
 use crate::portal::{AnyPortal, Portal};
-use crate::record::{EncodeSettings, VisitTimeZone};
-use crate::source::{AnySource, Source, SourceError, SourceSettings};
-use crate::sync::{Clock, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict};
+use crate::record::{EncodeSettings, Salt, VisitTimeZone};
+use crate::serve::platform::TemplateError;
+use crate::source::{AnySource, ScriptError, Source, SourceError, SourceSettings, Writer};
+use crate::sync::{
+    Clock, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, OnUnknown, WriteBack,
+};
 use crate::telemetry::{Metrics, PortalMeter, RetryReason};
-use crate::transport::{ClientError, Level, Pauses, RetryTiming, RetryTimingError, Witness};
+use crate::transport::{
+    ClientError, Level, Pauses, RetryTiming, RetryTimingError, SecretStore, SecretStoreError, Witness,
+};
 
 /// A line of the real process.
 pub type AnyLine = Line<AnySource, AnyPortal, AnyLedger>;
@@ -25,6 +40,13 @@ const SCAN_STALL: Duration = Duration::from_secs(60);
 const SLICE: Duration = Duration::from_secs(5);
 /// How long a unit stays paused when the portal has blocked it for the first time.
 const UNIT_PAUSE: Duration = Duration::from_secs(3600);
+
+/// Name of the salt among a portal's secrets.
+const SALT: &str = "salt";
+/// The budget where no record belongs to a unit.
+const NO_UNITS: ErrorBudget = ErrorBudget { rejects: u32::MAX, window: UNIT_PAUSE };
+/// The fuse where nothing can be removed.
+const NO_REMOVAL: FuseSettings = FuseSettings { share: 1.0, min: u64::MAX };
 
 /// Whether the ledger is opened for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +82,15 @@ pub enum AssemblyError {
         /// Its name.
         portal: String,
         /// What is wrong.
-        source: ClientError,
+        source: OpenError,
+    },
+    /// Where a platform's specialists are sent on to.
+    #[error("portals.{portal}.platform.redirect_template: {source}")]
+    Template {
+        /// The portal's name.
+        portal: String,
+        /// What is wrong.
+        source: TemplateError,
     },
     /// A portal's retry settings.
     #[error("portals.{portal}.{source}")]
@@ -70,6 +100,17 @@ pub enum AssemblyError {
         /// What is wrong.
         source: RetryTimingError,
     },
+    /// The statements of a feed.
+    #[error("{key}: {source}")]
+    Statements {
+        /// The configuration's key.
+        key: String,
+        /// What is wrong.
+        source: ScriptError,
+    },
+    /// What the ledger keeps for a portal.
+    #[error(transparent)]
+    Secrets(#[from] SecretStoreError),
     /// What is on and what is not does not fit together.
     #[error("{0}")]
     Feeds(Problems),
@@ -88,6 +129,17 @@ pub enum AssemblyError {
     },
 }
 
+/// Why a portal could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its client cannot be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// This version knows the kind's configuration and not its wire.
+    #[error("this version cannot write to portals of kind {0}; remove the section")]
+    Absent(&'static str),
+}
+
 /// Opens a source of a configuration. Does not connect yet.
 pub fn open_source(name: &str, source: &SourceConfig) -> Result<AnySource, SourceError> {
     AnySource::open(SourceSettings {
@@ -100,19 +152,31 @@ pub fn open_source(name: &str, source: &SourceConfig) -> Result<AnySource, Sourc
     })
 }
 
-fn open_sources(config: &Config) -> Result<BTreeMap<String, Arc<AnySource>>, SourceError> {
-    config.sources.iter().map(|(name, source)| Ok((name.clone(), Arc::new(open_source(name, source)?)))).collect()
+/// A source, open for both directions. Nothing is connected before it is needed.
+struct Database<'a> {
+    config: &'a SourceConfig,
+    reader: Arc<AnySource>,
+    writer: Writer,
+}
+
+/// The sources by name.
+type Databases<'a> = BTreeMap<&'a str, Database<'a>>;
+
+fn open_databases(config: &Config) -> Result<Databases<'_>, SourceError> {
+    let mut databases = Databases::new();
+    for (name, source) in &config.sources {
+        let (reader, writer) = (Arc::new(open_source(name, source)?), open_writer(name, source)?);
+        databases.insert(name, Database { config: source, reader, writer });
+    }
+    Ok(databases)
 }
 
 /// Asks the sources which default views exist, and so which feeds are on.
-async fn active_feeds(
-    config: &Config,
-    sources: &BTreeMap<String, Arc<AnySource>>,
-) -> Result<(Vec<ActiveFeed>, Problems), SourceError> {
+async fn active_feeds(config: &Config, databases: &Databases<'_>) -> Result<(Vec<ActiveFeed>, Problems), SourceError> {
     let mut existing = BTreeSet::new();
     for relation in config.relations_in_question() {
-        if let Some(source) = sources.get(&relation.source)
-            && source.has_relation(&relation.name).await?
+        if let Some(database) = databases.get(relation.source.as_str())
+            && database.reader.has_relation(&relation.name).await?
         {
             existing.insert(Relation { source: relation.source, name: relation.name });
         }
@@ -120,24 +184,92 @@ async fn active_feeds(
     Ok(config.active_feeds(&existing))
 }
 
-/// Opens the portal that a section describes.
-pub fn open_portal(name: &str, portal: &PortalConfig, metrics: &Metrics) -> Result<AnyPortal, AssemblyError> {
-    match portal.kind {
-        PortalKind::Fer => {
-            let settings = FerSettings {
-                url: portal.url.clone(),
-                username: portal.username.clone(),
-                password: portal.password.clone(),
-                timeout: portal.timeout,
-                requests_per_second: portal.requests_per_second,
-                gzip_level: Level::new(portal.gzip_level).unwrap_or_default(),
-                ca_file: portal.ca_file.clone(),
-                pauses: Pauses::DEFAULT,
-            };
-            let failed = |source| AssemblyError::Portal { portal: name.to_owned(), source };
-            Ok(AnyPortal::Fer(FerPortal::new(settings, Some(witness(metrics.portal(name)))).map_err(failed)?))
-        }
-    }
+/// Opens the portal that a section describes. `secrets` outlive the process: what the portal exchanges for something new is kept there.
+pub fn open_portal(
+    name: &str,
+    portal: &PortalConfig,
+    metrics: &Metrics,
+    secrets: Arc<dyn SecretStore>,
+) -> Result<AnyPortal, AssemblyError> {
+    let witness = witness(metrics.portal(name));
+    let opened = match &portal.own {
+        Own::Fer(own) => open_fer(portal, own, witness),
+        Own::Sout(own) => open_sout(portal, own, witness),
+        Own::Nmo(own) => open_nmo(portal, own, witness),
+        Own::Pos(own) => open_pos(portal, own, secrets, witness),
+        Own::Ekdo(own) => ekdo::open(portal, own, witness),
+    };
+    opened.map_err(|source| AssemblyError::Portal { portal: name.to_owned(), source })
+}
+
+fn open_fer(portal: &PortalConfig, own: &FerConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
+    let settings = FerSettings {
+        url: portal.url.clone(),
+        username: own.username.clone(),
+        password: own.password.clone(),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        gzip_level: Level::new(own.gzip_level).unwrap_or_default(),
+        ca_file: portal.ca_file.clone(),
+        pauses: Pauses::DEFAULT,
+    };
+    Ok(AnyPortal::Fer(Box::new(FerPortal::new(settings, Some(witness))?)))
+}
+
+fn open_sout(portal: &PortalConfig, own: &SoutConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
+    let encoding = match own.sig_encoding {
+        SignatureEncoding::Base64 => SigEncoding::Base64,
+        SignatureEncoding::Der => SigEncoding::Der,
+    };
+    let sign = own.sign_command.clone().map(|command| SignSettings { command, encoding, timeout: own.sign_timeout });
+    let settings = SoutSettings {
+        url: portal.url.clone(),
+        api_key: own.api_key.clone(),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        ca_file: portal.ca_file.clone(),
+        sign,
+        page_size: sout::PAGE_SIZE,
+        absent_after: sout::ABSENT_AFTER,
+    };
+    Ok(AnyPortal::Sout(Box::new(SoutPortal::new(settings, Some(witness))?)))
+}
+
+fn open_nmo(portal: &PortalConfig, own: &NmoConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
+    let settings = NmoSettings {
+        url: portal.url.clone(),
+        client_id: own.client_id.clone(),
+        client_secret: own.client_secret.clone(),
+        username: own.username.clone(),
+        password: own.password.clone(),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        ca_file: portal.ca_file.clone(),
+        pauses: nmo::PAUSES,
+        check_plan: own.check_plan == PlanCheck::BeforeStart,
+        reviewer_snils: own.platform.as_ref().and_then(|platform| platform.reviewer_snils.clone()),
+    };
+    Ok(AnyPortal::Nmo(Box::new(NmoPortal::new(settings, Some(witness))?)))
+}
+
+fn open_pos(
+    portal: &PortalConfig,
+    own: &PosConfig,
+    secrets: Arc<dyn SecretStore>,
+    witness: Witness,
+) -> Result<AnyPortal, OpenError> {
+    let settings = PosSettings {
+        url: portal.url.clone(),
+        access_token: own.access_token.clone(),
+        refresh_token: own.refresh_token.clone(),
+        name: own.name.clone(),
+        refresh_path: own.refresh_path.clone(),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        ca_file: portal.ca_file.clone(),
+        pauses: Pauses::DEFAULT,
+    };
+    Ok(AnyPortal::Pos(Box::new(PosPortal::new(settings, secrets, Some(witness))?)))
 }
 
 /// Reports a portal's requests to the metrics.
@@ -157,7 +289,7 @@ fn witness(meter: PortalMeter) -> Witness {
 impl Assembly {
     /// Opens everything. Sources are asked for their views; portals are not spoken to yet.
     pub async fn open(config: &Config, metrics: &Metrics, access: Access) -> Result<Self, AssemblyError> {
-        let sources = open_sources(config)?;
+        let databases = open_databases(config)?;
         let url = &config.ledger.url;
         let is_there = url.sqlite_path().is_none_or(|path| std::path::Path::new(path).exists());
         let ledger = Arc::new(match access {
@@ -166,7 +298,7 @@ impl Assembly {
             // Before the first pass there is nothing to remember, and a dry run leaves no file behind.
             Access::Read => AnyLedger::Memory(MemoryLedger::new()),
         });
-        let (active, problems) = active_feeds(config, &sources).await?;
+        let (active, problems) = active_feeds(config, &databases).await?;
         if problems.errors() > 0 {
             return Err(AssemblyError::Feeds(problems));
         }
@@ -179,7 +311,8 @@ impl Assembly {
                 metrics.announce_feed(name, feed.feed);
                 schedules.insert((name.clone(), feed.feed), (feed.config.schedule.clone(), feed.zone));
             }
-            lines.push(Arc::new(open_line(name, portal, &feeds, &sources, &ledger, metrics, access).await?));
+            lines
+                .push(Arc::new(Box::pin(open_line(name, portal, &feeds, &databases, &ledger, metrics, access)).await?));
         }
         Ok(Assembly { ledger, lines, schedules })
     }
@@ -201,30 +334,32 @@ async fn open_line(
     name: &str,
     portal: &PortalConfig,
     feeds: &[&ActiveFeed],
-    sources: &BTreeMap<String, Arc<AnySource>>,
+    databases: &Databases<'_>,
     ledger: &Arc<AnyLedger>,
     metrics: &Metrics,
     access: Access,
 ) -> Result<AnyLine, AssemblyError> {
-    let wire = open_portal(name, portal, metrics)?;
-    let plans = feeds.iter().filter_map(|feed| plan(portal, feed, sources, &wire)).collect();
+    let secrets: Arc<dyn SecretStore> = Arc::new(PortalSecrets::new(Arc::clone(ledger), name));
+    let wire = open_portal(name, portal, metrics, Arc::clone(&secrets))?;
+    let salt = match wire.schemas().iter().any(|schema| !schema.derived_key.is_empty()) {
+        true => Some(salt(&*secrets, access).await?),
+        false => None,
+    };
+    let mut plans = Vec::new();
+    for feed in feeds {
+        plans.extend(plan(portal, feed, databases, &wire, salt.clone())?);
+    }
     let retry = RetryTiming::new(portal.retry.initial, portal.retry.max);
     let settings = LineSettings {
         in_flight: portal.in_flight.get() as usize,
         retry: retry.map_err(|source| AssemblyError::Retry { portal: name.to_owned(), source })?,
         slow_retry: portal.slow_retry,
         unit_pause: UNIT_PAUSE,
-        unit_error_budget: ErrorBudget {
-            rejects: portal.unit_error_budget.rejects,
-            window: portal.unit_error_budget.window,
-        },
+        unit_error_budget: unit_error_budget(portal),
         scan_stall: SCAN_STALL,
-        fuse: FuseSettings { share: portal.fuse.share, min: portal.fuse.min },
-        on_conflict: match portal.on_conflict {
-            crate::config::OnConflict::Report => OnConflict::Report,
-            crate::config::OnConflict::Replace => OnConflict::Replace,
-            crate::config::OnConflict::Adopt => OnConflict::Adopt,
-        },
+        fuse: portal.fuse().map_or(NO_REMOVAL, |fuse| FuseSettings { share: fuse.share, min: fuse.min }),
+        on_conflict: on_conflict(portal),
+        exchange: exchange(portal),
         slice: SLICE,
         read_only: access == Access::Read,
         seed: rand::random(),
@@ -232,34 +367,123 @@ async fn open_line(
     Ok(Line::open(name, wire, Arc::clone(ledger), plans, settings, Clock::system()).await?)
 }
 
+/// The salt of keys that are derived from what nobody may see. It is made once and kept: with another one every record would be a new one.
+async fn salt(secrets: &dyn SecretStore, access: Access) -> Result<Salt, SecretStoreError> {
+    let kept = secrets.read(SALT).await?;
+    if let Some(kept) = kept {
+        return Ok(Salt::new(kept.expose_secret().as_bytes()));
+    }
+    let made: [u8; 32] = rand::random();
+    let made: String = made.iter().map(|byte| format!("{byte:02x}")).collect();
+    // A dry run before the first pass keeps nothing: every record is new to it anyway.
+    if access == Access::Write {
+        secrets.keep(SALT, made.clone().into()).await?;
+    }
+    Ok(Salt::new(made.as_bytes()))
+}
+
+/// Only records of a FER gateway belong to units that it may block.
+fn unit_error_budget(portal: &PortalConfig) -> ErrorBudget {
+    match &portal.own {
+        Own::Fer(own) => ErrorBudget { rejects: own.unit_error_budget.rejects, window: own.unit_error_budget.window },
+        Own::Sout(_) | Own::Nmo(_) | Own::Pos(_) | Own::Ekdo(_) => NO_UNITS,
+    }
+}
+
+/// Only records of a FER gateway hold places.
+fn on_conflict(portal: &PortalConfig) -> OnConflict {
+    match &portal.own {
+        Own::Fer(own) => match own.on_conflict {
+            crate::config::OnConflict::Report => OnConflict::Report,
+            crate::config::OnConflict::Replace => OnConflict::Replace,
+            crate::config::OnConflict::Adopt => OnConflict::Adopt,
+        },
+        Own::Sout(_) | Own::Nmo(_) | Own::Pos(_) | Own::Ekdo(_) => OnConflict::Report,
+    }
+}
+
+/// What holds for records whose writes are exchanges.
+fn exchange(portal: &PortalConfig) -> ExchangeSettings {
+    let usual = ExchangeSettings::default();
+    ExchangeSettings {
+        inquire_every: portal.inquire_every().unwrap_or(usual.inquire_every),
+        on_unknown: match portal.on_unknown_outcome() {
+            OnUnknownOutcome::Ask => OnUnknown::Ask,
+            OnUnknownOutcome::Resend => OnUnknown::Resend,
+        },
+    }
+}
+
+/// What the encoder is told beside the schema.
+fn encode_settings(portal: &PortalConfig, feed: &ActiveFeed) -> EncodeSettings {
+    let mut settings = EncodeSettings {
+        zone: feed.zone,
+        visit_time_zone: VisitTimeZone::Source,
+        defaults: BTreeMap::new(),
+        salt: None,
+    };
+    if let Own::Fer(own) = &portal.own {
+        settings.visit_time_zone = match own.visit_time_zone {
+            crate::config::VisitTimeZone::Source => VisitTimeZone::Source,
+            crate::config::VisitTimeZone::Utc => VisitTimeZone::Utc,
+            crate::config::VisitTimeZone::Offset => VisitTimeZone::Offset,
+        };
+        if let (Some(id), "book") = (&own.no_referral_id, feed.feed) {
+            settings.defaults.insert("referral_id".to_owned(), id.clone());
+        }
+    }
+    settings
+}
+
 fn plan(
     portal: &PortalConfig,
     feed: &ActiveFeed,
-    sources: &BTreeMap<String, Arc<AnySource>>,
+    databases: &Databases<'_>,
     wire: &AnyPortal,
-) -> Option<FeedPlan<AnySource>> {
-    let schema = wire.schemas().iter().copied().find(|schema| schema.feed == feed.feed)?;
-    let visit_time_zone = match portal.visit_time_zone {
-        crate::config::VisitTimeZone::Source => VisitTimeZone::Source,
-        crate::config::VisitTimeZone::Utc => VisitTimeZone::Utc,
-        crate::config::VisitTimeZone::Offset => VisitTimeZone::Offset,
-    };
-    let mut defaults = BTreeMap::new();
-    if let Some(id) = &portal.no_referral_id
-        && feed.feed == "book"
-    {
-        defaults.insert("referral_id".to_owned(), id.clone());
-    }
-    Some(FeedPlan {
+    salt: Option<Salt>,
+) -> Result<Option<FeedPlan<AnySource>>, AssemblyError> {
+    let schema = wire.schemas().iter().copied().find(|schema| schema.feed == feed.feed);
+    let (Some(schema), Some(database)) = (schema, databases.get(feed.config.source.as_str())) else { return Ok(None) };
+    let key = SiteStatements::key(feed);
+    let write_back = SiteStatements::of(portal, feed, database.config, &database.writer)
+        .map_err(|source| AssemblyError::Statements { key, source })?;
+    Ok(Some(FeedPlan {
         schema,
-        source: Arc::clone(sources.get(&feed.config.source)?),
+        source: Arc::clone(&database.reader),
         query: feed.query.clone(),
         changed_at: feed.config.changed_at.clone(),
         full_every: feed.config.full_every,
         overlap: feed.config.overlap,
-        encode: EncodeSettings { zone: feed.zone, visit_time_zone, defaults },
-        batch: feed.batch as usize,
+        encode: EncodeSettings { salt, ..encode_settings(portal, feed) },
+        batch: (feed.batch as usize).min(wire.most_records(schema)),
         max_batch_bytes: portal.max_batch_bytes,
         urgent: schema.urgent,
-    })
+        write_back: write_back.map(|statements| Arc::new(statements) as Arc<dyn WriteBack>),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets(ledger: &MemoryLedger) -> PortalSecrets<MemoryLedger> {
+        PortalSecrets::new(Arc::new(ledger.clone()), "nmo")
+    }
+
+    #[tokio::test]
+    async fn a_salt_is_made_once_and_outlives_the_process() {
+        let ledger = MemoryLedger::new();
+        let kept = |ledger| async move {
+            let kept = secrets(&ledger).read(SALT).await.expect("the secret");
+            kept.map(|salt| salt.expose_secret().to_owned())
+        };
+        salt(&secrets(&ledger), Access::Read).await.expect("a salt");
+        assert_eq!(kept(ledger.clone()).await, None, "a dry run keeps nothing");
+        salt(&secrets(&ledger), Access::Write).await.expect("a salt");
+        let first = kept(ledger.clone()).await.expect("a salt");
+        assert_eq!(first.len(), 64);
+        let ledger = ledger.crash();
+        salt(&secrets(&ledger), Access::Write).await.expect("a salt");
+        assert_eq!(kept(ledger).await, Some(first));
+    }
 }

@@ -4,13 +4,16 @@ mod after;
 mod assembly;
 mod audits;
 mod clock;
+mod exchanges;
 mod notify;
+mod platform;
 mod pool;
 mod resume;
 mod status;
 mod tasks;
 mod timetable;
 mod words;
+mod write_back;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -22,10 +25,13 @@ use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source};
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
-pub use status::{FeedStatus, FuseStatus, PortalStatus, Status, UnitStatus};
+pub use platform::platforms;
+pub use status::{FeedStatus, FuseStatus, PortalStatus, RegisterStatus, Status, UnitStatus};
 pub use words::hear_words;
+pub use write_back::open_writer;
 
 use crate::ledger::{AnyLedger, Ledger};
+use crate::serve::platform::{PlatformSettings, router};
 use crate::serve::{Listener, Shown};
 use crate::sync::Order;
 use crate::telemetry::Metrics;
@@ -97,6 +103,9 @@ impl Daemon {
             workers.spawn("worker", async move { shared.work(worker == 0).await });
         }
         workers.spawn("words", Arc::clone(&shared).hear(Arc::clone(&assembly.ledger)));
+        for line in assembly.lines.iter().filter(|line| line.keeps_registers()) {
+            workers.spawn("exchanges", Arc::clone(&shared).follow_up(Arc::clone(line)));
+        }
         let mut clock = Tasks::default();
         clock.spawn("clock", run_clock(Clock::start().await?, timetable, Arc::clone(&shared), stop_clock.clone()));
         if let Some(pause) = notify::watchdog_pause() {
@@ -105,6 +114,13 @@ impl Daemon {
         shared.ready.store(true, Ordering::Relaxed);
         let ledger = assembly.ledger;
         Ok(Daemon { shared, ledger, settings, clock, workers, listeners, stop_clock, stop_listeners })
+    }
+
+    /// Lets these portals of medical education call the platform at this listener.
+    pub fn serve_platform(&mut self, listener: Listener, portals: Vec<PlatformSettings>) {
+        let evaluations = Arc::new(platform::Evaluations(self.shared.lines.clone()));
+        let stop = self.stop_listeners.clone().cancelled_owned();
+        self.listeners.spawn("platform", listener.serve(router(portals, evaluations), stop));
     }
 
     /// The lines it runs.
@@ -261,7 +277,8 @@ impl Shared {
         let feeds = self.feeds.iter().filter_map(|feed| {
             let line = feed.line.feed(feed.name)?;
             let fuse = line.fuse().as_ref().map(FuseStatus::of);
-            let status = FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now).fused(fuse);
+            let status = FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now);
+            let status = status.fused(fuse).registered(line.exchanges());
             let parked = line.parking().rest(now).map(|(until, why)| (until, why.to_owned()));
             Some(match parked {
                 Some((until, why)) => status.parked(until, why),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::{Counts, Progress};
+use crate::ledger::{Counts, ExchangeCounts, Progress};
 use crate::sync::{PausedUnit, Tripped};
 use crate::transport::Health;
 
@@ -48,6 +48,33 @@ pub struct FeedStatus {
     pub unknown: u64,
     /// What a tripped fuse holds back, if one has.
     pub fuse: Option<FuseStatus>,
+    /// How many records of its register of exchange stand where, if it has one.
+    #[serde(default)]
+    pub register: Option<RegisterStatus>,
+}
+
+/// A register of exchange, counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisterStatus {
+    /// To be sent, or to be sent again.
+    pub ready: u64,
+    /// Taken by the portal, to be confirmed.
+    pub sent: u64,
+    /// Done.
+    pub confirmed: u64,
+    /// Turned down.
+    pub refused: u64,
+    /// Sent, and nobody knows what became of them.
+    pub unknown: u64,
+    /// To be written back to the source, in whatever state.
+    pub write_back: u64,
+}
+
+impl From<ExchangeCounts> for RegisterStatus {
+    fn from(counts: ExchangeCounts) -> Self {
+        let ExchangeCounts { ready, sent, confirmed, refused, unknown, write_back } = counts;
+        RegisterStatus { ready, sent, confirmed, refused, unknown, write_back }
+    }
 }
 
 /// A fuse that has tripped.
@@ -122,6 +149,7 @@ impl FeedStatus {
             rejected: counts.rejected,
             unknown: counts.unknown,
             fuse: None,
+            register: None,
         }
     }
 
@@ -132,6 +160,11 @@ impl FeedStatus {
         }
         self.fuse = fuse;
         self
+    }
+
+    /// The same feed with the numbers of its register.
+    pub fn registered(self, counts: Option<ExchangeCounts>) -> Self {
+        FeedStatus { register: counts.map(RegisterStatus::from), ..self }
     }
 
     /// The same feed, parked.
@@ -191,6 +224,16 @@ mod tests {
         let feed = FeedStatus::new("fer", "slot", &Counts::default(), &Progress::default(), 0).parked(60, "x".into());
         assert_eq!((feed.state.as_str(), feed.why.as_deref()), ("parked", Some("x")));
         assert_eq!(feed.until.as_deref(), Some("1970-01-01T00:01:00Z"));
+    }
+
+    #[test]
+    fn a_register_is_shown_where_there_is_one() {
+        let feed = FeedStatus::new("sout", "training", &Counts::default(), &Progress::default(), 0);
+        let shown = feed.registered(Some(ExchangeCounts { sent: 2, write_back: 1, ..ExchangeCounts::default() }));
+        assert_eq!(
+            serde_json::to_value(shown.register).unwrap(),
+            serde_json::json!({"ready": 0, "sent": 2, "confirmed": 0, "refused": 0, "unknown": 0, "write_back": 1})
+        );
     }
 
     #[test]

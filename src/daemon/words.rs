@@ -8,7 +8,7 @@ use super::audits::Audits;
 use super::{AnyLine, Shared};
 use crate::ledger::{AnyLedger, Ledger, LedgerError, Word, WordId, WordKind};
 use crate::record::Key;
-use crate::sync::{AcceptFuse, ResumeWord, RetryWord};
+use crate::sync::{AcceptFuse, ResolveWord, Resolved, ResumeWord, RetryWord};
 
 /// How often the daemon asks the ledger for words.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -91,6 +91,21 @@ async fn take_up(line: &AnyLine, word: &Word) -> Result<Hearing, LedgerError> {
                 line.resume_unit(&Key::parse(&order.unit)).await?;
                 tracing::info!(portal, unit = %order.unit, "an operator has ended a unit's pause");
             }
+            None => unreadable(word),
+        },
+        WordKind::Resolve => match ResolveWord::of_json(&word.argument) {
+            Some(order) => match line.resolve(feed, &order).await? {
+                Resolved::Done => {
+                    tracing::info!(portal, feed, key = %order.key, "an operator has said what became of a record");
+                }
+                Resolved::NotUnknown => tracing::warn!(
+                    portal,
+                    feed,
+                    key = %order.key,
+                    "an operator has said what became of a record, but that is known by now"
+                ),
+                Resolved::Busy => return Ok(Hearing::Later),
+            },
             None => unreadable(word),
         },
         WordKind::Audit => return Ok(Hearing::Later),

@@ -1,9 +1,12 @@
 //! The ledger that the configuration names. The engine is generic over [`Ledger`]; the daemon and the verbs use this one.
 
+use secrecy::SecretString;
+
 use super::{
-    Entry, FeedId, FeedSummary, Ledger, LedgerError, MarkId, MemoryLedger, Note, NotePlace, Progress, Refusal, Replay,
-    Settlement, SqliteLedger, Word, WordId,
+    Entry, Exchange, ExchangeCounts, FeedId, FeedSummary, Ledger, LedgerError, MarkId, MemoryLedger, Note, NotePlace,
+    Progress, Refusal, Replay, Settlement, SqliteLedger, Word, WordId,
 };
+use crate::record::Key;
 
 /// Any ledger.
 #[derive(Debug)]
@@ -127,6 +130,26 @@ impl Ledger for AnyLedger {
 
     async fn drop_note(&self, place: &NotePlace) -> Result<(), LedgerError> {
         each!(self, ledger => ledger.drop_note(place).await)
+    }
+
+    async fn exchanges(&self, feed: FeedId, after: Option<&Key>, most: usize) -> Result<Vec<Exchange>, LedgerError> {
+        each!(self, ledger => ledger.exchanges(feed, after, most).await)
+    }
+
+    async fn exchange(&self, feed: FeedId, key: &Key) -> Result<Option<Exchange>, LedgerError> {
+        each!(self, ledger => ledger.exchange(feed, key).await)
+    }
+
+    async fn exchange_counts(&self, feed: FeedId) -> Result<ExchangeCounts, LedgerError> {
+        each!(self, ledger => ledger.exchange_counts(feed).await)
+    }
+
+    async fn secret(&self, portal: &str, name: &str) -> Result<Option<SecretString>, LedgerError> {
+        each!(self, ledger => ledger.secret(portal, name).await)
+    }
+
+    async fn keep_secret(&self, portal: &str, name: &str, secret: SecretString) -> Result<(), LedgerError> {
+        each!(self, ledger => ledger.keep_secret(portal, name, secret).await)
     }
 
     async fn say(&self, word: &Word) -> Result<WordId, LedgerError> {

@@ -7,11 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use secrecy::SecretString;
+
 use super::codec::Body;
 use super::journal::{self, Standing};
 use super::{
-    Close, Counts, Entry, FeedId, FeedSummary, Ledger, LedgerError, MarkId, Note, NotePlace, Progress, Refusal, Replay,
-    Settlement, Word, WordId,
+    Close, Counts, Entry, Exchange, ExchangeCounts, ExchangeState, FeedId, FeedSummary, Ledger, LedgerError, MarkId,
+    Note, NotePlace, Progress, Refusal, Replay, Settlement, Word, WordId,
 };
 use crate::record::Key;
 
@@ -40,6 +42,7 @@ struct Disk {
     feeds: BTreeMap<i64, Feed>,
     notes: BTreeMap<NotePlace, String>,
     words: BTreeMap<i64, Word>,
+    secrets: BTreeMap<(String, String), SecretString>,
     last_word: i64,
     last_row: i64,
     /// The process that holds the ledger, or held it last.
@@ -59,6 +62,7 @@ struct Feed {
     progress: Progress,
     refusals: BTreeMap<Key, Refusal>,
     findings: Vec<Refusal>,
+    register: BTreeMap<Key, Exchange>,
 }
 
 #[derive(Debug, Clone)]
@@ -206,6 +210,20 @@ impl Feed {
         }
         let keyed = |refusal: Refusal| Some((refusal.key.clone()?, refusal));
         self.refusals.extend(settlement.refused.into_iter().filter_map(keyed));
+        for exchange in settlement.exchanged {
+            let earlier = self.register.remove(&exchange.key);
+            self.register.insert(exchange.key.clone(), exchange.over(earlier));
+        }
+        for remark in settlement.remarked {
+            if let Some(row) = self.register.get_mut(&remark.key) {
+                row.code = remark.code.map(str::to_owned);
+            }
+        }
+        for key in &settlement.dropped {
+            if self.register.get(key).is_some_and(|row| row.state == ExchangeState::Ready) {
+                self.register.remove(key);
+            }
+        }
         if let Some(findings) = settlement.findings {
             self.findings = findings;
         }
@@ -336,6 +354,44 @@ impl Ledger for MemoryLedger {
     async fn drop_note(&self, place: &NotePlace) -> Result<(), LedgerError> {
         self.serve("forgetting a note", |disk| {
             disk.notes.remove(place);
+            Ok(())
+        })
+    }
+
+    async fn exchanges(&self, feed: FeedId, after: Option<&Key>, most: usize) -> Result<Vec<Exchange>, LedgerError> {
+        self.serve("reading the register of exchange", |disk| {
+            let Some(feed) = disk.feeds.get(&feed.0) else { return Ok(Vec::new()) };
+            let behind = feed.register.values().filter(|row| after.is_none_or(|after| row.key > *after));
+            Ok(behind.take(most).cloned().collect())
+        })
+    }
+
+    async fn exchange(&self, feed: FeedId, key: &Key) -> Result<Option<Exchange>, LedgerError> {
+        self.serve("reading the register of exchange", |disk| {
+            Ok(disk.feeds.get(&feed.0).and_then(|feed| feed.register.get(key)).cloned())
+        })
+    }
+
+    async fn exchange_counts(&self, feed: FeedId) -> Result<ExchangeCounts, LedgerError> {
+        self.serve("reading the register of exchange", |disk| {
+            let mut counts = ExchangeCounts::default();
+            for row in disk.feeds.get(&feed.0).iter().flat_map(|feed| feed.register.values()) {
+                *counts.at(row.state) += 1;
+                counts.write_back += u64::from(row.write_back.is_some());
+            }
+            Ok(counts)
+        })
+    }
+
+    async fn secret(&self, portal: &str, name: &str) -> Result<Option<SecretString>, LedgerError> {
+        let place = (portal.to_owned(), name.to_owned());
+        self.serve("reading a secret", |disk| Ok(disk.secrets.get(&place).cloned()))
+    }
+
+    async fn keep_secret(&self, portal: &str, name: &str, secret: SecretString) -> Result<(), LedgerError> {
+        let place = (portal.to_owned(), name.to_owned());
+        self.serve("keeping a secret", |disk| {
+            disk.secrets.insert(place, secret);
             Ok(())
         })
     }

@@ -7,9 +7,11 @@
 
 mod any;
 mod codec;
+mod exchange;
 mod journal;
 mod memory;
 mod note;
+mod secrets;
 mod sqlite;
 
 use std::future::Future;
@@ -17,9 +19,13 @@ use std::future::Future;
 pub use any::AnyLedger;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use codec::fuzzing;
+pub use exchange::{Exchange, ExchangeCounts, ExchangeState, Remark, WriteBackDue};
 pub use memory::{Fate, MemoryLedger};
 pub use note::{Note, NoteKind, NotePlace, Word, WordId, WordKind};
+pub use secrets::PortalSecrets;
 pub use sqlite::SqliteLedger;
+
+use secrecy::SecretString;
 
 use crate::record::{Fingerprint, Key, Violation};
 
@@ -143,7 +149,7 @@ pub struct Settlement {
     pub close: Vec<(MarkId, Close)>,
     /// Records stated anew.
     pub entries: Vec<Entry>,
-    /// Records to forget.
+    /// Records to forget. What of them is ready in the register is forgotten too; what was ever sent stays there.
     pub dropped: Vec<Key>,
     /// Refusals to write, by key: these replace any earlier one of that key.
     pub refused: Vec<Refusal>,
@@ -151,6 +157,10 @@ pub struct Settlement {
     pub cleared: Vec<Key>,
     /// When given, replaces all findings of the feed: rows without a key and second rows of a key, which are no records.
     pub findings: Option<Vec<Refusal>>,
+    /// Rows of the register of exchange to state anew.
+    pub exchanged: Vec<Exchange>,
+    /// Rows of the register of which only the code changes, after those that are stated anew.
+    pub remarked: Vec<Remark>,
     /// The feed's numbers after this transaction.
     pub counts: Option<Counts>,
 }
@@ -248,6 +258,35 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Forgets a note. One that is not there is no error.
     fn drop_note(&self, place: &NotePlace) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
+    /// At most so many rows of the feed's register of exchange behind a key, ordered by key.
+    fn exchanges(
+        &self,
+        feed: FeedId,
+        after: Option<&Key>,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<Exchange>, LedgerError>> + Send;
+
+    /// The row of one record in the feed's register of exchange.
+    fn exchange(&self, feed: FeedId, key: &Key) -> impl Future<Output = Result<Option<Exchange>, LedgerError>> + Send;
+
+    /// How many rows of the feed's register of exchange stand where.
+    fn exchange_counts(&self, feed: FeedId) -> impl Future<Output = Result<ExchangeCounts, LedgerError>> + Send;
+
+    /// A secret that was kept for a portal.
+    fn secret(
+        &self,
+        portal: &str,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<SecretString>, LedgerError>> + Send;
+
+    /// Keeps a portal's secret in place of the one with this name. Durable when it returns.
+    fn keep_secret(
+        &self,
+        portal: &str,
+        name: &str,
+        secret: SecretString,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send;
 
     /// Leaves a word for the process that holds the ledger.
     fn say(&self, word: &Word) -> impl Future<Output = Result<WordId, LedgerError>> + Send;

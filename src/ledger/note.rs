@@ -66,6 +66,8 @@ pub enum WordKind {
     ResumeUnit,
     /// Compare a portal with the source.
     Audit,
+    /// Say what became of a record of unknown outcome.
+    Resolve,
 }
 
 /// Pairs each variant with its stored name. Never rename.
@@ -88,4 +90,4 @@ macro_rules! stored {
 }
 
 stored!(NoteKind: Unit = "unit", Fuse = "fuse", Batch = "batch", Audit = "audit");
-stored!(WordKind: Retry = "retry", AcceptFuse = "accept_fuse", ResumeUnit = "resume_unit", Audit = "audit");
+stored!(WordKind: Retry = "retry", AcceptFuse = "accept_fuse", ResumeUnit = "resume_unit", Audit = "audit", Resolve = "resolve");

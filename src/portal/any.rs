@@ -2,60 +2,155 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
+use super::ekdo::EkdoPortal;
 use super::fer::FerPortal;
-use super::{Abilities, Ask, Batch, Delivery, Held, Portal, Reading};
-use crate::record::{Key, Schema};
+use super::nmo::NmoPortal;
+use super::pos::PosPortal;
+use super::sout::SoutPortal;
+use super::{Abilities, Ask, Asked, Batch, Delivery, Finding, Held, Portal, Reading};
+use crate::record::{Key, Schema, Violation};
 use crate::transport::Failure;
 
 /// A portal of any kind.
 pub enum AnyPortal {
     /// The gateway of the federal electronic registry.
-    Fer(FerPortal),
+    Fer(Box<FerPortal>),
+    /// The register of training in occupational safety.
+    Sout(Box<SoutPortal>),
+    /// The portal of continuous medical education.
+    Nmo(Box<NmoPortal>),
+    /// The platform of public voting.
+    Pos(Box<PosPortal>),
+    /// The service of electronic personnel documents.
+    Ekdo(Box<EkdoPortal>),
 }
 
 impl Portal for AnyPortal {
     fn schemas(&self) -> &'static [&'static Schema] {
         match self {
             AnyPortal::Fer(portal) => portal.schemas(),
+            AnyPortal::Sout(portal) => portal.schemas(),
+            AnyPortal::Nmo(portal) => portal.schemas(),
+            AnyPortal::Pos(portal) => portal.schemas(),
+            AnyPortal::Ekdo(portal) => portal.schemas(),
         }
     }
 
     fn abilities(&self, schema: &Schema) -> Abilities {
         match self {
             AnyPortal::Fer(portal) => portal.abilities(schema),
+            AnyPortal::Sout(portal) => portal.abilities(schema),
+            AnyPortal::Nmo(portal) => portal.abilities(schema),
+            AnyPortal::Pos(portal) => portal.abilities(schema),
+            AnyPortal::Ekdo(portal) => portal.abilities(schema),
+        }
+    }
+
+    fn begins(&self, schema: &Schema) -> bool {
+        match self {
+            AnyPortal::Fer(portal) => portal.begins(schema),
+            AnyPortal::Sout(portal) => portal.begins(schema),
+            AnyPortal::Nmo(portal) => portal.begins(schema),
+            AnyPortal::Pos(portal) => portal.begins(schema),
+            AnyPortal::Ekdo(portal) => portal.begins(schema),
+        }
+    }
+
+    fn most_records(&self, schema: &Schema) -> usize {
+        match self {
+            AnyPortal::Fer(portal) => portal.most_records(schema),
+            AnyPortal::Sout(portal) => portal.most_records(schema),
+            AnyPortal::Nmo(portal) => portal.most_records(schema),
+            AnyPortal::Pos(portal) => portal.most_records(schema),
+            AnyPortal::Ekdo(portal) => portal.most_records(schema),
         }
     }
 
     async fn deliver(&self, schema: &'static Schema, batch: &Batch) -> Delivery {
         match self {
             AnyPortal::Fer(portal) => portal.deliver(schema, batch).await,
+            AnyPortal::Sout(portal) => portal.deliver(schema, batch).await,
+            AnyPortal::Nmo(portal) => portal.deliver(schema, batch).await,
+            AnyPortal::Pos(portal) => portal.deliver(schema, batch).await,
+            AnyPortal::Ekdo(portal) => portal.deliver(schema, batch).await,
+        }
+    }
+
+    fn examine(&self, schema: &'static Schema, body: &mut Vec<u8>) -> Result<(), Vec<Violation>> {
+        match self {
+            AnyPortal::Fer(portal) => portal.examine(schema, body),
+            AnyPortal::Sout(portal) => portal.examine(schema, body),
+            AnyPortal::Nmo(portal) => portal.examine(schema, body),
+            AnyPortal::Pos(portal) => portal.examine(schema, body),
+            AnyPortal::Ekdo(portal) => portal.examine(schema, body),
+        }
+    }
+
+    async fn inquire(&self, schema: &'static Schema, asked: &[Asked]) -> Result<Vec<Finding>, Failure> {
+        match self {
+            AnyPortal::Fer(portal) => portal.inquire(schema, asked).await,
+            AnyPortal::Sout(portal) => portal.inquire(schema, asked).await,
+            AnyPortal::Nmo(portal) => portal.inquire(schema, asked).await,
+            AnyPortal::Pos(portal) => portal.inquire(schema, asked).await,
+            AnyPortal::Ekdo(portal) => portal.inquire(schema, asked).await,
         }
     }
 
     async fn remove(&self, schema: &'static Schema, key: &Key) -> Delivery {
         match self {
             AnyPortal::Fer(portal) => portal.remove(schema, key).await,
+            AnyPortal::Sout(portal) => portal.remove(schema, key).await,
+            AnyPortal::Nmo(portal) => portal.remove(schema, key).await,
+            AnyPortal::Pos(portal) => portal.remove(schema, key).await,
+            AnyPortal::Ekdo(portal) => portal.remove(schema, key).await,
         }
     }
 
     fn reading(&self, schema: &Schema) -> Reading {
         match self {
             AnyPortal::Fer(portal) => portal.reading(schema),
+            AnyPortal::Sout(portal) => portal.reading(schema),
+            AnyPortal::Nmo(portal) => portal.reading(schema),
+            AnyPortal::Pos(portal) => portal.reading(schema),
+            AnyPortal::Ekdo(portal) => portal.reading(schema),
         }
     }
 
     async fn read_back(&self, schema: &'static Schema, ask: Ask<'_>) -> Result<Vec<Held>, Failure> {
         match self {
             AnyPortal::Fer(portal) => portal.read_back(schema, ask).await,
+            AnyPortal::Sout(portal) => portal.read_back(schema, ask).await,
+            AnyPortal::Nmo(portal) => portal.read_back(schema, ask).await,
+            AnyPortal::Pos(portal) => portal.read_back(schema, ask).await,
+            AnyPortal::Ekdo(portal) => portal.read_back(schema, ask).await,
         }
     }
 }
 
 impl AnyPortal {
+    /// Makes sure of a token, as far as the portal lets that be proven, and looks at the portal's clock: its time minus ours, none where it
+    /// told no time.
+    pub async fn sign_in(&self) -> Result<Option<TimeDelta>, Failure> {
+        match self {
+            AnyPortal::Fer(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
+            AnyPortal::Sout(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
+            AnyPortal::Nmo(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
+            AnyPortal::Pos(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
+            AnyPortal::Ekdo(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
+        }
+    }
+
     /// How long the token in use still lives; none before the first authentication.
     pub async fn token_remaining(&self) -> Option<Duration> {
         match self {
             AnyPortal::Fer(portal) => portal.token_remaining().await,
+            // A key has no end.
+            AnyPortal::Sout(_) => None,
+            AnyPortal::Nmo(portal) => portal.token_remaining().await,
+            AnyPortal::Pos(portal) => portal.token_remaining().await,
+            AnyPortal::Ekdo(portal) => portal.token_remaining().await,
         }
     }
 }

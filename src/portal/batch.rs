@@ -20,6 +20,8 @@ pub struct Sent {
     pub fingerprint: Fingerprint,
     /// The portal's own id of the record, where an earlier version got one.
     pub remote_id: Option<Box<str>>,
+    /// True when the portal has acknowledged an earlier version: this one is an update.
+    pub known: bool,
     span: Range<u32>,
 }
 
@@ -30,13 +32,13 @@ impl Batch {
     }
 
     /// Appends a record with its canonical body.
-    pub fn push(&mut self, key: Key, fingerprint: Fingerprint, remote_id: Option<Box<str>>, body: &[u8]) {
+    pub fn push(&mut self, key: Key, fingerprint: Fingerprint, remote_id: Option<Box<str>>, known: bool, body: &[u8]) {
         if !self.records.is_empty() {
             self.body.push(b',');
         }
         let start = self.body.len() as u32;
         self.body.extend_from_slice(body);
-        self.records.push(Sent { key, fingerprint, remote_id, span: start..self.body.len() as u32 });
+        self.records.push(Sent { key, fingerprint, remote_id, known, span: start..self.body.len() as u32 });
     }
 
     /// The records, in the order in which they were added.
@@ -75,7 +77,13 @@ impl Batch {
         let mut picked = Batch::default();
         for &position in positions {
             let record = &self.records[position];
-            picked.push(record.key.clone(), record.fingerprint, record.remote_id.clone(), self.body(position));
+            picked.push(
+                record.key.clone(),
+                record.fingerprint,
+                record.remote_id.clone(),
+                record.known,
+                self.body(position),
+            );
         }
         picked
     }
@@ -88,7 +96,7 @@ mod tests {
     fn three() -> Batch {
         let mut batch = Batch::default();
         for (key, body) in [(1, "{\"a\":1}"), (2, "{\"a\":2}"), (3, "{\"a\":3}")] {
-            batch.push(Key::Guid(key), Fingerprint::of(body.as_bytes()), None, body.as_bytes());
+            batch.push(Key::Guid(key), Fingerprint::of(body.as_bytes()), None, false, body.as_bytes());
         }
         batch
     }

@@ -1,6 +1,6 @@
 //! The catalogue of kinds: what is known of each kind of portal without opening one. Verbs that explain need it; the engine does not.
 
-use super::fer;
+use super::{ekdo, fer, nmo, pos, sout};
 use crate::record::{Actor, Case, Phrase, Remedy, Schema, remedy_in};
 
 /// A kind of portal.
@@ -14,7 +14,7 @@ pub struct Kind {
     pub remedies: &'static [Case],
 }
 
-static KINDS: &[&Kind] = &[&fer::KIND];
+static KINDS: &[&Kind] = &[&fer::KIND, &sout::KIND, &nmo::KIND, &pos::KIND, &ekdo::KIND];
 
 /// For a portal's refusal of which its catalogue knows nothing.
 pub static UNEXPLAINED: Remedy = Remedy {
@@ -38,6 +38,12 @@ impl Kind {
     /// The schema of a feed.
     pub fn schema(&self, feed: &str) -> Option<&'static Schema> {
         self.schemas.iter().copied().find(|schema| schema.feed == feed)
+    }
+
+    /// What helps with a refusal under just this code, where the portal has more to say of it than others.
+    pub fn particular(&self, code: &str, text: &str) -> Option<&'static Remedy> {
+        let fits = |case: &&Case| case.code == code && text.contains(case.says);
+        self.remedies.iter().find(fits).map(|case| &case.remedy)
     }
 
     /// What helps with a refusal of the portal.

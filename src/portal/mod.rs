@@ -3,7 +3,13 @@
 mod any;
 mod batch;
 mod catalogue;
+pub mod ekdo;
+mod expiry;
 pub mod fer;
+mod lenient;
+pub mod nmo;
+pub mod pos;
+pub mod sout;
 
 use std::future::Future;
 
@@ -14,7 +20,7 @@ pub use catalogue::{Kind, UNEXPLAINED, kind};
 use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
-use crate::record::{Key, Schema};
+use crate::record::{Key, Receipt, Schema, Violation};
 use crate::transport::Failure;
 
 /// A remote system we write to.
@@ -25,8 +31,39 @@ pub trait Portal: Send + Sync + 'static {
     /// What the portal can do with a record of this feed.
     fn abilities(&self, schema: &Schema) -> Abilities;
 
+    /// True when a record takes several requests, so that one whose first answer was lost is there in part at most.
+    fn begins(&self, schema: &Schema) -> bool {
+        let _ = schema;
+        false
+    }
+
+    /// Most records of one request, whatever the configuration says.
+    fn most_records(&self, schema: &Schema) -> usize {
+        let _ = schema;
+        usize::MAX
+    }
+
     /// Sends one batch and says what became of each of its records. Never retries by itself, except once after renewing a token.
     fn deliver(&self, schema: &'static Schema, batch: &Batch) -> impl Future<Output = Delivery> + Send;
+
+    /// Looks at what a record names outside its row (a file), and adds to its body what the fingerprint must cover. What it finds wrong
+    /// breaks rules like a wrong field. Is called only where [`Abilities::examines`] says so, for each row of each read: it must be cheap for
+    /// what has not changed.
+    fn examine(&self, schema: &'static Schema, body: &mut Vec<u8>) -> Result<(), Vec<Violation>> {
+        let _ = (schema, body);
+        Ok(())
+    }
+
+    /// Asks what the portal holds of records that it took, or may have taken: one finding per record, in order. Is called only where
+    /// [`Abilities::inquiry`] allows it. Never writes.
+    fn inquire(
+        &self,
+        schema: &'static Schema,
+        asked: &[Asked],
+    ) -> impl Future<Output = Result<Vec<Finding>, Failure>> + Send {
+        let _ = schema;
+        std::future::ready(Ok(asked.iter().map(|_| Finding::Unclear).collect()))
+    }
 
     /// Removes one record. An id that is not there counts as removed.
     fn remove(&self, schema: &'static Schema, key: &Key) -> impl Future<Output = Delivery> + Send;
@@ -100,12 +137,66 @@ impl std::fmt::Debug for Held {
 /// What a portal can do with the records of a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Abilities {
-    /// A repeated write of one version does no harm.
+    /// A repeated creation does no harm. Otherwise it makes a second record, so that an outcome that nobody knows is a state of its own.
+    /// An update of a record whose id is known may always be repeated.
     pub idempotent: bool,
     /// A changed version can replace an accepted one.
     pub update: bool,
     /// How a record is taken away.
     pub removal: Removal,
+    /// What the portal can be asked about a record that it took.
+    pub inquiry: Inquiry,
+    /// Each record is one exchange of documents, which is entered in the register of exchange.
+    pub registered: bool,
+    /// Records name something outside their rows: [`Portal::examine`] is to be called.
+    pub examines: bool,
+}
+
+impl Abilities {
+    /// Those of a portal that keeps records by their keys: everything can be repeated, replaced and removed.
+    pub const KEYED: Abilities = Abilities {
+        idempotent: true,
+        update: true,
+        removal: Removal::Supported,
+        inquiry: Inquiry::Never,
+        registered: false,
+        examines: false,
+    };
+}
+
+/// What a portal can be asked about a record that it took, or may have taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inquiry {
+    /// Nothing.
+    Never,
+    /// Whether it took a record after its answer was lost.
+    AfterLoss,
+    /// That, and how far a record has got until it is confirmed.
+    UntilConfirmed,
+}
+
+/// A record that a portal is asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Its key.
+    pub key: Key,
+    /// What the portal gave back for it so far; nothing where its answer was lost.
+    pub receipt: Option<Receipt>,
+    /// When it was sent: seconds since 1970-01-01T00:00:00Z.
+    pub sent: i64,
+}
+
+/// What a portal said of a record that it was asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// It holds the record.
+    Held(Receipt),
+    /// It holds a part of the record, under this id of its own: delivered again with that id, the rest follows.
+    Begun(String),
+    /// It certainly does not hold the record, and will not come to: it may be sent again.
+    Absent,
+    /// Its answer proves neither.
+    Unclear,
 }
 
 /// How a portal takes a record away.
@@ -142,8 +233,13 @@ pub enum Cure {
 pub enum Verdict {
     /// It holds the version that was sent.
     Accepted {
-        /// Its own id for the record, where it gives one.
-        remote_id: Option<String>,
+        /// What it gave back, where it gives anything.
+        receipt: Option<Box<Receipt>>,
+    },
+    /// It took a part of it, under an id of its own. Delivered again with that id, the rest follows.
+    Begun {
+        /// Its own id for the record.
+        remote_id: String,
     },
     /// It refused the version that was sent, and said so of this record by name.
     Rejected {

@@ -11,7 +11,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::field::{FieldWriter, Value};
 use super::{
-    Cell, Edge, Expiry, Field, Fingerprint, Hold, Key, KeyId, Kind, Presence, Row, Rule, Schema, Unit, Violation, guid,
+    Cell, Condition, Edge, Expiry, Field, Fingerprint, Hold, Key, KeyId, Kind, Presence, Row, Rule, Schema, Unit,
+    Violation, guid,
 };
 
 /// On which clock the start of a visit is written.
@@ -35,6 +36,31 @@ pub struct EncodeSettings {
     pub visit_time_zone: VisitTimeZone,
     /// Values for fields that the source leaves empty, by field name.
     pub defaults: BTreeMap<String, String>,
+    /// Keeps derived keys from being guessed. Must never change while the ledger knows records by such keys.
+    pub salt: Option<Salt>,
+}
+
+/// The secret behind derived keys.
+#[derive(Clone)]
+pub struct Salt(aws_lc_rs::hmac::Key);
+
+impl Salt {
+    /// A salt of these bytes.
+    pub fn new(secret: &[u8]) -> Self {
+        Salt(aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret))
+    }
+
+    /// A key of 32 hex digits that stands for these bytes.
+    fn key_of(&self, bytes: &[u8]) -> String {
+        let tag = aws_lc_rs::hmac::sign(&self.0, bytes);
+        tag.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl std::fmt::Debug for Salt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Salt")
+    }
 }
 
 /// A query's columns do not fit a schema.
@@ -88,6 +114,8 @@ struct Bound {
     /// `,"name":`
     prefix: Vec<u8>,
     default: Option<String>,
+    /// The field that decides whether this one must be there.
+    decider: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -115,6 +143,8 @@ pub struct Encoder {
     spans: Vec<(u32, u32)>,
     violations: Vec<Violation>,
     scratch: Vec<u8>,
+    salt: Option<Salt>,
+    derived: Vec<usize>,
 }
 
 impl Encoder {
@@ -133,7 +163,9 @@ impl Encoder {
                 return Err(BindError::Twice { feed: schema.feed, column: field.name });
             }
             let prefix = format!(",\"{}\":", field.name).into_bytes();
-            fields.push(Bound { field, column, prefix, default: settings.defaults.get(field.name).cloned() });
+            let decider = field.presence.condition().and_then(|condition| schema.position(condition.field));
+            let default = settings.defaults.get(field.name).cloned();
+            fields.push(Bound { field, column, prefix, default, decider });
         }
         let missing: Vec<_> = fields
             .iter()
@@ -170,6 +202,8 @@ impl Encoder {
             spans: vec![(0, 0); count],
             violations: Vec::new(),
             scratch: Vec::new(),
+            salt: settings.salt.clone(),
+            derived: schema.derived_key.iter().filter_map(|name| position(name)).collect(),
         })
     }
 
@@ -192,6 +226,12 @@ impl Encoder {
                 Presence::OnlyWhen(_) => Wanted::Never,
                 Presence::MandatoryWhen(value) if kind == Some(value) => Wanted::ForThisType,
                 Presence::MandatoryWhen(_) => Wanted::IfThere,
+                Presence::OnlyIf(condition) if self.holds(row, at, condition) => Wanted::Under(condition),
+                Presence::OnlyIf(_) => Wanted::Never,
+                Presence::OptionalIf(condition) if self.holds(row, at, condition) => Wanted::IfThere,
+                Presence::OptionalIf(_) => Wanted::Never,
+                Presence::MandatoryIf(condition) if self.holds(row, at, condition) => Wanted::Under(condition),
+                Presence::MandatoryIf(_) => Wanted::IfThere,
             };
             self.values[at] = match wanted {
                 Wanted::Never => Value::Absent,
@@ -203,6 +243,25 @@ impl Encoder {
         }
         self.body.push(b'}');
         self.violations.is_empty()
+    }
+
+    /// True when the field that decides over the one at `at` has one of the condition's values.
+    fn holds(&self, row: Row<'_>, at: usize, condition: Condition) -> bool {
+        let Some(decider) = self.fields[at].decider.map(|decider| &self.fields[decider]) else { return false };
+        let cell = decider.column.map_or(Cell::Null, |column| row.cell(column));
+        let empty = matches!(cell, Cell::Null) || matches!(cell, Cell::Text(text) if text.trim().is_empty());
+        let cell = match &decider.default {
+            Some(default) if empty => Cell::Text(default),
+            _ => cell,
+        };
+        if empty && decider.default.is_none() {
+            return condition.values.contains(&"");
+        }
+        let value = match decider.field.kind {
+            Kind::Bool => super::field::truth(cell).map(|truth| if truth { "true" } else { "false" }),
+            kind => super::field::word(cell, kind),
+        };
+        value.is_some_and(|value| condition.values.contains(&value))
     }
 
     fn word_of_discriminator(&self, row: Row<'_>, at: usize) -> Option<&'static str> {
@@ -241,6 +300,15 @@ impl Encoder {
         }
     }
 
+    /// Lets somebody look at what the last sound row's body names, and add to it. False when that is not well either: then
+    /// [`Self::violations`] says so.
+    pub fn examine(&mut self, look: impl FnOnce(&mut Vec<u8>) -> Result<(), Vec<Violation>>) -> bool {
+        if let Err(mut violations) = look(&mut self.body) {
+            self.violations.append(&mut violations);
+        }
+        self.violations.is_empty()
+    }
+
     /// The canonical body of the last row.
     pub fn body(&self) -> &[u8] {
         &self.body
@@ -266,8 +334,7 @@ impl Encoder {
     pub fn key_id(&self) -> Option<KeyId> {
         match self.values[self.key] {
             Value::Guid(guid) => Some(KeyId(guid)),
-            Value::Absent => None,
-            _ => self.key_text().map(|text| Key::Text(text.into()).id()),
+            _ => self.key().map(|key| key.id()),
         }
     }
 
@@ -285,14 +352,37 @@ impl Encoder {
     /// The last row's key, if the row has a sound one.
     pub fn key(&self) -> Option<Key> {
         match self.values[self.key] {
-            Value::Guid(guid) => Some(Key::Guid(guid)),
-            Value::Absent => None,
-            _ => self.key_text().map(|text| Key::Text(text.into())),
+            Value::Absent => self.derived_key().map(|text| Key::Text(text.into())),
+            _ => self.key_at(self.key),
         }
     }
 
-    fn key_text(&self) -> Option<String> {
-        serde_json::from_slice(self.span(self.key)).ok()
+    /// The key that the last row names in this field.
+    fn key_at(&self, at: usize) -> Option<Key> {
+        match self.values[at] {
+            Value::Guid(guid) => Some(Key::Guid(guid)),
+            Value::Absent => None,
+            // A GUID is the same key whatever the table calls it: so it is found again by what an operator types.
+            _ => self.text_at(at).map(|text| Key::parse(&text)),
+        }
+    }
+
+    fn text_at(&self, at: usize) -> Option<String> {
+        match serde_json::from_slice(self.span(at)).ok()? {
+            serde_json::Value::String(text) => Some(text),
+            serde_json::Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The key of a row that brings none, where the schema says what it is made of and all of that is there.
+    fn derived_key(&self) -> Option<String> {
+        let salt = self.salt.as_ref()?;
+        if self.derived.is_empty() || self.derived.iter().any(|at| self.values[*at] == Value::Absent) {
+            return None;
+        }
+        let spans: Vec<&[u8]> = self.derived.iter().map(|at| self.span(*at)).collect();
+        Some(salt.key_of(&spans.join(&0)))
     }
 
     fn span(&self, at: usize) -> &[u8] {
@@ -306,7 +396,7 @@ impl Encoder {
         let mut parents = [None, None];
         let mut needs_status = [false, false];
         for (slot, edge) in self.edges.iter().take(parents.len()).enumerate() {
-            parents[slot] = self.guid(edge.parent);
+            parents[slot] = self.key_at(edge.parent);
             needs_status[slot] = edge.status_for.is_some_and(|(field, values)| {
                 let text = std::str::from_utf8(self.span(field)).unwrap_or_default().trim_matches('"');
                 values.contains(&text)
@@ -383,6 +473,7 @@ impl HeldBy {
 enum Wanted {
     Always,
     ForThisType,
+    Under(Condition),
     IfThere,
     Never,
 }
@@ -395,6 +486,9 @@ impl Wanted {
                 Rule::Conditional,
                 format!("is mandatory for this {} ({})", schema.discriminator.unwrap_or("type"), schema.table),
             )),
+            Wanted::Under(condition) => {
+                Some((Rule::Conditional, format!("is mandatory when {} ({})", condition.told(), schema.table)))
+            }
             Wanted::IfThere | Wanted::Never => None,
         }
     }

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 
 use super::datetime::{self, TimeWriter, Written};
 use super::zone::Zone;
-use super::{Cell, Kind, Rule, VisitTimeZone, guid, snils};
+use super::{Cell, Field, Kind, Presence, Rule, VisitTimeZone, guid, inn, snils};
 
 /// What was learnt of a field while it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,14 @@ impl FieldWriter {
             Kind::Time => self.write_time(cell, out),
             Kind::VisitTime => self.write_visit_time(cell, out),
             Kind::Snils => write_snils(cell, out),
+            Kind::PrintedSnils => write_printed_snils(cell, out),
+            Kind::Bool => write_bool(cell, out),
+            Kind::Date => self.write_date(cell, out),
+            Kind::Epoch => self.write_epoch(cell, out),
+            Kind::Inn => write_inn(cell, out),
+            Kind::Digits(counts) => write_digits(cell, counts, out),
+            Kind::Identifier(most) => write_identifier(cell, most, out),
+            Kind::Objects(fields) => self.write_objects(cell, fields, out),
         }
     }
 
@@ -113,6 +121,103 @@ impl FieldWriter {
         Ok(Value::Time(local))
     }
 }
+
+impl FieldWriter {
+    fn write_date(&mut self, cell: Cell<'_>, out: &mut Vec<u8>) -> Result<Value, Broken> {
+        let wrong = || (Rule::Date, Cow::from("is not a date that exists; wanted is YYYY-MM-DD"));
+        let local =
+            self.local_seconds(cell).map_err(|(rule, text)| if rule == Rule::Date { wrong() } else { (rule, text) })?;
+        let start = out.len();
+        out.push(b'"');
+        if !self.times.write(local, out) {
+            return Err(wrong());
+        }
+        // The date is what stands before the time.
+        out.truncate(start + 1 + "YYYY-MM-DD".len());
+        out.push(b'"');
+        Ok(Value::Plain)
+    }
+
+    fn write_epoch(&mut self, cell: Cell<'_>, out: &mut Vec<u8>) -> Result<Value, Broken> {
+        let seconds = match whole(cell) {
+            Some(seconds) => seconds,
+            None => {
+                let local = self.local_seconds(cell)?;
+                self.zone.utc(local)
+            }
+        };
+        if !EPOCH.contains(&seconds) {
+            return Err((Rule::Range, format!("is not between {} and {}", EPOCH.start(), EPOCH.end()).into()));
+        }
+        out.extend_from_slice(itoa::Buffer::new().format(seconds).as_bytes());
+        Ok(Value::Plain)
+    }
+
+    fn write_objects(&mut self, cell: Cell<'_>, fields: &'static [Field], out: &mut Vec<u8>) -> Result<Value, Broken> {
+        let wrong = || (Rule::List, Cow::from("is not a JSON array of objects, at least one"));
+        let Cell::Text(text) = cell else { return Err(wrong()) };
+        let objects: Vec<serde_json::Map<String, serde_json::Value>> =
+            serde_json::from_str(text).map_err(|_| wrong())?;
+        if objects.is_empty() || objects.len() > MOST_OBJECTS {
+            return Err(wrong());
+        }
+        for (at, object) in objects.iter().enumerate() {
+            out.push(if at == 0 { b'[' } else { b',' });
+            self.write_object(at + 1, object, fields, out)?;
+        }
+        out.push(b']');
+        Ok(Value::Plain)
+    }
+
+    fn write_object(
+        &mut self,
+        number: usize,
+        object: &serde_json::Map<String, serde_json::Value>,
+        fields: &'static [Field],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Broken> {
+        let wrong =
+            |field: &Field, text: &str| (Rule::List, Cow::from(format!("object {number}: {} {text}", field.name)));
+        let mut mark = b'{';
+        for field in fields {
+            let value = object.iter().find(|(name, _)| name.eq_ignore_ascii_case(field.name)).map(|(_, value)| value);
+            let start = out.len();
+            out.push(mark);
+            write_quoted(field.name, out);
+            out.push(b':');
+            match self.write(field.kind, cell_of(value), out) {
+                Ok(Value::Absent) if field.presence == Presence::Mandatory => return Err(wrong(field, "is mandatory")),
+                Ok(Value::Absent) => out.truncate(start),
+                Ok(_) => mark = b',',
+                Err((_, text)) => return Err(wrong(field, &text)),
+            }
+        }
+        if mark == b'{' {
+            out.push(b'{');
+        }
+        out.push(b'}');
+        Ok(())
+    }
+}
+
+/// A value of a JSON object as a cell.
+fn cell_of(value: Option<&serde_json::Value>) -> Cell<'_> {
+    match value {
+        Some(serde_json::Value::String(text)) => Cell::Text(text),
+        Some(serde_json::Value::Bool(value)) => Cell::Bool(*value),
+        Some(serde_json::Value::Number(number)) => match number.as_i64() {
+            Some(whole) => Cell::Int(whole),
+            None => number.as_f64().map_or(Cell::Null, Cell::Float),
+        },
+        Some(serde_json::Value::Array(_) | serde_json::Value::Object(_)) => Cell::Bytes(b""),
+        Some(serde_json::Value::Null) | None => Cell::Null,
+    }
+}
+
+/// Moments that make sense: 1970 to 2100.
+const EPOCH: std::ops::RangeInclusive<i64> = 0..=4_102_444_800;
+/// Most objects of one list.
+const MOST_OBJECTS: usize = 200;
 
 fn not_a_date() -> Broken {
     (Rule::Date, "is not a date and time that exists; wanted is YYYY-MM-DDTHH:MM:SS".into())
@@ -324,6 +429,89 @@ fn write_snils(cell: Cell<'_>, out: &mut Vec<u8>) -> Result<Value, Broken> {
     out.extend_from_slice(&digits);
     out.push(b'"');
     Ok(Value::Plain)
+}
+
+fn write_printed_snils(cell: Cell<'_>, out: &mut Vec<u8>) -> Result<Value, Broken> {
+    let start = out.len();
+    write_snils(cell, out)?;
+    let digits: Vec<u8> = out.drain(start..).filter(u8::is_ascii_digit).collect();
+    out.push(b'"');
+    for (at, digit) in digits.into_iter().enumerate() {
+        match at {
+            3 | 6 => out.push(b'-'),
+            9 => out.push(b' '),
+            _ => {}
+        }
+        out.push(digit);
+    }
+    out.push(b'"');
+    Ok(Value::Plain)
+}
+
+/// Yes or no, if a cell means one of them.
+pub(super) fn truth(cell: Cell<'_>) -> Option<bool> {
+    match cell {
+        Cell::Bool(value) => Some(value),
+        Cell::Int(0) => Some(false),
+        Cell::Int(1) => Some(true),
+        Cell::Bytes([0]) => Some(false),
+        Cell::Bytes([1]) => Some(true),
+        Cell::Text(text) | Cell::Decimal(text) => match text.trim().to_lowercase().as_str() {
+            "true" | "t" | "yes" | "y" | "1" | "да" => Some(true),
+            "false" | "f" | "no" | "n" | "0" | "нет" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn write_bool(cell: Cell<'_>, out: &mut Vec<u8>) -> Result<Value, Broken> {
+    let value = truth(cell).ok_or((Rule::Boolean, Cow::from("is neither yes nor no")))?;
+    out.extend_from_slice(if value { b"true" } else { b"false" });
+    Ok(Value::Plain)
+}
+
+/// The text of a cell that should hold digits; a number counts, but has lost leading zeros.
+fn digits_of<'a>(cell: Cell<'a>, shortest: usize) -> Option<Cow<'a, str>> {
+    let text = match cell {
+        Cell::Text(text) => return Some(text.trim().into()),
+        Cell::Int(_) | Cell::Decimal(_) | Cell::Float(_) => whole(cell).filter(|number| *number >= 0)?.to_string(),
+        _ => return None,
+    };
+    Some(format!("{text:0>shortest$}").into())
+}
+
+fn write_inn(cell: Cell<'_>, out: &mut Vec<u8>) -> Result<Value, Broken> {
+    let broken = || (Rule::Inn, Cow::from("is not an INN: ten or twelve digits, the last of them check digits"));
+    let text = digits_of(cell, 10).ok_or_else(broken)?;
+    // Of eleven digits a number has lost the first one of twelve.
+    let text = if text.len() == 11 && !matches!(cell, Cell::Text(_)) { format!("0{text}").into() } else { text };
+    if !inn::is_valid(&text) {
+        return Err(broken());
+    }
+    write_quoted(&text, out);
+    Ok(Value::Plain)
+}
+
+fn write_digits(cell: Cell<'_>, counts: &[usize], out: &mut Vec<u8>) -> Result<Value, Broken> {
+    let text = digits_of(cell, counts.iter().copied().min().unwrap_or(0));
+    let text = text.filter(|text| counts.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()));
+    let Some(text) = text else {
+        let counts: Vec<_> = counts.iter().map(usize::to_string).collect();
+        return Err((Rule::Characters, format!("is not {} digits", counts.join(" or ")).into()));
+    };
+    write_quoted(&text, out);
+    Ok(Value::Plain)
+}
+
+fn write_identifier(cell: Cell<'_>, most: usize, out: &mut Vec<u8>) -> Result<Value, Broken> {
+    let start = out.len();
+    let value = write_text(cell, most, out)?;
+    let sound = out[start..].iter().all(|byte| byte.is_ascii_alphanumeric() || b"-\"".contains(byte));
+    match sound {
+        true => Ok(value),
+        false => Err((Rule::Characters, "has other characters than Latin letters, digits and hyphens".into())),
+    }
 }
 
 fn write_quoted(plain: &str, out: &mut Vec<u8>) {

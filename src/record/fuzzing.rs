@@ -70,6 +70,7 @@ pub(crate) fn rows(bytes: &[u8]) {
         zone: input.pick(ZONES),
         visit_time_zone: VisitTimeZone::Source,
         defaults: std::collections::BTreeMap::new(),
+        salt: None,
     };
     let columns: Vec<&str> = schema.fields.iter().map(|field| field.name).collect();
     let Ok(mut encoder) = Encoder::bind(schema, &columns, &settings) else { panic!("all columns are there") };
@@ -160,6 +161,13 @@ fn check_text(kind: Kind, text: &str) {
         Kind::EnumList(words) => assert!(text.split(',').all(|word| words.contains(&word)), "{text}"),
         Kind::Time | Kind::VisitTime => assert!(matches!(parse(text), Some(Written::Local(_))), "{text}"),
         Kind::Snils => assert!(snils::from_text(text).is_some() && text.len() == 11, "{text}"),
-        Kind::Int { .. } | Kind::Number | Kind::IntEnum(_) => panic!("{text} should be a number"),
+        Kind::PrintedSnils => assert!(snils::from_text(text).is_some() && text.len() == 14, "{text}"),
+        Kind::Date => assert!(text.len() == 10 && matches!(parse(text), Some(Written::Local(_))), "{text}"),
+        Kind::Inn => assert!(super::inn::is_valid(text), "{text}"),
+        Kind::Digits(counts) => assert!(counts.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())),
+        Kind::Identifier(most) => assert!(text.len() <= most && text.is_ascii(), "{text}"),
+        Kind::Int { .. } | Kind::Number | Kind::IntEnum(_) | Kind::Bool | Kind::Epoch | Kind::Objects(_) => {
+            panic!("{text} should be no text")
+        }
     }
 }

@@ -8,8 +8,10 @@ mod fingerprint;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 pub mod guid;
+mod inn;
 mod key;
 mod phrase;
+mod receipt;
 mod remedy;
 mod schema;
 mod snils;
@@ -18,14 +20,18 @@ mod zone;
 
 pub use cell::{Cell, Row, RowChunk};
 pub use datetime::{Written, parse as parse_time};
-pub use encode::{BindError, EncodeSettings, Encoder, Record, VisitTimeZone};
+pub use encode::{BindError, EncodeSettings, Encoder, Record, Salt, VisitTimeZone};
 pub use fingerprint::{ENCODER_VERSION, Fingerprint};
 pub use key::{Key, KeyId};
 pub use phrase::{Language, Phrase, retold};
+pub use receipt::{Receipt, Stage};
 #[cfg(test)]
 pub use remedy::faults_of;
 pub use remedy::{Actor, Case, RULE_TEXTS, Remedy, remedy_in};
-pub use schema::{Edge, Expiry, Field, Hold, Kind, Presence, Schema, Unit, may, must, must_when, only_when};
+pub use schema::{
+    Condition, Edge, Expiry, Field, Hold, Kind, Presence, Schema, Unit, may, may_if, must, must_if, must_when, only_if,
+    only_when,
+};
 pub use violation::{Rule, Violation};
 pub use zone::Zone;
 

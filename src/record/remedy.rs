@@ -16,6 +16,8 @@ pub enum Actor {
     Mapping,
     /// The portal's support.
     Portal,
+    /// Who runs Vitrina: something has to be found out and said to it.
+    Operator,
     /// Nobody: it waits by itself.
     Nobody,
 }
@@ -44,7 +46,7 @@ pub struct Case {
 
 impl Actor {
     /// Everyone who can be asked to act.
-    pub const ALL: [Actor; 4] = [Actor::Data, Actor::Mapping, Actor::Portal, Actor::Nobody];
+    pub const ALL: [Actor; 5] = [Actor::Data, Actor::Mapping, Actor::Portal, Actor::Operator, Actor::Nobody];
 
     /// How people call them.
     pub fn name(self, language: Language) -> &'static str {
@@ -54,6 +56,7 @@ impl Actor {
                 en: "the view or the configuration", ru: "представление или конфигурация"
             },
             Actor::Portal => Phrase { en: "the portal's support", ru: "поддержка портала" },
+            Actor::Operator => Phrase { en: "whoever runs Vitrina", ru: "администратор Vitrina" },
             Actor::Nobody => Phrase { en: "nobody, it waits by itself", ru: "никто, ждёт само" },
         };
         name.said_in(language)

@@ -31,10 +31,12 @@ pub struct Schema {
     pub cascades: &'static [&'static str],
     /// True for the feed whose changes the document wants at the portal within seconds: it never waits for the others.
     pub urgent: bool,
+    /// Fields whose salted hash is the key of a row that brings none; empty where the key must be there. None of them may be shown.
+    pub derived_key: &'static [&'static str],
 }
 
 /// One row of a document's table.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Field {
     /// Name on the wire and of the source's column.
     pub name: &'static str,
@@ -76,6 +78,22 @@ pub enum Kind {
     VisitTime,
     /// SNILS: eleven digits.
     Snils,
+    /// SNILS in its printed form: `XXX-XXX-XXX XX`.
+    PrintedSnils,
+    /// Yes or no: `true`, `false`.
+    Bool,
+    /// `YYYY-MM-DD` on the source's clock.
+    Date,
+    /// A moment as seconds since 1970-01-01T00:00:00Z. A cell that is a number already is taken as it is.
+    Epoch,
+    /// INN, the taxpayer's number: ten digits or twelve, with their check digits.
+    Inn,
+    /// Digits only, as many as one of these numbers says.
+    Digits(&'static [usize]),
+    /// Latin letters, digits and hyphens, at most so many.
+    Identifier(usize),
+    /// A JSON array of objects, each with these fields, at least one object.
+    Objects(&'static [Field]),
 }
 
 /// Whether a field must be there.
@@ -89,6 +107,41 @@ pub enum Presence {
     OnlyWhen(&'static str),
     /// Mandatory when the discriminator has this value, optional otherwise.
     MandatoryWhen(&'static str),
+    /// Mandatory under a condition, left out otherwise.
+    OnlyIf(Condition),
+    /// Optional under a condition, left out otherwise.
+    OptionalIf(Condition),
+    /// Mandatory under a condition, optional otherwise.
+    MandatoryIf(Condition),
+}
+
+impl Presence {
+    /// The condition on another field under which it must, or may, be there.
+    pub const fn condition(self) -> Option<Condition> {
+        match self {
+            Presence::OnlyIf(condition) | Presence::OptionalIf(condition) | Presence::MandatoryIf(condition) => {
+                Some(condition)
+            }
+            Presence::Mandatory | Presence::Optional | Presence::OnlyWhen(_) | Presence::MandatoryWhen(_) => None,
+        }
+    }
+}
+
+/// Another field has one of these values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Condition {
+    /// The other field: an enum, or yes and no.
+    pub field: &'static str,
+    /// Its values; `true` and `false` for yes and no, an empty one where nothing is there.
+    pub values: &'static [&'static str],
+}
+
+impl Condition {
+    /// The condition in words: `paid is true`.
+    pub fn told(&self) -> String {
+        let values: Vec<_> = self.values.iter().map(|value| if value.is_empty() { "empty" } else { value }).collect();
+        format!("{} is {}", self.field, values.join(" or "))
+    }
 }
 
 /// A field of one record that names a record of another feed.
@@ -164,6 +217,21 @@ pub const fn only_when(value: &'static str, name: &'static str, kind: Kind) -> F
 /// A field that is mandatory for one type and optional for the others.
 pub const fn must_when(value: &'static str, name: &'static str, kind: Kind) -> Field {
     Field { name, kind, presence: Presence::MandatoryWhen(value) }
+}
+
+/// A field that is mandatory under a condition and absent otherwise.
+pub const fn only_if(condition: Condition, name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, presence: Presence::OnlyIf(condition) }
+}
+
+/// A field that is optional under a condition and absent otherwise.
+pub const fn may_if(condition: Condition, name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, presence: Presence::OptionalIf(condition) }
+}
+
+/// A field that is mandatory under a condition and optional otherwise.
+pub const fn must_if(condition: Condition, name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, presence: Presence::MandatoryIf(condition) }
 }
 
 impl Schema {

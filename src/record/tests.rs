@@ -19,6 +19,7 @@ fn settings() -> EncodeSettings {
         zone: chrono_tz::Asia::Yekaterinburg,
         visit_time_zone: VisitTimeZone::Source,
         defaults: BTreeMap::new(),
+        salt: None,
     }
 }
 
@@ -343,4 +344,141 @@ proptest! {
         let row: Vec<(&str, Cell<'_>)> = row.iter().map(|(name, text)| (*name, Cell::Text(text))).collect();
         prop_assert_eq!(encode("slot", &row).bytes, plain);
     }
+}
+
+/// Nearly everything that a table of a document can ask for beside the tables of the gateway.
+static OTHERS: Schema = Schema {
+    feed: "others",
+    table: "table 1",
+    fields: &[
+        may("id", Kind::Identifier(8)),
+        must("level", Kind::Enum(&["near", "far"])),
+        must_if(FAR, "code", Kind::Digits(&[8])),
+        must("paid", Kind::Bool),
+        only_if(PAID, "price", Kind::Number),
+        may_if(PAID, "note", Kind::Text(9)),
+        may_if(UNMARKED, "unmarked", Kind::Text(9)),
+        may("marked", Kind::Bool),
+        may("snils", Kind::PrintedSnils),
+        may("day", Kind::Date),
+        may("moment", Kind::Epoch),
+        may("inn", Kind::Inn),
+        may("list", Kind::Objects(&[must("name", Kind::Text(5)), must("main", Kind::Bool), may("no", Kind::Number)])),
+    ],
+    key: "id",
+    discriminator: None,
+    parents: &[],
+    unit: Unit::None,
+    expires: Expiry::Never,
+    place: &[],
+    status: None,
+    spare: &[],
+    cascades: &[],
+    urgent: false,
+    derived_key: &["level", "paid"],
+};
+const FAR: Condition = Condition { field: "level", values: &["far"] };
+const PAID: Condition = Condition { field: "paid", values: &["true"] };
+const UNMARKED: Condition = Condition { field: "marked", values: &["", "false"] };
+
+/// The body of a row of the other tables, or the fields that break rules; and its key.
+#[expect(clippy::type_complexity, reason = "a body or its faults, and the key")]
+fn encode_other(row: &[(&str, Cell<'_>)], salt: &[u8]) -> (Result<String, Vec<(String, Rule)>>, Option<Key>) {
+    let columns: Vec<&str> = row.iter().map(|(name, _)| *name).collect();
+    let settings = EncodeSettings { salt: Some(Salt::new(salt)), ..settings() };
+    let mut encoder = Encoder::bind(&OTHERS, &columns, &settings).unwrap();
+    let mut chunk = RowChunk::default();
+    chunk.reset(row.len());
+    row.iter().for_each(|(_, cell)| chunk.push(*cell));
+    let sound = encoder.encode(chunk.rows().next().unwrap());
+    let broken = encoder.violations().iter().map(|broken| (broken.field.to_string(), broken.rule)).collect();
+    let body = if sound { Ok(String::from_utf8(encoder.body().to_vec()).unwrap()) } else { Err(broken) };
+    (body, encoder.key())
+}
+
+#[test]
+fn other_documents_forms_are_written() {
+    let row = [
+        ("id", Cell::Text("a-1")),
+        ("level", Cell::Text("far")),
+        ("code", Cell::Int(1_234_567)),
+        ("paid", Cell::Int(1)),
+        ("price", Cell::Text("12.50")),
+        ("note", Cell::Null),
+        ("snils", Cell::Int(11_223_344_595)),
+        ("day", Cell::Text("02.10.2023")),
+        ("moment", Cell::Text("2023-10-01T05:00:00")),
+        ("inn", Cell::Int(7_707_083_893)),
+        ("list", Cell::Text(r#"[{"Name":"a","main":"да","more":1},{"main":false,"name":"b","no":2.5}]"#)),
+    ];
+    assert_eq!(
+        encode_other(&row, b"x").0.unwrap(),
+        r#"{"id":"a-1","level":"far","code":"01234567","paid":true,"price":12.5,"snils":"112-233-445 95","day":"2023-10-02","moment":1696118400,"inn":"7707083893","list":[{"name":"a","main":true},{"name":"b","main":false,"no":2.5}]}"#
+    );
+}
+
+#[test]
+fn what_no_document_takes_breaks_the_rule_of_its_kind() {
+    let sound = [("id", Cell::Text("a")), ("level", Cell::Text("near")), ("paid", Cell::Bool(false))];
+    for (field, cell, rule) in [
+        ("id", Cell::Text("a_b"), Rule::Characters),
+        ("paid", Cell::Int(2), Rule::Boolean),
+        ("code", Cell::Text("123"), Rule::Characters),
+        ("snils", Cell::Text("112-233-445 96"), Rule::Snils),
+        ("day", Cell::Text("2023-02-30"), Rule::Date),
+        ("moment", Cell::Int(-1), Rule::Range),
+        ("moment", Cell::Text("soon"), Rule::Date),
+        ("inn", Cell::Text("1313123131"), Rule::Inn),
+        ("list", Cell::Text("[]"), Rule::List),
+        ("list", Cell::Text(r#"[{"name":"a"}]"#), Rule::List),
+        ("list", Cell::Text(r#"[{"name":"too long","main":true}]"#), Rule::List),
+        ("list", Cell::Text("{}"), Rule::List),
+    ] {
+        let mut row: Vec<_> = sound.iter().copied().filter(|(name, _)| *name != field).collect();
+        row.push((field, cell));
+        assert_eq!(encode_other(&row, b"x").0, Err(vec![(field.to_owned(), rule)]), "{field} {rule:?}");
+    }
+}
+
+#[test]
+fn conditions_on_another_field_decide_what_must_be_there_and_what_is_left_out() {
+    let row = |level, paid, price: Cell<'static>, code: Cell<'static>| {
+        let row = [("id", Cell::Text("a")), ("level", Cell::Text(level)), ("paid", Cell::Bool(paid))];
+        encode_other(&[row.as_slice(), &[("price", price), ("code", code), ("note", Cell::Text("n"))]].concat(), b"x").0
+    };
+    let (price, code) = (Cell::Int(5), Cell::Text("12345678"));
+    assert_eq!(row("near", false, price, Cell::Null).unwrap(), r#"{"id":"a","level":"near","paid":false}"#);
+    assert_eq!(
+        row("near", true, price, code).unwrap(),
+        r#"{"id":"a","level":"near","code":"12345678","paid":true,"price":5,"note":"n"}"#
+    );
+    assert_eq!(
+        row("far", true, Cell::Null, Cell::Null).unwrap_err(),
+        [("code".to_owned(), Rule::Conditional), ("price".to_owned(), Rule::Conditional)]
+    );
+}
+
+#[test]
+fn a_condition_may_name_the_absence_of_the_other_field() {
+    let row = |marked: Cell<'static>| {
+        let row = [("id", Cell::Text("a")), ("level", Cell::Text("near")), ("paid", Cell::Bool(false))];
+        encode_other(&[row.as_slice(), &[("unmarked", Cell::Text("u")), ("marked", marked)]].concat(), b"x").0.unwrap()
+    };
+    for (marked, kept) in
+        [(Cell::Null, true), (Cell::Text(" "), true), (Cell::Bool(false), true), (Cell::Bool(true), false)]
+    {
+        assert_eq!(row(marked).contains("\"unmarked\":\"u\""), kept, "{marked:?}");
+    }
+    assert_eq!(UNMARKED.told(), "marked is empty or false");
+}
+
+#[test]
+fn a_row_without_a_key_gets_one_that_only_the_salt_explains() {
+    let row = |level| [("id", Cell::Null), ("level", Cell::Text(level)), ("paid", Cell::Bool(false))];
+    let key = |level, salt: &[u8]| encode_other(&row(level), salt).1.unwrap();
+    assert_eq!(key("near", b"x"), key("near", b"x"));
+    assert_ne!(key("near", b"x"), key("near", b"y"));
+    assert_eq!(key("near", b"x").to_string().len(), 32);
+    let (unpaid, _) = ([("id", Cell::Null), ("level", Cell::Text("near")), ("paid", Cell::Null)], ());
+    assert_eq!(encode_other(&unpaid, b"x").1, None, "what the key is made of must be there");
 }

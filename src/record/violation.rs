@@ -30,6 +30,16 @@ pub enum Rule {
     Oid,
     /// Not a SNILS, or its check digits are wrong.
     Snils,
+    /// Neither yes nor no.
+    Boolean,
+    /// Not an INN, or its check digits are wrong.
+    Inn,
+    /// Has characters, or a number of them, that the document does not allow.
+    Characters,
+    /// Not a JSON array of the objects that the document describes.
+    List,
+    /// The file that the row names is missing or is not what the portal takes.
+    File,
     /// The column's type cannot become this field.
     Type,
     /// Two rows of one scan have this key.
@@ -53,6 +63,11 @@ impl Rule {
             Rule::Range => "range",
             Rule::Oid => "oid",
             Rule::Snils => "snils",
+            Rule::Boolean => "boolean",
+            Rule::Inn => "inn",
+            Rule::Characters => "characters",
+            Rule::List => "list",
+            Rule::File => "file",
             Rule::Type => "type",
             Rule::DuplicateKey => "duplicate_key",
             Rule::DuplicatePlace => "duplicate_place",

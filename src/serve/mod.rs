@@ -1,4 +1,7 @@
-//! Serving: the inbound side on `[serve] listen`. Metrics and health now; it answers from memory and never waits for a portal.
+//! Serving: the inbound side. On `[serve] listen` metrics and health, answered from memory without waiting for a portal; on
+//! `platform_listen` what portals of medical education call.
+
+pub mod platform;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -36,16 +39,22 @@ pub struct Listener {
 
 /// A listener could not be bound.
 #[derive(Debug, thiserror::Error)]
-#[error("serve.listen: cannot listen on {address}: {reason}")]
+#[error("{key}: cannot listen on {address}: {reason}")]
 pub struct BindError {
+    key: &'static str,
     address: String,
     reason: String,
 }
 
 impl Listener {
-    /// Binds an address.
+    /// Binds the address of `serve.listen`.
     pub async fn bind(address: &str) -> Result<Self, BindError> {
-        let failed = |error: std::io::Error| BindError { address: address.to_owned(), reason: error.to_string() };
+        Listener::bind_for("serve.listen", address).await
+    }
+
+    /// Binds the address that stands under a key of the configuration.
+    pub async fn bind_for(key: &'static str, address: &str) -> Result<Self, BindError> {
+        let failed = |error: std::io::Error| BindError { key, address: address.to_owned(), reason: error.to_string() };
         let socket = TcpListener::bind(address).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
         Ok(Listener { socket, address })
@@ -53,7 +62,12 @@ impl Listener {
 
     /// Answers until `stop` comes, then finishes what is under way.
     pub async fn run<S: Shown>(self, shown: Arc<S>, stop: impl Future<Output = ()> + Send + 'static) {
-        let served = axum::serve(self.socket, router(shown)).with_graceful_shutdown(stop).await;
+        self.serve(router(shown), stop).await;
+    }
+
+    /// Answers by these routes until `stop` comes, then finishes what is under way.
+    pub async fn serve(self, router: Router, stop: impl Future<Output = ()> + Send + 'static) {
+        let served = axum::serve(self.socket, router).with_graceful_shutdown(stop).await;
         if let Err(error) = served {
             tracing::error!("the listener on {} ended: {error}", self.address);
         }

@@ -17,9 +17,12 @@ pub(super) struct Place {
 }
 
 /// What a database's own error means for us.
-enum Class {
+pub(super) enum Class {
+    /// The statement is refused.
     Refused,
+    /// It took too long.
     Timeout,
+    /// The connection is gone.
     Lost,
 }
 
@@ -31,17 +34,7 @@ impl Place {
 
     /// An error while a connection is made.
     pub(super) fn connecting(&self, error: &sqlx::Error) -> SourceError {
-        let reason = match error {
-            sqlx::Error::Database(error) => {
-                let (code, hint, _) = judge(error.as_ref());
-                format!("{code}{hint}")
-            }
-            sqlx::Error::Io(error) => io_reason(error).to_owned(),
-            sqlx::Error::Tls(_) => "the TLS handshake failed; check sslmode and the certificate of the CA".to_owned(),
-            sqlx::Error::Configuration(_) => "the url or a file it names cannot be used".to_owned(),
-            _ => "the server's answer cannot be read; is it the right kind of database?".to_owned(),
-        };
-        SourceError::Connect { source_name: self.source.clone(), reason }
+        SourceError::Connect { source_name: self.source.clone(), reason: connecting(error) }
     }
 
     /// The connect time-out passed.
@@ -105,6 +98,20 @@ impl Place {
     }
 }
 
+/// Why no connection could be made, without credentials.
+pub(super) fn connecting(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => {
+            let (code, hint, _) = judge(error.as_ref());
+            format!("{code}{hint}")
+        }
+        sqlx::Error::Io(error) => io_reason(error).to_owned(),
+        sqlx::Error::Tls(_) => "the TLS handshake failed; check sslmode and the certificate of the CA".to_owned(),
+        sqlx::Error::Configuration(_) => "the url or a file it names cannot be used".to_owned(),
+        _ => "the server's answer cannot be read; is it the right kind of database?".to_owned(),
+    }
+}
+
 fn io_reason(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused; is the database running, are host and port right?",
@@ -117,7 +124,8 @@ fn io_reason(error: &io::Error) -> &'static str {
     }
 }
 
-fn judge(error: &dyn DatabaseError) -> (String, &'static str, Class) {
+/// The code of a database's own error, a hint for a query that reads, and what it means.
+pub(super) fn judge(error: &dyn DatabaseError) -> (String, &'static str, Class) {
     if let Some(error) = error.try_downcast_ref::<MySqlDatabaseError>() {
         return judge_mysql(error.number(), error.code().unwrap_or("HY000"));
     }

@@ -1,4 +1,5 @@
-//! Sources: rows out of the hospital's databases, by SQL, read-only, streamed.
+//! Sources: rows out of the hospital's databases, by SQL, read-only, streamed; and, apart from that, the statements by which a site lets
+//! results be written back.
 
 mod any;
 mod failure;
@@ -11,6 +12,8 @@ mod settings;
 mod sql;
 mod sqlite;
 mod stamp;
+mod statement;
+mod writer;
 
 use std::future::Future;
 
@@ -20,6 +23,8 @@ pub use postgres::PostgresSource;
 pub use rows::Rows;
 pub use settings::{Engine, SourceSettings};
 pub use sqlite::SqliteSource;
+pub use statement::{Script, ScriptError, Values};
+pub use writer::{Row, Run, WriteError, Writer, Written};
 
 use crate::record::{Key, RowChunk};
 

@@ -50,18 +50,7 @@ struct Session {
 impl MySqlSource {
     /// Checks the settings. Each read connects for itself.
     pub fn open(settings: SourceSettings) -> Result<Self, SourceError> {
-        let url = settings.server_url(PARAMETERS)?;
-        // The driver's usual additions to sql_mode and time_zone would change what the site's queries mean.
-        let mut options = MySqlConnectOptions::from_url(&url)
-            .map_err(|_| settings.refuse("url", "has a value that cannot be used, or its ssl-mode is unknown"))?
-            .charset("utf8mb4")
-            .pipes_as_concat(false)
-            .no_engine_substitution(false)
-            .timezone(None)
-            .disable_statement_logging();
-        if let Some(password) = settings.password() {
-            options = options.password(password);
-        }
+        let options = options(&settings)?;
         Ok(MySqlSource { settings, options })
     }
 
@@ -91,11 +80,28 @@ impl MySqlSource {
     }
 }
 
+/// How to connect.
+pub(super) fn options(settings: &SourceSettings) -> Result<MySqlConnectOptions, SourceError> {
+    let url = settings.server_url(PARAMETERS)?;
+    // The driver's usual additions to sql_mode and time_zone would change what the site's statements mean.
+    let mut options = MySqlConnectOptions::from_url(&url)
+        .map_err(|_| settings.refuse("url", "has a value that cannot be used, or its ssl-mode is unknown"))?
+        .charset("utf8mb4")
+        .pipes_as_concat(false)
+        .no_engine_substitution(false)
+        .timezone(None)
+        .disable_statement_logging();
+    if let Some(password) = settings.password() {
+        options = options.password(password);
+    }
+    Ok(options)
+}
+
 /// A question with one number for an answer.
 type Question<'q> = QueryScalar<'q, MySql, i64, MySqlArguments>;
 
 /// Seconds that the source's clock is ahead of UTC now, in whole minutes, as far as a session can be set to it.
-fn clock_offset(zone: Tz) -> i64 {
+pub(super) fn clock_offset(zone: Tz) -> i64 {
     let offset = stamp::offset_at(zone, chrono::Utc::now().timestamp_micros()) / 60 * 60;
     if offset.abs() <= FARTHEST_OFFSET { offset } else { 0 }
 }
@@ -103,24 +109,34 @@ fn clock_offset(zone: Tz) -> i64 {
 /// The session's clock is the source's, so that a view which compares its DATETIME columns with `NOW()` means what it says. It is
 /// set as an offset: names need tables that few servers have, and TIMESTAMP columns stay exact in every season.
 async fn prepare_session(connection: &mut MySqlConnection, time: Duration, offset: i64) -> Result<(), sqlx::Error> {
-    let version: String = sqlx::query_scalar("SELECT VERSION()").persistent(false).fetch_one(&mut *connection).await?;
-    let limit = if version.to_ascii_lowercase().contains("mariadb") {
+    let limit = if is_mariadb(connection).await? {
         format!("max_statement_time = {:.3}", time.as_secs_f64())
     } else {
         format!("max_execution_time = {}", time.as_millis().clamp(1, u32::MAX.into()))
     };
-    let sign = if offset < 0 { '-' } else { '+' };
-    let (hours, minutes) = (offset.abs() / 3600, offset.abs() / 60 % 60);
+    let zone = session_zone(offset);
     // A reader may pause as long as the whole read may take.
     let pause = time.as_secs().clamp(60, 31_536_000);
     for statement in [
-        format!("SET SESSION {limit}, net_write_timeout = {pause}, time_zone = '{sign}{hours:02}:{minutes:02}'"),
+        format!("SET SESSION {limit}, net_write_timeout = {pause}, time_zone = '{zone}'"),
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY".to_owned(),
         "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY".to_owned(),
     ] {
         connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await?;
     }
     Ok(())
+}
+
+/// Which of the two it is.
+pub(super) async fn is_mariadb(connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
+    let version: String = sqlx::query_scalar("SELECT VERSION()").persistent(false).fetch_one(&mut *connection).await?;
+    Ok(version.to_ascii_lowercase().contains("mariadb"))
+}
+
+/// A session's zone as the server wants it: `+05:00`.
+pub(super) fn session_zone(offset: i64) -> String {
+    let sign = if offset < 0 { '-' } else { '+' };
+    format!("{sign}{:02}:{:02}", offset.abs() / 3600, offset.abs() / 60 % 60)
 }
 
 /// The columns of a query and how each is sent.

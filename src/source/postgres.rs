@@ -28,7 +28,7 @@ const PARAMETERS: &[&str] =
 
 /// Makes the server notice a reader that is gone even while it is not sending. Servers before 14 and on Windows cannot; asked
 /// like this they do not fill their log with it.
-const NOTICE_ABSENCE: &str = "DO $$ BEGIN PERFORM set_config('client_connection_check_interval', '5s', false); \
+pub(super) const NOTICE_ABSENCE: &str = "DO $$ BEGIN PERFORM set_config('client_connection_check_interval', '5s', false); \
                               EXCEPTION WHEN OTHERS THEN NULL; END $$";
 
 /// A PostgreSQL database.
@@ -47,14 +47,7 @@ impl fmt::Debug for PostgresSource {
 impl PostgresSource {
     /// Checks the settings. Each read connects for itself.
     pub fn open(settings: SourceSettings) -> Result<Self, SourceError> {
-        let url = settings.server_url(PARAMETERS)?;
-        let mut options = PgConnectOptions::from_url(&url)
-            .map_err(|_| settings.refuse("url", "has a value that cannot be used, or its sslmode is unknown"))?
-            .application_name("vitrina")
-            .disable_statement_logging();
-        if let Some(password) = settings.password() {
-            options = options.password(password);
-        }
+        let options = options(&settings)?;
         Ok(PostgresSource { settings, options })
     }
 
@@ -86,6 +79,19 @@ impl PostgresSource {
         let _ = connection.close().await;
         Ok(value)
     }
+}
+
+/// How to connect.
+pub(super) fn options(settings: &SourceSettings) -> Result<PgConnectOptions, SourceError> {
+    let url = settings.server_url(PARAMETERS)?;
+    let mut options = PgConnectOptions::from_url(&url)
+        .map_err(|_| settings.refuse("url", "has a value that cannot be used, or its sslmode is unknown"))?
+        .application_name("vitrina")
+        .disable_statement_logging();
+    if let Some(password) = settings.password() {
+        options = options.password(password);
+    }
+    Ok(options)
 }
 
 /// A question with one value for an answer.

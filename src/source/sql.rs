@@ -114,14 +114,17 @@ pub(super) fn without_terminator(engine: Engine, sql: &str) -> &str {
     sql.get(..end).unwrap_or(sql)
 }
 
-#[derive(PartialEq)]
-enum Token {
+/// What a stretch of a statement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Token {
+    /// It is part of what the statement says.
     Matter,
+    /// A blank, a comment, a semicolon.
     Filler,
 }
 
 /// The end of the token at `at`, as far as quotes and comments go: any other byte is a token.
-fn token(engine: Engine, bytes: &[u8], at: usize) -> (usize, Token) {
+pub(super) fn token(engine: Engine, bytes: &[u8], at: usize) -> (usize, Token) {
     let rest = &bytes[at..];
     let before = at.checked_sub(1).map_or(b' ', |before| bytes[before]);
     let in_word = before.is_ascii_alphanumeric() || before == b'_';

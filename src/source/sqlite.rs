@@ -23,7 +23,7 @@ use super::rows::{Outlet, answer};
 use super::{Column, Engine, Query, Read, Rows, Source, SourceError, SourceSettings, sql};
 
 /// Steps of SQLite's machine between two looks at the clock: a fraction of a millisecond.
-const STEPS_PER_LOOK: i32 = 10_000;
+pub(super) const STEPS_PER_LOOK: i32 = 10_000;
 /// Rows that SQLite's thread may be ahead of us.
 const ROWS_AHEAD: usize = 512;
 
@@ -35,7 +35,7 @@ pub struct SqliteSource {
 }
 
 /// Stops the statement that SQLite's thread may still be running when its reader is gone.
-struct StopOnDrop(Arc<AtomicBool>);
+pub(super) struct StopOnDrop(pub(super) Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
@@ -46,17 +46,7 @@ impl Drop for StopOnDrop {
 impl SqliteSource {
     /// Checks the settings. The file is opened by each read.
     pub fn open(settings: SourceSettings) -> Result<Self, SourceError> {
-        if settings.url.contains('?') || settings.url.contains(":memory:") {
-            return Err(settings.refuse("url", "must be sqlite: and the path of a file, without parameters"));
-        }
-        let options = SqliteConnectOptions::from_str(&settings.url)
-            .map_err(|_| settings.refuse("url", "must be sqlite: and the path of a file"))?
-            .read_only(true)
-            .create_if_missing(false)
-            .pragma("query_only", "1")
-            .busy_timeout(settings.connect_timeout)
-            .row_buffer_size(ROWS_AHEAD)
-            .disable_statement_logging();
+        let options = options(&settings)?.read_only(true).pragma("query_only", "1").row_buffer_size(ROWS_AHEAD);
         Ok(SqliteSource { settings, options })
     }
 
@@ -80,6 +70,16 @@ impl SqliteSource {
         connection.execute("BEGIN").await.map_err(|error| place.failure(&error))?;
         Ok((connection, stop))
     }
+}
+
+/// How to connect.
+pub(super) fn options(settings: &SourceSettings) -> Result<SqliteConnectOptions, SourceError> {
+    if settings.url.contains('?') || settings.url.contains(":memory:") {
+        return Err(settings.refuse("url", "must be sqlite: and the path of a file, without parameters"));
+    }
+    let options = SqliteConnectOptions::from_str(&settings.url)
+        .map_err(|_| settings.refuse("url", "must be sqlite: and the path of a file"))?;
+    Ok(options.create_if_missing(false).busy_timeout(settings.connect_timeout).disable_statement_logging())
 }
 
 /// Makes SQLite look at the clock and at the guard while it works.

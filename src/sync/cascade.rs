@@ -7,7 +7,7 @@ use super::fuse::Loss;
 use super::index::{At, Index};
 use super::line::{FeedLine, Line};
 use crate::ledger::{Ledger, State};
-use crate::portal::Portal;
+use crate::portal::{Portal, Removal};
 use crate::record::{Hold, Key, KeyId, Schema};
 use crate::source::Source;
 
@@ -87,6 +87,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         // Parents first: when a feed's turn comes, all its parents of the subtree are known.
         for child in self.feeds() {
             let schema = child.plan.schema;
+            if child.abilities.removal == Removal::Unsupported {
+                // Nothing can be done about it, so it stands in nobody's way.
+                continue;
+            }
             let mut found = BTreeSet::new();
             let mut index = child.index();
             for (edge, parent) in clinging_edges(schema) {

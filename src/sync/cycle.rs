@@ -148,6 +148,9 @@ pub(super) struct Run<'a, S: Source, P: Portal, L: Ledger> {
 
 impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     async fn run(mut self) -> Result<CycleReport, CycleError> {
+        self.follow_up().await?;
+        // What may go on by that goes on in this very cycle.
+        self.report.released.remove(self.feed.plan.schema.feed);
         let (reads, mut watermark) = self.reads().await?;
         self.report.full = matches!(reads[..], [Wanted::All]);
         let mut findings = Vec::new();
@@ -162,7 +165,23 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             self.remove().await?;
         }
         self.release();
+        self.follow_up().await?;
         Ok(self.report)
+    }
+
+    /// Asks about what is open, and writes back what is due.
+    async fn follow_up(&mut self) -> Result<(), CycleError> {
+        if self.order.dry_run {
+            return Ok(());
+        }
+        let done = self.line.follow_up_within(self.feed, self.slice.is_some()).await?;
+        self.report.refused += done.refused;
+        self.report.released.extend(done.released);
+        if let Some(failure) = done.failure {
+            self.report.failures += 1;
+            self.report.failure = Some(failure.text);
+        }
+        Ok(())
     }
 
     async fn read_all(
@@ -212,6 +231,10 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             Some(since) if !full => {
                 let keys = self.due_keys(now);
                 let mut reads = Vec::new();
+                if !keys.is_empty() && !plan.schema.derived_key.is_empty() {
+                    // No query can name keys that its rows may not bring.
+                    return Ok((vec![Wanted::All], watermark));
+                }
                 if !keys.is_empty() {
                     reads.push(Wanted::Keys(keys));
                 }
@@ -298,6 +321,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let mut planned = Plan::new(encoder, self.feed.batch_now(), plan.max_batch_bytes, gate, line.clock.now());
         planned.tells_all = self.order.dry_run;
         planned.wants = matches!(wanted, Wanted::Contested(_)).then(Wants::new);
+        planned.abilities = self.feed.abilities;
+        if self.feed.abilities.examines {
+            let line = Arc::clone(self.line);
+            planned.examine = Some(Box::new(move |body| line.portal.examine(schema, body)));
+        }
         self.feed.index().begin_read();
         let scanned = self.scan(&mut rows, watermark, &mut planned).await;
         drop(rows);
@@ -355,7 +383,15 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 break;
             }
             watermark.take(&chunk);
-            planned.take_chunk(self.feed, &parents, &chunk);
+            if planned.examine.is_none() {
+                planned.take_chunk(self.feed, &parents, &chunk);
+            } else {
+                // Each row may take a while: others get their turn in between.
+                for row in 0..chunk.len() {
+                    planned.take_rows(self.feed, &parents, &chunk, row..row + 1);
+                    tokio::task::yield_now().await;
+                }
+            }
             Live::add(&self.feed.live.rows, chunk.len() as u64);
             self.flush(planned, false).await?;
         }
@@ -400,7 +436,10 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 None => before.as_ref().map(|before| before.findings.clone()).unwrap_or_default(),
             };
             let now = Written { counts, findings };
-            let same = before.as_ref() == Some(&now) && settlement.entries.is_empty() && settlement.cleared.is_empty();
+            let same = before.as_ref() == Some(&now)
+                && settlement.entries.is_empty()
+                && settlement.cleared.is_empty()
+                && settlement.remarked.is_empty();
             *written = Some(now);
             same
         };
@@ -479,6 +518,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         self.report.accepted += settled.accepted.len() as u64;
         self.report.refused += settled.refused;
         self.report.postponed += settled.postponed;
+        self.report.unknown += settled.unknown;
         self.report.released.extend(settled.released);
         self.contested.extend(settled.contested);
         if settled.put_back > 0 {

@@ -8,7 +8,7 @@ use super::pieces::Pieces;
 use super::settle::Settled;
 use crate::ledger::{Ledger, LedgerError};
 use crate::portal::{Cure, Delivery, Portal};
-use crate::record::Key;
+use crate::record::{Key, Receipt};
 use crate::source::Source;
 use crate::transport::{Failure, Trouble};
 
@@ -20,8 +20,10 @@ pub(super) const REFUSED: &str = "REFUSED";
 /// What became of one record of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// The portal holds it.
-    Accepted { remote_id: Option<String> },
+    /// The portal holds it, and gave this back for it.
+    Accepted { receipt: Option<Box<Receipt>> },
+    /// The portal took a part of it, under an id of its own.
+    Begun { remote_id: String },
     /// The portal refused it by name, or refused it when it was sent alone. An earlier piece may have brought it there all the same.
     Rejected { code: String, text: String, holder: Option<Key>, cure: Cure, maybe_applied: bool },
     /// Nobody judged it.
@@ -42,7 +44,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 return Err(error);
             }
         };
-        let mut pieces = Pieces::of(outgoing.len(), feed.batch_now());
+        let once = outgoing.entries.iter().map(|entry| feed.repeats_harm(entry.remote_id.as_deref()));
+        let mut pieces = Pieces::of(outgoing.len(), feed.batch_now()).only_once(once);
         self.send_pieces(feed, &outgoing, &mut pieces).await?;
         self.learn_size(feed, &pieces.lesson()).await?;
         let failure = pieces.failure.take();

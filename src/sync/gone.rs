@@ -2,6 +2,7 @@
 
 use super::cycle::{CycleError, Run};
 use super::fuse::{IdSet, Removal, Ruling, SHOWN_KEYS, Tripped};
+use super::inability;
 use super::index::At;
 use super::line::FeedLine;
 use super::vanished;
@@ -33,6 +34,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let to_remove = self.without_those_that_go_with_a_parent(to_remove);
         self.report.vanished = to_remove.len() as u64;
         if !removable {
+            let index = self.feed.index();
+            if let Some(mut register) = self.feed.register() {
+                inability::note_gone(&index, &mut register, settlement, &to_remove, self.report.full);
+            }
+            drop(index);
             vanished::hold_back(&mut self.feed.index(), settlement, &to_remove, now);
             return Ok(());
         }

@@ -74,7 +74,8 @@ pub struct Detail {
     pub due: bool,
     /// The run of this process in which the row of a record to be removed was found gone; 0 in an earlier process.
     pub gone_in: u64,
-    remote_id: Option<Box<str>>,
+    /// The portal's own id of it.
+    pub remote_id: Option<Box<str>>,
     write_back_due: bool,
 }
 
@@ -730,8 +731,8 @@ impl Index {
     pub fn standing(&self, id: KeyId) -> Standing {
         let Some(at) = self.find(id) else { return Standing::Absent };
         let slim = &self.slim[at.0 as usize];
-        let past = slim.state == State::Past;
-        if (slim.accepted == [0, 0] && !past) || slim.state == State::Gone || slim.flags & LEAVING != 0 {
+        // A tombstone may be that of a record of which nobody ever knew whether it arrived.
+        if slim.accepted == [0, 0] || slim.state == State::Gone || slim.flags & LEAVING != 0 {
             return Standing::NotAccepted;
         }
         match self.detail(at).and_then(|detail| detail.mark) {

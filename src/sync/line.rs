@@ -12,14 +12,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch_size::{self, BatchSize};
 use super::clock::Clock;
+use super::exchange::{self, ExchangeSettings, Register};
 use super::fuse::{FuseSettings, Tripped};
 use super::index::Index;
 use super::order;
 use super::probation;
 use super::report::Live;
 use super::units::{ErrorBudget, PausedUnit, Units};
+use super::write_back::WriteBack;
 use crate::ledger::{Counts, Entry, FeedId, Ledger, LedgerError, Note, NoteKind, Progress};
-use crate::portal::Portal;
+use crate::portal::{Abilities, Portal};
 use crate::record::{ENCODER_VERSION, EncodeSettings, Key, Schema};
 use crate::source::Source;
 use crate::transport::{Breaker, Parking, RetryTiming};
@@ -47,6 +49,8 @@ pub struct FeedPlan<S> {
     pub max_batch_bytes: usize,
     /// True for the feed that never waits for others: one place in flight is kept free for it.
     pub urgent: bool,
+    /// Brings what the portal gave back for a record to the hospital's database.
+    pub write_back: Option<Arc<dyn WriteBack>>,
 }
 
 /// What holds for all feeds of a portal.
@@ -68,6 +72,8 @@ pub struct LineSettings {
     pub fuse: FuseSettings,
     /// What is done with a record whose place the portal holds for one that nobody here knows.
     pub on_conflict: OnConflict,
+    /// What holds for feeds whose writes are exchanges of documents.
+    pub exchange: ExchangeSettings,
     /// How long one cycle may spend on removals and on contests for places before other changes get their turn.
     pub slice: Duration,
     /// True when nothing may be written to the ledger: only dry runs are possible.
@@ -90,7 +96,7 @@ pub enum OnConflict {
 impl LineSettings {
     /// The longest that a record waits for its next attempt.
     pub(super) fn longest_wait(&self) -> Duration {
-        self.slow_retry.max(self.retry.longest()).max(Duration::from_secs(1))
+        self.slow_retry.max(self.retry.longest()).max(self.exchange.inquire_every).max(Duration::from_secs(1))
     }
 }
 
@@ -109,6 +115,12 @@ pub struct FeedLine<S> {
     pub id: FeedId,
     /// Numbers of the running cycle.
     pub live: Live,
+    /// What its portal can do with its records.
+    pub(super) abilities: Abilities,
+    /// What is open of its register; none where it has none.
+    pub(super) register: Option<Mutex<Register>>,
+    /// What is said of records that are not on their way is taken, and written back, one after another.
+    pub(super) exchanging: tokio::sync::Mutex<()>,
     pub(super) index: Mutex<Index>,
     pub(super) progress: Mutex<Progress>,
     pub(super) written: Mutex<Option<Written>>,
@@ -230,7 +242,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let mut feeds = BTreeMap::new();
         let notes = ledger.notes(name).await?;
         for plan in plans {
-            let feed = open_feed(name, &*ledger, plan, &schemas, &notes, settings.read_only, clock.now()).await?;
+            let abilities = portal.abilities(plan.schema);
+            let read_only = settings.read_only;
+            let feed = open_feed(name, &*ledger, (plan, abilities), &schemas, &notes, read_only, clock.now()).await?;
             let fuse =
                 notes.iter().find(|note| note.place.kind == NoteKind::Fuse && note.place.feed == feed.plan.schema.feed);
             // A note that cannot be read is one of another version: the next scan rules anew.
@@ -244,7 +258,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             probation::load_refusals(&units, &*ledger, feeds.values(), clock.now()).await?;
         }
         let reserved = usize::from(settings.in_flight > 1);
-        Ok(Line {
+        let line = Line {
             name: name.to_owned(),
             stopping: CancellationToken::new(),
             portal,
@@ -258,7 +272,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             shared: Arc::new(Semaphore::new(settings.in_flight.max(1) - reserved)),
             reserved: Arc::new(Semaphore::new(reserved)),
             settings,
-        })
+        };
+        for feed in line.feeds.values() {
+            line.own_up_after_crash(feed).await?;
+        }
+        Ok(line)
     }
 
     /// The feeds, parents first, otherwise in the order of the portal's document.
@@ -311,7 +329,7 @@ const UNKNOWN: FeedId = FeedId(-1);
 async fn open_feed<S: Source, L: Ledger>(
     portal: &str,
     ledger: &L,
-    plan: FeedPlan<S>,
+    (plan, abilities): (FeedPlan<S>, Abilities),
     schemas: &[&'static Schema],
     notes: &[Note],
     read_only: bool,
@@ -345,9 +363,17 @@ async fn open_feed<S: Source, L: Ledger>(
         progress.last_full_scan = None;
     }
     progress.encoder = ENCODER_VERSION;
+    let register = if abilities.registered || plan.write_back.is_some() {
+        Some(Mutex::new(exchange::load(ledger, id, abilities.inquiry, plan.write_back.is_some()).await?))
+    } else {
+        None
+    };
     let line = FeedLine {
         id,
         live: Live::default(),
+        abilities,
+        register,
+        exchanging: tokio::sync::Mutex::default(),
         index: Mutex::new(index),
         progress: Mutex::new(progress),
         written: Mutex::default(),

@@ -44,6 +44,7 @@ mod tests {
             spare: &[],
             cascades: &[],
             urgent: false,
+            derived_key: &[],
         }
     }
 

@@ -27,7 +27,8 @@ impl Outgoing {
             entry.accepted = None;
         }
         if let Some(Mark::Version(version)) = entry.mark {
-            self.batch.push(entry.key.clone(), version, entry.remote_id.clone(), body);
+            let known = entry.accepted.is_some();
+            self.batch.push(entry.key.clone(), version, entry.remote_id.clone(), known, body);
             self.entries.push(entry);
             self.at.push(at);
             self.before.push(before);

@@ -18,6 +18,8 @@ pub(super) struct Pieces {
     outcomes: Vec<Option<Outcome>>,
     /// Records that an earlier piece may have brought to the portal: what is heard of a later one does not take that back.
     maybe_applied: Vec<bool>,
+    /// Records that a second request would make twice: once they may be there, nothing more is sent of them.
+    once: Vec<bool>,
     queue: VecDeque<Vec<usize>>,
     /// Why the whole came to nothing, if it did.
     pub(super) failure: Option<Failure>,
@@ -39,6 +41,7 @@ impl Pieces {
         Pieces {
             outcomes: vec![None; records],
             maybe_applied: vec![false; records],
+            once: vec![false; records],
             queue,
             failure: None,
             left,
@@ -49,13 +52,27 @@ impl Pieces {
         }
     }
 
+    /// Says which records a second request would make twice.
+    pub(super) fn only_once(mut self, once: impl IntoIterator<Item = bool>) -> Self {
+        self.once.iter_mut().zip(once).for_each(|(mine, once)| *mine = once);
+        self
+    }
+
     /// The next piece to send.
     pub(super) fn next(&mut self) -> Option<Vec<usize>> {
-        if self.refused_alone >= MOST_REFUSED_ALONE {
-            return None;
+        while self.refused_alone < MOST_REFUSED_ALONE {
+            self.left = self.left.checked_sub(1)?;
+            let mut piece = self.queue.pop_front()?;
+            piece.retain(|position| !self.must_rest(*position));
+            if !piece.is_empty() {
+                return Some(piece);
+            }
         }
-        self.left = self.left.checked_sub(1)?;
-        self.queue.pop_front()
+        None
+    }
+
+    fn must_rest(&self, position: usize) -> bool {
+        self.once[position] && self.maybe_applied[position]
     }
 
     /// Pieces that are to be sent after all others.
@@ -72,7 +89,8 @@ impl Pieces {
         let mut verdicts = verdicts.into_iter();
         for position in positions {
             match verdicts.next().unwrap_or(Verdict::Unknown) {
-                Verdict::Accepted { remote_id } => self.outcomes[position] = Some(Outcome::Accepted { remote_id }),
+                Verdict::Accepted { receipt } => self.outcomes[position] = Some(Outcome::Accepted { receipt }),
+                Verdict::Begun { remote_id } => self.outcomes[position] = Some(Outcome::Begun { remote_id }),
                 Verdict::Rejected { code, text, holder, cure } => {
                     let maybe_applied = self.maybe_applied[position];
                     self.outcomes[position] = Some(Outcome::Rejected { code, text, holder, cure, maybe_applied });
@@ -108,6 +126,11 @@ impl Pieces {
     pub(super) fn bisect(&mut self, positions: Vec<usize>, failure: &Failure) -> Vec<usize> {
         self.judged.push(positions.len());
         if let [position] = positions[..] {
+            if self.once[position] && failure.maybe_applied {
+                // Whatever was refused, the record may be there.
+                self.leave_open(&positions, true);
+                return Vec::new();
+            }
             self.refuse(position, REFUSED, failure, Cure::Time);
             return positions;
         }
@@ -162,7 +185,7 @@ impl Pieces {
     /// True when every record was judged on its merits: the portal has looked at its unit and not blocked it.
     pub(super) fn proves_a_unit(&self) -> bool {
         self.outcomes.iter().all(|outcome| match outcome {
-            Some(Outcome::Accepted { .. }) => true,
+            Some(Outcome::Accepted { .. } | Outcome::Begun { .. }) => true,
             Some(Outcome::Rejected { code, .. }) => code != TOO_LARGE,
             Some(Outcome::Open { .. }) | None => false,
         })
@@ -190,7 +213,7 @@ mod tests {
             if too_large(&piece) {
                 pieces.too_large(piece, &failure(Trouble::TooLarge));
             } else {
-                let verdicts = vec![Verdict::Accepted { remote_id: None }; piece.len()];
+                let verdicts = vec![Verdict::Accepted { receipt: None }; piece.len()];
                 pieces.judge(piece, verdicts);
             }
         }
@@ -227,6 +250,29 @@ mod tests {
     #[test]
     fn however_small_the_pieces_all_of_them_are_sent() {
         assert_eq!(send(1000, 1, |_| false).lesson().judged.len(), 1000);
+    }
+
+    #[test]
+    fn what_may_be_there_and_must_not_be_there_twice_is_sent_once() {
+        let mut pieces = Pieces::of(4, 4).only_once([true, true, false, true]);
+        let piece = pieces.next().unwrap();
+        let mut verdicts = vec![Verdict::Unknown; 4];
+        verdicts[3] = Verdict::Accepted { receipt: None };
+        pieces.judge(piece, verdicts);
+        assert_eq!(pieces.next(), Some(vec![2]), "the others may be there");
+        let open = failure(Trouble::Unattributed);
+        pieces.bisect(vec![2], &Failure { maybe_applied: true, ..open });
+        assert_eq!(pieces.next(), None);
+        let mut outcomes = pieces.outcomes().into_iter();
+        assert!(matches!(outcomes.next(), Some(Outcome::Open { maybe_applied: true })));
+    }
+
+    #[test]
+    fn a_refusal_that_may_have_come_after_the_fact_is_none_of_a_record_that_must_not_be_there_twice() {
+        let mut pieces = Pieces::of(1, 1).only_once([true]);
+        let refused = pieces.bisect(vec![0], &Failure { maybe_applied: true, ..failure(Trouble::Unattributed) });
+        assert_eq!(refused, Vec::<usize>::new());
+        assert_eq!(pieces.outcomes(), [Outcome::Open { maybe_applied: true }]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Planning: each row of a read meets what is remembered of its record, and is dropped, held, refused or put into a request.
 
+use std::ops::Range;
 use std::sync::MutexGuard;
 
 use super::belonging::own_units;
@@ -10,6 +11,7 @@ use super::outgoing::Outgoing;
 use super::report::CycleReport;
 use super::units::{Admission, Gate};
 use crate::ledger::{Entry, Mark, Refusal, Settlement, State};
+use crate::portal::Abilities;
 use crate::record::{
     Edge, Encoder, Expiry, Fingerprint, Hold, Key, KeyId, Record, Row, RowChunk, Rule, Schema, Unit, Violation,
 };
@@ -37,6 +39,9 @@ pub(super) struct ParentFeed<'a> {
     is_read: bool,
 }
 
+/// Looks at what a record names outside its row, and adds to its body what the fingerprint must cover.
+pub(super) type Examine = Box<dyn Fn(&mut Vec<u8>) -> Result<(), Vec<Violation>> + Send + Sync>;
+
 /// The plan of one read, growing row by row.
 pub(super) struct Plan {
     encoder: Encoder,
@@ -56,6 +61,10 @@ pub(super) struct Plan {
     pub(super) report: CycleReport,
     /// True when refusals that the ledger has already are told again: in a dry run somebody wants to see them.
     pub(super) tells_all: bool,
+    /// What the portal can do with these records.
+    pub(super) abilities: Abilities,
+    /// Looks at what a record names outside its row.
+    pub(super) examine: Option<Examine>,
     now: i64,
     batch: usize,
     max_batch_bytes: usize,
@@ -83,6 +92,8 @@ impl Plan {
             wants: None,
             report: CycleReport::default(),
             tells_all: false,
+            abilities: Abilities::KEYED,
+            examine: None,
             now,
             batch: batch.max(1),
             max_batch_bytes,
@@ -90,6 +101,11 @@ impl Plan {
             known: Vec::new(),
             guess: At::FIRST,
         }
+    }
+
+    /// When the read began.
+    pub(super) fn now(&self) -> i64 {
+        self.now
     }
 
     /// Gives back what was planned and will not be sent.
@@ -103,17 +119,29 @@ impl Plan {
 
     /// Plans the rows of a chunk.
     pub(super) fn take_chunk<S: Source>(&mut self, feed: &FeedLine<S>, parents: &[&FeedLine<S>], chunk: &RowChunk) {
+        self.take_rows(feed, parents, chunk, 0..chunk.len());
+    }
+
+    /// Plans some rows of a chunk.
+    pub(super) fn take_rows<S: Source>(
+        &mut self,
+        feed: &FeedLine<S>,
+        parents: &[&FeedLine<S>],
+        chunk: &RowChunk,
+        rows: Range<usize>,
+    ) {
         let mut index = feed.index();
         let parents = lock_parents(feed, parents);
         // Looked up one by one, each record waits for memory; looked up in a row, the waits overlap.
         let mut known = std::mem::take(&mut self.known);
         known.clear();
-        for row in chunk.rows() {
+        let rows = || chunk.rows().skip(rows.start).take(rows.len());
+        for row in rows() {
             let at = self.encoder.guid_key(row).and_then(|id| index.find_near(id, self.guess));
             self.guess = at.map_or(self.guess, At::next);
             known.push(at);
         }
-        for (row, known) in chunk.rows().zip(&known) {
+        for (row, known) in rows().zip(&known) {
             self.report.rows += 1;
             self.take_row(&mut index, &parents, row, *known);
         }
@@ -122,7 +150,10 @@ impl Plan {
 
     /// `known` is where the row's record was found before the chunk was begun; it may have become known since.
     fn take_row(&mut self, index: &mut Index, parents: &[Option<ParentFeed<'_>>], row: Row<'_>, known: Option<At>) {
-        let sound = self.encoder.encode(row);
+        let mut sound = self.encoder.encode(row);
+        if let Some(examine) = self.examine.as_ref().filter(|_| sound) {
+            sound = self.encoder.examine(examine);
+        }
         let known = known.or_else(|| self.encoder.key_id().and_then(|id| index.find(id)));
         if let Some(at) = known {
             if !index.see(at) {
@@ -190,6 +221,9 @@ impl Plan {
             if index.in_flight(at) {
                 return see_in_flight(index, at, wanted);
             }
+            if index.state(at) == State::Unknown {
+                return self.await_outcome(index, at, wanted);
+            }
             let detail = index.detail(at);
             let known =
                 index.state(at) == State::Rejected && detail.is_some_and(|detail| detail.wanted == Some(wanted));
@@ -206,7 +240,7 @@ impl Plan {
     }
 
     /// States a record anew in the index and, with the next notes, in the ledger.
-    fn note(&mut self, index: &mut Index, entry: Entry, refused: Option<Refusal>) {
+    pub(super) fn note(&mut self, index: &mut Index, entry: Entry, refused: Option<Refusal>) {
         match refused {
             Some(refused) => self.notes.refused.push(refused),
             None => self.notes.cleared.push(entry.key.clone()),
@@ -220,8 +254,12 @@ impl Plan {
         if index.in_flight(at) {
             return see_in_flight(index, at, record.fingerprint);
         }
+        if index.state(at) == State::Unknown {
+            return self.await_outcome(index, at, record.fingerprint);
+        }
         let marked = index.detail(at).is_some_and(|detail| detail.mark.is_some());
-        if index.accepted(at) == Some(record.fingerprint) && !marked {
+        let is_held = index.accepted(at) == Some(record.fingerprint) && !marked;
+        if is_held && !self.is_turned_down(index, at, record.fingerprint) {
             // The row went back to what the portal holds: nothing is wanted any more.
             let mut entry = index.entry(at);
             entry.state = State::Accepted;
@@ -231,11 +269,15 @@ impl Plan {
             entry.attempts = 0;
             entry.next_attempt = None;
             self.report.unchanged += 1;
+            self.remark(record.key, None);
             return self.note(index, entry, None);
         }
         if self.waits(index, at, record.fingerprint) {
             self.report.postponed += 1;
             return;
+        }
+        if self.cannot_change(index, at, record.fingerprint) {
+            return self.refuse_change(index, at, &record);
         }
         self.send_or_hold(index, parents, Some(at), record);
     }

@@ -1,7 +1,10 @@
 //! What helps with the engine's own refusals. The rules of single fields are explained beside the rules themselves.
 
 use super::contest::DUPLICATE_PLACE;
+use super::inability::{NO_REMOVAL, NO_UPDATE, REMOVED};
+use super::inquiry::{LOST_AT_PORTAL, TURNED_DOWN};
 use super::plan::{CHECK, DUPLICATE_KEY, PARENT, PLACE};
+use super::unknown::OUTCOME_UNKNOWN;
 use crate::record::{Actor, Case, Phrase, Remedy, Rule, remedy_in};
 
 /// Code of a record that the portal refused when it was sent alone, without naming it.
@@ -34,6 +37,33 @@ pub static TEXTS: &[Phrase] = &[
     Phrase {
         en: "{} is the same as that of {}, whose row is in the source too; only one of them can be at the portal",
         ru: "{}: то же, что у {}, строка которой тоже есть в источнике; на портале может быть только одна из двух",
+    },
+    Phrase {
+        en: "the answer was lost: nobody knows whether the portal took the record",
+        ru: "ответ потерян: неизвестно, принял ли портал запись",
+    },
+    Phrase {
+        en: "the process ended while the record was on its way: nobody knows whether the portal took it",
+        ru: "процесс прервался, пока запись передавалась: неизвестно, принял ли её портал",
+    },
+    Phrase {
+        en: "the row has changed, and the portal cannot replace the version that it holds",
+        ru: "строка изменилась, а заменить принятую версию портал не умеет",
+    },
+    Phrase {
+        en: "the row has changed, and the portal has taken a part of the version before it",
+        ru: "строка изменилась, а часть прежней версии портал уже принял",
+    },
+    Phrase {
+        en: "the portal took the record and says now that it does not hold it",
+        ru: "портал принял запись, а теперь отвечает, что её у него нет",
+    },
+    Phrase {
+        en: "the portal took the record and turned it down: {}",
+        ru: "портал принял запись, а затем отклонил её: {}",
+    },
+    Phrase {
+        en: "the portal took the record and turned it down", ru: "портал принял запись, а затем отклонил её"
     },
     Phrase {
         en: "HTTP {} without the id of a refused record: {}",
@@ -107,6 +137,112 @@ static CASES: &[Case] = &[
         },
     },
     Case {
+        code: OUTCOME_UNKNOWN,
+        says: "",
+        remedy: Remedy {
+            actor: Actor::Operator,
+            meaning: Phrase {
+                en: "The record was sent and no answer came: the portal may hold it. Sent again, it might be there twice, so it is not sent.",
+                ru: "Запись отправлена, а ответа нет: возможно, портал её принял. Повторная отправка могла бы её удвоить, поэтому её нет.",
+            },
+            action: Phrase {
+                en: "If the portal can be asked, Vitrina asks it by itself. Otherwise look for the record at the portal: if it is there, say \
+                     `vitrina rejects resolve PORTAL.FEED KEY --sent REMOTE_ID`, if not, `… --not-sent`, and it is sent again.",
+                ru: "Если портал можно спросить, Vitrina спросит сама. Иначе найдите запись на портале: если она там, скажите \
+                     `vitrina rejects resolve ПОРТАЛ.ПОТОК КЛЮЧ --sent ID_НА_ПОРТАЛЕ`, если нет — `… --not-sent`, и она уйдёт снова.",
+            },
+        },
+    },
+    Case {
+        code: NO_UPDATE,
+        says: "taken a part",
+        remedy: Remedy {
+            actor: Actor::Operator,
+            meaning: Phrase {
+                en: "The portal has taken a part of the record, and its row has changed since: the rest would not fit.",
+                ru: "Портал принял часть записи, а строка с тех пор изменилась: остальное к ней уже не подойдёт.",
+            },
+            action: Phrase {
+                en: "Put the row (and its files) back as they were, and it is finished; or have the part withdrawn at the portal and say \
+                     `vitrina rejects resolve PORTAL.FEED KEY --not-sent`: then the new version is sent as a new record.",
+                ru: "Верните строку (и её файлы) к прежнему виду, и запись будет завершена; или отзовите её часть на портале и скажите \
+                     `vitrina rejects resolve ПОРТАЛ.ПОТОК КЛЮЧ --not-sent`: тогда новая версия уйдёт как новая запись.",
+            },
+        },
+    },
+    Case {
+        code: NO_UPDATE,
+        says: "",
+        remedy: Remedy {
+            actor: Actor::Portal,
+            meaning: Phrase {
+                en: "The portal holds an earlier version of this record and has no request that replaces it.",
+                ru: "На портале прежняя версия записи, а запроса, который бы её заменил, у портала нет.",
+            },
+            action: Phrase {
+                en: "If the change matters there, have it made by the portal's support; if it was a mistake, put the row back as it was.",
+                ru: "Если изменение важно, попросите о нём поддержку портала; если оно ошибочно, верните строку к прежнему виду.",
+            },
+        },
+    },
+    Case {
+        code: NO_REMOVAL,
+        says: "",
+        remedy: Remedy {
+            actor: Actor::Portal,
+            meaning: Phrase {
+                en: "The row is gone, and the portal has no request that removes the record: it stays there.",
+                ru: "Строки больше нет, а запроса на удаление записи у портала нет: она там остаётся.",
+            },
+            action: Phrase {
+                en: "If it must not be there, have it removed by the portal's support.",
+                ru: "Если её там быть не должно, попросите поддержку портала удалить её.",
+            },
+        },
+    },
+    Case {
+        code: REMOVED,
+        says: "",
+        remedy: Remedy {
+            actor: Actor::Nobody,
+            meaning: Phrase {
+                en: "The row is gone, and the record was removed at the portal.",
+                ru: "Строки больше нет, и запись на портале удалена.",
+            },
+            action: Phrase { en: "Nothing is to be done.", ru: "Делать ничего не нужно." },
+        },
+    },
+    Case {
+        code: TURNED_DOWN,
+        says: "",
+        remedy: Remedy {
+            actor: Actor::Data,
+            meaning: Phrase {
+                en: "The portal took the record, and its checks or the people behind it turned it down later.",
+                ru: "Портал принял запись, но позже её отклонили его проверки или люди, которые за ним стоят.",
+            },
+            action: Phrase {
+                en: "See at the portal why, and correct the row: the new version then goes by itself.",
+                ru: "Посмотрите на портале, почему, и исправьте строку: новая версия уйдёт сама.",
+            },
+        },
+    },
+    Case {
+        code: LOST_AT_PORTAL,
+        says: "",
+        remedy: Remedy {
+            actor: Actor::Portal,
+            meaning: Phrase {
+                en: "The portal took the record and says by now that it does not hold it.",
+                ru: "Портал принял запись, а теперь отвечает, что её у него нет.",
+            },
+            action: Phrase {
+                en: "It is sent again once a day, or at once by `vitrina rejects retry`; if it is lost again, ask the portal's support.",
+                ru: "Она отправляется снова раз в сутки или сразу по `vitrina rejects retry`; если пропадёт опять, обратитесь в поддержку портала.",
+            },
+        },
+    },
+    Case {
         code: REFUSED,
         says: "",
         remedy: Remedy {
@@ -160,7 +296,9 @@ mod tests {
 
     #[test]
     fn every_own_code_is_explained_in_every_language() {
-        for code in [CHECK, PARENT, DUPLICATE_KEY, DUPLICATE_PLACE, PLACE, REFUSED, TOO_LARGE] {
+        let fields = [CHECK, PARENT, DUPLICATE_KEY, DUPLICATE_PLACE, PLACE, REFUSED, TOO_LARGE];
+        let exchanges = [OUTCOME_UNKNOWN, NO_UPDATE, NO_REMOVAL, REMOVED, TURNED_DOWN, LOST_AT_PORTAL];
+        for code in fields.into_iter().chain(exchanges) {
             let found = remedy(code, "").unwrap_or_else(|| panic!("{code} has no remedy"));
             assert_eq!(faults_of(found), Vec::<&str>::new(), "{code}");
         }

@@ -12,10 +12,11 @@ use tokio::time::Instant;
 
 use super::cascade::{Fate, Fates};
 use super::deliver::REFUSED;
+use super::inability::REMOVED;
 use super::index::{At, Index};
 use super::line::{FeedLine, Line};
 use super::plan::refusal;
-use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Settlement, State};
+use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Remark, Settlement, State};
 use crate::portal::{Delivery, Portal, Verdict};
 use crate::record::Key;
 use crate::source::Source;
@@ -388,7 +389,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 Ok(match verdicts.into_iter().next() {
                     Some(Verdict::Accepted { .. }) => Away::Done,
                     Some(Verdict::Rejected { code, text, .. }) => Away::Refused { code, text },
-                    Some(Verdict::Unknown) | None => Away::Open { maybe_applied: true },
+                    Some(Verdict::Begun { .. } | Verdict::Unknown) | None => Away::Open { maybe_applied: true },
                 })
             }
             Delivery::Failed(failure) => self.not_removed(feed, &units, failure, removed).await,
@@ -481,6 +482,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 }
             }
             settlement.counts = Some(index.counts());
+        }
+        if feed.abilities.registered {
+            let removed = settlement.dropped.iter().cloned();
+            settlement.remarked = removed.map(|key| Remark { key, code: Some(REMOVED) }).collect();
         }
         if !is_marked && settlement.entries.is_empty() {
             return Ok(());

@@ -61,6 +61,8 @@ pub struct CycleReport {
     pub held: u64,
     /// Records left for a later cycle: their next attempt is not due, or their unit is paused, or delivery failed.
     pub postponed: u64,
+    /// Records of which nobody knows whether the portal took them.
+    pub unknown: u64,
     /// Records that the portal holds and whose rows are gone, their time still to come: to be removed.
     pub vanished: u64,
     /// Records that were removed at the portal.

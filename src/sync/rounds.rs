@@ -41,7 +41,10 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             if contests.is_empty() || self.report.stop.is_some() {
                 return Ok(());
             }
-            let later = contests.split_off(contests.len().min(MOST_CONTESTS));
+            // As long as places become free, the rows of who waits for them are enough: so a chain goes on link by link.
+            let mut later = if any_moved { self.without_the_free(&mut contests) } else { Vec::new() };
+            let whole = later.is_empty();
+            later.extend(contests.split_off(contests.len().min(MOST_CONTESTS)));
             let accepted = self.report.accepted;
             let keys: BTreeSet<Key> = contests.iter().flat_map(|one| [one.key.clone(), one.holder.clone()]).collect();
             let asked_for: BTreeSet<KeyId> = keys.iter().map(Key::id).collect();
@@ -51,10 +54,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 self.contested.extend(contests.into_iter().chain(later).chain(stuck.into_values()));
                 return read;
             }
-            let (moved, waiting) = self.decide(&asked_for, stuck.values()).await?;
-            if moved || self.report.accepted > accepted {
-                any_moved = true;
-                moved_since = true;
+            let (moved, waiting) = self.decide(&asked_for, stuck.values(), whole).await?;
+            let moved = moved || self.report.accepted > accepted;
+            if moved || !whole {
+                any_moved |= moved;
+                moved_since |= moved;
                 self.contested.extend(waiting);
             } else {
                 stuck.extend(waiting.into_iter().map(|one| (one.key.clone(), one)));
@@ -98,12 +102,30 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         open.into_values().collect()
     }
 
+    /// Leaves the contests whose places are free by now, if there are any, and gives the others.
+    fn without_the_free(&self, contests: &mut Vec<Contest>) -> Vec<Contest> {
+        let index = self.feed.index();
+        let is_free = |contest: &Contest| {
+            let at = index.find(contest.key.id());
+            at.is_some() && index.holder(contest.place, at).is_none()
+        };
+        let (free, held): (Vec<_>, Vec<_>) = std::mem::take(contests).into_iter().partition(is_free);
+        if free.is_empty() {
+            *contests = held;
+            return Vec::new();
+        }
+        *contests = free;
+        held
+    }
+
     /// Decides on every contest that the last read has left. True when something has moved at the portal; and the contests that wait,
-    /// which with those that are `stuck` already may make rings.
+    /// which with those that are `stuck` already may make rings. Unless the `whole` of what waits was looked at, somebody else may still bring
+    /// it further.
     async fn decide(
         &mut self,
         asked_for: &BTreeSet<KeyId>,
         stuck: impl Iterator<Item = &Contest>,
+        whole: bool,
     ) -> Result<(bool, Vec<Contest>), CycleError> {
         let mut waiting = Vec::new();
         let wants = std::mem::take(&mut self.wants);
@@ -136,7 +158,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 self.take_removed(removed);
             }
         }
-        if !moved {
+        if whole && !moved {
             // Nobody else can bring it further: the portal is asked, and if the holder is there after all, its refusal says so.
             let mut index = self.feed.index();
             let doubtful: Vec<&Contest> = open.iter().filter(|contest| contest::may_be_free(contest, &index)).collect();

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use super::contest::{self, Contest};
 use super::deliver::Outcome;
+use super::exchange::{Told, code_of};
 use super::index::{At, Index};
+use super::inquiry::{TURNED_DOWN, turn_down, turned_down};
 use super::line::{FeedLine, Line};
 use super::outgoing::Outgoing;
 use super::plan::{PLACE, refusal};
 use super::report::Live;
-use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Settlement, State};
+use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Refusal, Settlement, State};
 use crate::portal::{Cure, Portal};
-use crate::record::KeyId;
+use crate::record::{KeyId, Receipt, Stage};
 use crate::source::Source;
 use crate::transport::Failure;
 
@@ -21,6 +23,8 @@ pub(super) struct Settled {
     pub(super) accepted: Vec<KeyId>,
     pub(super) refused: u64,
     pub(super) postponed: u64,
+    /// Records of which nobody knows whether the portal took them.
+    pub(super) unknown: u64,
     /// Feeds whose waiting records may go now.
     pub(super) released: BTreeSet<&'static str>,
     /// Records that were refused because another holds their place.
@@ -43,11 +47,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let now = self.clock.now();
         let (settlement, mut settled) = {
             let mut index = feed.index();
-            self.state_anew(feed.plan.schema.feed, &mut index, mark, outgoing, outcomes, now)
+            self.state_anew(feed, &mut index, mark, outgoing, outcomes, now)
         };
         self.ledger.settle(feed.id, settlement).await?;
         Live::add(&feed.live.accepted, settled.accepted.len() as u64);
-        settled.released = self.release_children(feed, &settled.accepted);
+        self.warn_of_unknown(feed, settled.unknown);
+        settled.released.extend(self.release_children(feed, &settled.accepted));
         Ok(settled)
     }
 
@@ -55,35 +60,56 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// the next one ask the portal again.
     fn state_anew(
         &self,
-        feed: &str,
+        feed: &FeedLine<S>,
         index: &mut Index,
         mark: MarkId,
         outgoing: Outgoing,
         outcomes: Vec<Outcome>,
         now: i64,
     ) -> (Settlement, Settled) {
+        let name = feed.plan.schema.feed;
         let mut settled = Settled::default();
         let mut settlement = Settlement::default();
-        let contests = hear_holders(feed, index, &outgoing, &outcomes, now);
+        let contests = hear_holders(name, index, &outgoing, &outcomes, now);
         let records = outgoing.entries.into_iter().zip(outgoing.at).zip(outgoing.before);
         for ((((mut entry, at), before), outcome), contest) in records.zip(outcomes).zip(contests) {
             let superseded = index.is_superseded(at);
             let sent = (entry.mark, entry.place);
+            let mut told = Told::of(&outcome, now);
+            let mut goes_on = false;
             let mut waits_for = None;
             let restated = match outcome {
-                Outcome::Accepted { remote_id } => {
+                Outcome::Accepted { receipt } => {
                     settled.accepted.push(entry.key.id());
                     if index.detail(at).is_some() {
                         settlement.cleared.push(entry.key.clone());
                     }
                     entry.close_mark();
                     index.note_place(at, entry.place, before.is_some());
-                    let named = remote_id.is_some();
-                    entry.remote_id = remote_id.map(String::into_boxed_str).or(entry.remote_id);
-                    if superseded {
+                    let named = receipt.as_ref().is_some_and(|receipt| receipt.remote_id.is_some());
+                    let turned_down_at_once = self.take_receipt(feed, &mut entry, receipt.as_deref());
+                    if let Some(refused) = turned_down_at_once {
+                        settled.accepted.pop();
+                        settled.refused += 1;
+                        told.code = Some(refused.code.clone());
+                        settlement.refused.push(refused);
+                    }
+                    if superseded && entry.state == State::Accepted {
                         entry.state = State::Pending;
                     }
-                    superseded || named
+                    superseded || named || entry.state != State::Accepted
+                }
+                Outcome::Begun { remote_id } => {
+                    goes_on = entry.remote_id.as_deref() != Some(remote_id.as_str());
+                    entry.remote_id = Some(remote_id.into_boxed_str());
+                    self.postpone(index, at, &mut entry, None, now);
+                    if goes_on {
+                        (entry.attempts, entry.next_attempt) = (0, None);
+                        settled.released.insert(name);
+                    } else {
+                        settled.postponed += 1;
+                    }
+                    true
                 }
                 Outcome::Rejected { code, text, holder: _, cure, maybe_applied } => {
                     settled.refused += 1;
@@ -92,7 +118,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     self.reject(index, at, &mut entry, unsent, cure, now);
                     if let Some((contest, learnt)) = contest {
                         settlement.entries.extend(learnt);
-                        let text = contest::waiting_text(feed, &contest.holder);
+                        let text = contest::waiting_text(name, &contest.holder);
                         settlement.refused.push(refusal(key, State::Held, PLACE, Vec::new(), text, now));
                         entry.state = State::Held;
                         entry.next_attempt = None;
@@ -104,19 +130,29 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     true
                 }
                 Outcome::Open { maybe_applied } => {
-                    settled.postponed += 1;
                     self.postpone(index, at, &mut entry, if maybe_applied { None } else { Some(before) }, now);
+                    if entry.mark.is_some() && self.must_know_first(feed, &entry) {
+                        settled.unknown += 1;
+                        settlement.refused.push(self.not_known(&mut entry, superseded, now));
+                        told.code = code_of(entry.state);
+                    } else {
+                        settled.postponed += 1;
+                    }
                     true
                 }
             };
             index.put_at(at, &entry, now);
+            if let Some(mut register) = feed.register() {
+                let again = now.saturating_add(self.settings.exchange.inquire_every.as_secs().cast_signed());
+                settlement.exchanged.push(register.state(&entry, told, again, now));
+            }
             if entry.mark == sent.0 {
                 index.may_hold(at, sent.1);
             }
             if let Some(place) = waits_for {
                 index.wait_for_place(place, at);
             }
-            if superseded {
+            if superseded || goes_on {
                 index.make_due(at);
             }
             if restated {
@@ -129,6 +165,20 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         settlement.close = vec![(mark, close)];
         settlement.counts = Some(index.counts());
         (settlement, settled)
+    }
+
+    /// Takes what the portal gave back for a record that it took. A record may be turned down with the very answer that takes it.
+    fn take_receipt(&self, feed: &FeedLine<S>, entry: &mut Entry, receipt: Option<&Receipt>) -> Option<Refusal> {
+        let receipt = receipt?;
+        if let Some(remote_id) = &receipt.remote_id {
+            entry.remote_id = Some(remote_id.as_str().into());
+        }
+        if receipt.stage != Stage::TurnedDown {
+            return None;
+        }
+        turn_down(feed, entry);
+        let (key, text) = (Some(entry.key.clone()), turned_down(receipt));
+        Some(refusal(key, State::Rejected, TURNED_DOWN, Vec::new(), text, self.clock.now()))
     }
 
     /// The portal refused this version by name: it holds what it held before.
@@ -155,7 +205,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// Children that wait for these records, or were refused while these were otherwise, are to be looked at again.
-    fn release_children(&self, feed: &FeedLine<S>, accepted: &[KeyId]) -> BTreeSet<&'static str> {
+    pub(super) fn release_children(&self, feed: &FeedLine<S>, accepted: &[KeyId]) -> BTreeSet<&'static str> {
         let mut released = BTreeSet::new();
         let mut accepted = accepted.to_vec();
         accepted.sort_unstable();
@@ -192,7 +242,7 @@ fn hear_holders(
         Outcome::Rejected { code, text, holder: Some(holder), .. } => {
             contest::of_refusal(feed, index, entry, holder.clone(), (code, text), now)
         }
-        Outcome::Rejected { .. } | Outcome::Accepted { .. } | Outcome::Open { .. } => None,
+        Outcome::Rejected { .. } | Outcome::Accepted { .. } | Outcome::Begun { .. } | Outcome::Open { .. } => None,
     };
     outgoing.entries.iter().zip(outcomes).map(hear).collect()
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER,
 };
 use reqwest::{Certificate, Method, RequestBuilder, Response, redirect, retry};
 use tracing::debug;
@@ -62,6 +62,12 @@ pub enum ClientError {
         /// Its path.
         path: PathBuf,
     },
+    /// A configured name cannot be that of a header.
+    #[error("{key}: is no name of an HTTP header")]
+    Header {
+        /// The key that names it.
+        key: &'static str,
+    },
     /// TLS cannot be set up.
     #[error(
         "url: TLS cannot be set up ({reason}); install the package ca-certificates or name the portal's root in ca_file"
@@ -91,12 +97,14 @@ pub type Witness = Arc<dyn Fn(&Exchange) + Send + Sync>;
 /// The body of a request.
 #[derive(Debug, Clone, Copy)]
 pub enum Body<'a> {
-    /// None, or one that the request already carries.
+    /// None, or one that the request already carries with its length.
     AsBuilt,
     /// JSON as it is.
     Json(&'a [u8]),
     /// JSON, compressed.
     Gzip(&'a Packed),
+    /// One that the request carries as a stream of so many bytes.
+    Streamed(usize),
 }
 
 /// An answer, whole and inflated.
@@ -163,6 +171,8 @@ impl HttpClient {
     pub async fn send(&self, request: RequestBuilder, body: Body<'_>) -> Result<Answer, Failure> {
         let (request, raw_bytes, sent_bytes) = with_body(request, body);
         let request = request.build().map_err(|error| mishap(&error))?;
+        let declared = header(request.headers(), CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(0);
+        let (raw_bytes, sent_bytes) = if sent_bytes == 0 { (declared, declared) } else { (raw_bytes, sent_bytes) };
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
         let started = Instant::now();
         let answer = self.exchange(request).await;
@@ -225,6 +235,8 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, ClientError> {
 fn with_body(request: RequestBuilder, body: Body<'_>) -> (RequestBuilder, usize, usize) {
     match body {
         Body::AsBuilt => (request, 0, 0),
+        // A body of known length is not sent in chunks: what stands in front of portals often takes no other.
+        Body::Streamed(bytes) => (request.header(CONTENT_LENGTH, bytes), bytes, bytes),
         Body::Json(json) => {
             (request.header(CONTENT_TYPE, "application/json").body(json.to_vec()), json.len(), json.len())
         }

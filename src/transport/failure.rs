@@ -67,9 +67,35 @@ pub enum Mishap {
         "the portal refuses the credentials; set the account and password that its owner gave you, or ask for new ones"
     )]
     Credentials,
+    /// The portal refused the key that stands in the request instead of an account.
+    #[error(
+        "the portal does not accept the api_key; copy the key from the profile of the account at the portal anew, and set api_key"
+    )]
+    KeyRefused,
+    /// What is sent must be signed outside, and was not: nothing was sent.
+    #[error("the records could not be signed: {reason}; check sign_command by running it by hand")]
+    Unsigned {
+        /// What became of the signing.
+        reason: String,
+    },
     /// 401 for a token that the portal has issued a moment ago: another one would fare no better.
     #[error("HTTP 401: the portal does not accept the token it has just issued; ask its support about this account")]
     TokenRefused,
+    /// The portal refused a refresh token: nobody but its owner can give another pair.
+    #[error(
+        "{}the portal does not take the refresh token; ask its owner for a new pair, set access_token and refresh_token, and restart",
+        if *.lost { "an answer with a new pair of tokens may have been lost, and " } else { "" }
+    )]
+    RefreshTokenRefused {
+        /// An answer with a new pair may have been lost before, so that the pair that is held may be spent.
+        lost: bool,
+    },
+    /// A secret that must outlive the process cannot be kept or read.
+    #[error("{reason}; check the ledger's disk")]
+    SecretStore {
+        /// What went wrong, without the secret.
+        reason: String,
+    },
     /// No connection: nothing was sent.
     #[error("cannot connect: {reason}")]
     Connect {
@@ -124,8 +150,15 @@ impl Mishap {
             | Mishap::Tls { .. }
             | Mishap::Cut
             | Mishap::Oversized { .. }
-            | Mishap::Unreadable { .. } => Trouble::Transient { retry_after: None },
-            Mishap::Credentials | Mishap::TokenRefused | Mishap::Unsendable { .. } => Trouble::Parked,
+            | Mishap::Unreadable { .. }
+            | Mishap::SecretStore { .. } => Trouble::Transient { retry_after: None },
+            Mishap::Credentials
+            | Mishap::KeyRefused
+            | Mishap::TokenRefused
+            | Mishap::RefreshTokenRefused { .. }
+            | Mishap::Unsendable { .. } => Trouble::Parked,
+            // A signing device counts wrong attempts: it is not asked again and again.
+            Mishap::Unsigned { .. } => Trouble::FeedParked,
         }
     }
 
@@ -139,7 +172,11 @@ impl Mishap {
             | Mishap::ConnectTimeout
             | Mishap::Tls { .. }
             | Mishap::Credentials
+            | Mishap::KeyRefused
+            | Mishap::Unsigned { .. }
             | Mishap::TokenRefused
+            | Mishap::RefreshTokenRefused { .. }
+            | Mishap::SecretStore { .. }
             | Mishap::Unsendable { .. } => false,
             Mishap::AnswerTimeout | Mishap::Cut | Mishap::Oversized { .. } | Mishap::Unreadable { .. } => true,
         }
@@ -224,6 +261,19 @@ impl Failure {
             self.text = format!("{}: {redacted}", self.text);
         }
         self
+    }
+
+    /// The same failure of a portal that knows no units: its 405 speaks of an address, not of a block.
+    pub fn without_units(self) -> Self {
+        match self.trouble {
+            Trouble::UnitBlocked => Failure {
+                trouble: Trouble::FeedParked,
+                maybe_applied: self.maybe_applied,
+                text: "HTTP 405: this address does not take requests of this kind; check the portal's url and paths"
+                    .into(),
+            },
+            _ => self,
+        }
     }
 
     /// The same failure of a request for a token. The caller's own request was never sent. Every refusal is for a person to mend,

@@ -11,6 +11,7 @@ mod parking;
 mod rate;
 mod redact;
 mod retry;
+mod secret_store;
 mod token;
 
 pub use breaker::{Breaker, Health};
@@ -22,4 +23,5 @@ pub use parking::Parking;
 pub use rate::Rate;
 pub use redact::{redact, redact_hiding};
 pub use retry::{RetryTiming, RetryTimingError, is_due};
+pub use secret_store::{SecretStore, SecretStoreError};
 pub use token::{Authenticate, Bearer, Pauses, Token, TokenHolder};

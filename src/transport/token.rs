@@ -1,7 +1,8 @@
 //! The bearer token of one portal: fetched once for all who wait, renewed before it expires, and never fetched in a loop.
 //!
 //! State portals lock accounts that keep failing, so a refused authentication is followed by a growing pause during which nobody
-//! asks again; callers get the refusal instead. A 401 renews the token that got it exactly once, however many requests it hit.
+//! asks again; callers get the refusal instead. A 401 renews the token that got it exactly once, however many requests it hit. Where a
+//! portal gives something to renew a token with, that comes first, and the credentials are used once after it: two steps, never a loop.
 
 use std::fmt;
 use std::future::Future;
@@ -20,9 +21,19 @@ const LONGEST_MARGIN: Duration = Duration::from_secs(10 * 60);
 
 /// Asks the portal for a token.
 pub trait Authenticate: Send + Sync + 'static {
+    /// True when a portal answers from several nodes, of which some hear late of a token that another one issued: a token that is refused
+    /// before it was ever accepted is then shown once more.
+    const LAGS: bool = false;
+
     /// One attempt. What it fails with goes through [`Failure::of_authentication`]: a refusal of any kind parks, anything else means
     /// that the portal could not be asked.
     fn authenticate(&self) -> impl Future<Output = Result<Token, Failure>> + Send;
+
+    /// One attempt without the credentials, by what came with an earlier token; none where there is nothing to try. After a refusal
+    /// [`Self::authenticate`] follows at once; any other failure means that the portal could not be asked.
+    fn refresh(&self) -> impl Future<Output = Option<Result<Token, Failure>>> + Send {
+        std::future::ready(None)
+    }
 }
 
 /// A token as the portal gave it.
@@ -49,10 +60,11 @@ pub struct Bearer {
 }
 
 impl Bearer {
-    /// The value of an `Authorization` header of this scheme, marked so that nobody prints it.
+    /// The value of an `Authorization` header of this scheme, or the bare token for an empty one, marked so that nobody prints it.
     pub fn header(&self, scheme: &str) -> Result<HeaderValue, Failure> {
         let text = format!("{scheme} {}", self.secret.expose_secret());
-        let mut value = HeaderValue::from_str(&text)
+        let text = text.trim_start();
+        let mut value = HeaderValue::from_str(text)
             .map_err(|_| Mishap::Unsendable { reason: "the token does not fit into a header".into() })?;
         value.set_sensitive(true);
         Ok(value)
@@ -115,8 +127,18 @@ struct State {
 
 struct Live {
     bearer: Bearer,
+    way: Way,
     renew_at: Instant,
     expires_at: Instant,
+}
+
+/// How a token is, or was, come by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By what came with an earlier token; where there is no such thing or it is refused, by the credentials.
+    Shortest,
+    /// By the credentials.
+    Credentials,
 }
 
 struct Pause {
@@ -130,8 +152,8 @@ impl<A: Authenticate> TokenHolder<A> {
         TokenHolder { portal, pauses, state: Mutex::default(), unproven: AtomicBool::new(false) }
     }
 
-    /// Sends a request under a token. When the answer `is_refused` (401), the token is renewed and the request repeated, once; a
-    /// second refusal parks.
+    /// Sends a request under a token. When the answer `is_refused` (401), the token is renewed and the request repeated, once for each way
+    /// to a token; a refusal after the last one parks.
     pub async fn authorized<T, F, Fut, R>(&self, send: F, is_refused: R) -> Result<T, Failure>
     where
         F: Fn(Bearer) -> Fut + Send + Sync,
@@ -139,19 +161,41 @@ impl<A: Authenticate> TokenHolder<A> {
         R: Fn(&T) -> bool + Send + Sync,
         T: Send,
     {
-        let bearer = self.bearer().await?;
-        let answer = send(bearer.clone()).await?;
-        if !is_refused(&answer) {
-            self.proven().await;
-            return Ok(answer);
+        let mut bearer = self.bearer().await?;
+        let mut ways = [Way::Shortest, Way::Credentials].into_iter();
+        loop {
+            if let Some(answer) = self.attempt(&bearer, &send, &is_refused).await? {
+                self.proven().await;
+                return Ok(answer);
+            }
+            let renewed = match ways.next() {
+                Some(way) => self.renew(&bearer, way).await?,
+                None => None,
+            };
+            match renewed {
+                Some(renewed) => bearer = renewed,
+                None => return Err(self.refuse(&bearer).await),
+            }
         }
-        let renewed = self.renew(&bearer).await?;
-        let answer = send(renewed.clone()).await?;
-        if !is_refused(&answer) {
-            self.proven().await;
-            return Ok(answer);
+    }
+
+    /// Sends a request under this token; none when it is refused. A token that was never accepted may be one that a node has yet to hear
+    /// of.
+    async fn attempt<T, F, Fut, R>(&self, bearer: &Bearer, send: &F, is_refused: &R) -> Result<Option<T>, Failure>
+    where
+        F: Fn(Bearer) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, Failure>> + Send,
+        R: Fn(&T) -> bool + Send + Sync,
+        T: Send,
+    {
+        let times = if A::LAGS && self.unproven.load(Ordering::Relaxed) { 2 } else { 1 };
+        for _ in 0..times {
+            let answer = send(bearer.clone()).await?;
+            if !is_refused(&answer) {
+                return Ok(Some(answer));
+            }
         }
-        Err(self.refuse(&renewed).await)
+        Ok(None)
     }
 
     /// The token now in use, fetched if there is none or its end is near.
@@ -163,7 +207,7 @@ impl<A: Authenticate> TokenHolder<A> {
         {
             return Ok(live.bearer.clone());
         }
-        let fetched = self.fetch(&mut state).await;
+        let fetched = self.fetch(&mut state, Way::Shortest).await;
         // An early renewal that failed is no harm while the old token lives.
         match (&fetched, &state.live) {
             (Err(_), Some(live)) if Instant::now() < live.expires_at => Ok(live.bearer.clone()),
@@ -177,16 +221,18 @@ impl<A: Authenticate> TokenHolder<A> {
         state.live.as_ref().map(|live| live.expires_at.saturating_duration_since(Instant::now()))
     }
 
-    /// A token other than the one that was refused: already fetched by another request that it hit, or fetched now.
-    async fn renew(&self, refused: &Bearer) -> Result<Bearer, Failure> {
+    /// A token other than the one that was refused: already fetched by another request that it hit, or fetched now. None when the one that
+    /// was refused came this way or by a later one: there is nothing left to try.
+    async fn renew(&self, refused: &Bearer, way: Way) -> Result<Option<Bearer>, Failure> {
         let mut state = self.state.lock().await;
         match &state.live {
-            Some(live) if live.bearer.serial != refused.serial => Ok(live.bearer.clone()),
-            _ => {
-                state.live = None;
-                self.fetch(&mut state).await
-            }
+            Some(live) if live.bearer.serial != refused.serial => return Ok(Some(live.bearer.clone())),
+            Some(live) if way == Way::Credentials && live.way == Way::Credentials => return Ok(None),
+            None if way == Way::Credentials => return Ok(None),
+            Some(_) | None => {}
         }
+        state.live = None;
+        self.fetch(&mut state, way).await.map(Some)
     }
 
     /// The portal accepted a token, so a later failure is a new one.
@@ -207,14 +253,18 @@ impl<A: Authenticate> TokenHolder<A> {
         failure
     }
 
-    async fn fetch(&self, state: &mut State) -> Result<Bearer, Failure> {
+    async fn fetch(&self, state: &mut State, way: Way) -> Result<Bearer, Failure> {
         if let Some(pause) = &state.pause
             && let Some(left) = pause.until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
         {
             return Err(pause.failure.still_standing(left));
         }
-        match self.portal.authenticate().await {
-            Ok(token) => Ok(self.keep(state, token)),
+        let fetched = match way {
+            Way::Shortest => self.ask_shortest().await,
+            Way::Credentials => self.portal.authenticate().await.map(|token| (token, Way::Credentials)),
+        };
+        match fetched {
+            Ok((token, way)) => Ok(self.keep(state, token, way)),
             Err(failure) => {
                 let failure = failure.of_authentication();
                 self.pause(state, failure.clone());
@@ -223,14 +273,26 @@ impl<A: Authenticate> TokenHolder<A> {
         }
     }
 
-    fn keep(&self, state: &mut State, token: Token) -> Bearer {
+    /// A token by what came with an earlier one; by the credentials, where there is no such thing or it is refused.
+    async fn ask_shortest(&self) -> Result<(Token, Way), Failure> {
+        match self.portal.refresh().await {
+            Some(Ok(token)) => return Ok((token, Way::Shortest)),
+            Some(Err(failure)) if failure.clone().of_authentication().trouble != Trouble::Parked => {
+                return Err(failure);
+            }
+            Some(Err(_)) | None => {}
+        }
+        self.portal.authenticate().await.map(|token| (token, Way::Credentials))
+    }
+
+    fn keep(&self, state: &mut State, token: Token, way: Way) -> Bearer {
         let now = Instant::now();
         let margin = LONGEST_MARGIN.min(token.lifetime / 5);
         state.serial += 1;
         state.pause = None;
         let bearer = Bearer { secret: token.secret, serial: state.serial };
         let expires_at = now + token.lifetime;
-        state.live = Some(Live { bearer: bearer.clone(), renew_at: expires_at - margin, expires_at });
+        state.live = Some(Live { bearer: bearer.clone(), way, renew_at: expires_at - margin, expires_at });
         self.unproven.store(true, Ordering::Relaxed);
         bearer
     }

@@ -35,7 +35,7 @@ fn failed(delivery: Delivery) -> Failure {
 async fn an_upsert_is_framed_compressed_and_signed_as_the_document_wants() {
     let gateway = Gateway::with_auth(|_| Reply::success()).await;
     let records = [json!({"id": ID, "name": "Поликлиника"}), json!({"id": ID.replace('a', "b"), "name": "Ещё одна"})];
-    let portal = AnyPortal::Fer(portal(settings(&gateway.url)));
+    let portal = AnyPortal::Fer(Box::new(portal(settings(&gateway.url))));
     accepted(portal.deliver(schema("mo"), &batch(schema("mo"), &records)).await);
     let seen = gateway.seen();
     assert_eq!((seen[1].method.as_str(), seen[1].target.as_str()), ("POST", "/api/mo"));
@@ -200,7 +200,7 @@ async fn no_second_holds_more_requests_than_the_rate_whatever_they_are() {
 #[tokio::test]
 async fn a_removal_names_its_record_as_id_for_every_feed() {
     let gateway = Gateway::with_auth(|_| Reply::success()).await;
-    let portal = AnyPortal::Fer(portal(settings(&gateway.url)));
+    let portal = AnyPortal::Fer(Box::new(portal(settings(&gateway.url))));
     for schema in portal.schemas() {
         assert_eq!(portal.abilities(schema).removal, Removal::Supported);
         accepted(portal.remove(schema, &Key::parse(ID)).await);

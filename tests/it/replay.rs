@@ -63,7 +63,7 @@ enum Expected {
 impl From<Expected> for Verdict {
     fn from(expected: Expected) -> Self {
         match expected {
-            Expected::Accepted => Verdict::Accepted { remote_id: None },
+            Expected::Accepted => Verdict::Accepted { receipt: None },
             Expected::Rejected { code, text, holder } => {
                 // All that are printed speak of another record.
                 Verdict::Rejected { code, text, cure: Cure::Time, holder: holder.as_deref().map(Key::parse) }

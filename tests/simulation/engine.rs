@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use secrecy::SecretString;
 use vitrina::ledger::{
-    Entry, Fate, FeedId, FeedSummary, Ledger, LedgerError, Mark, MarkId, MemoryLedger, Note, NotePlace, Progress,
-    Refusal, Replay, Settlement, Word, WordId,
+    Entry, Exchange, ExchangeCounts, Fate, FeedId, FeedSummary, Ledger, LedgerError, Mark, MarkId, MemoryLedger, Note,
+    NotePlace, Progress, Refusal, Replay, Settlement, Word, WordId,
 };
 use vitrina::portal::fer::SCHEMAS;
-use vitrina::portal::{Abilities, Batch, Cure, Delivery, Portal, Removal, Verdict};
+use vitrina::portal::{Abilities, Batch, Cure, Delivery, Portal, Verdict};
 use vitrina::record::{Cell, EncodeSettings, Key, RowChunk, Schema, VisitTimeZone};
 use vitrina::source::memory::{Fault, MemoryRows, MemorySource, Value};
 use vitrina::source::{Column, Query, Read, RowStream, Source, SourceError, Stamp};
 use vitrina::sync::{
-    AcceptFuse, CycleError, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, Order,
+    AcceptFuse, CycleError, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict,
+    Order,
 };
 use vitrina::transport::{Failure, Mishap, RetryTiming};
 
@@ -58,10 +60,16 @@ pub async fn open(process: &Process, disk: MemoryLedger) -> Result<Arc<SimLine>,
         changed_at: plan.by_change.contains(&feed).then(|| "updated_at".to_owned()),
         full_every: Duration::from_secs(FULL_EVERY),
         overlap: Duration::from_secs(OVERLAP),
-        encode: EncodeSettings { zone: Tz::UTC, visit_time_zone: VisitTimeZone::Source, defaults: BTreeMap::new() },
+        encode: EncodeSettings {
+            zone: Tz::UTC,
+            visit_time_zone: VisitTimeZone::Source,
+            defaults: BTreeMap::new(),
+            salt: None,
+        },
         batch: plan.batch,
         max_batch_bytes: plan.max_batch_bytes,
         urgent: feed == Feed::Slot,
+        write_back: None,
     });
     let settings = LineSettings {
         in_flight: plan.in_flight,
@@ -72,6 +80,7 @@ pub async fn open(process: &Process, disk: MemoryLedger) -> Result<Arc<SimLine>,
         unit_error_budget: ErrorBudget { rejects: 1000, window: Duration::from_secs(3600) },
         fuse: FuseSettings { share: 0.2, min: 50 },
         on_conflict: [OnConflict::Report, OnConflict::Replace, OnConflict::Adopt][plan.on_conflict],
+        exchange: ExchangeSettings::default(),
         slice: Duration::from_secs(5),
         read_only: false,
         seed: plan.engine_seed,
@@ -496,7 +505,7 @@ fn delivery(answer: Answer) -> Delivery {
 
 fn verdict(said: Said) -> Verdict {
     match said {
-        Said::Accepted => Verdict::Accepted { remote_id: None },
+        Said::Accepted => Verdict::Accepted { receipt: None },
         Said::Refused { holder } => Verdict::Rejected {
             code: if holder.is_some() { "R-330".to_owned() } else { "R-310".to_owned() },
             text: "refused".to_owned(),
@@ -513,7 +522,7 @@ impl Portal for SimPortal {
     }
 
     fn abilities(&self, _: &Schema) -> Abilities {
-        Abilities { idempotent: true, update: true, removal: Removal::Supported }
+        Abilities::KEYED
     }
 
     async fn deliver(&self, schema: &'static Schema, batch: &Batch) -> Delivery {
@@ -666,6 +675,26 @@ impl Ledger for SimLedger {
 
     async fn drop_note(&self, place: &NotePlace) -> Result<(), LedgerError> {
         served!(self, self.disk.drop_note(place))
+    }
+
+    async fn exchanges(&self, feed: FeedId, after: Option<&Key>, most: usize) -> Result<Vec<Exchange>, LedgerError> {
+        served!(self, self.disk.exchanges(feed, after, most))
+    }
+
+    async fn exchange(&self, feed: FeedId, key: &Key) -> Result<Option<Exchange>, LedgerError> {
+        served!(self, self.disk.exchange(feed, key))
+    }
+
+    async fn exchange_counts(&self, feed: FeedId) -> Result<ExchangeCounts, LedgerError> {
+        served!(self, self.disk.exchange_counts(feed))
+    }
+
+    async fn secret(&self, portal: &str, name: &str) -> Result<Option<SecretString>, LedgerError> {
+        served!(self, self.disk.secret(portal, name))
+    }
+
+    async fn keep_secret(&self, portal: &str, name: &str, secret: SecretString) -> Result<(), LedgerError> {
+        served!(self, self.disk.keep_secret(portal, name, secret))
     }
 
     async fn say(&self, word: &Word) -> Result<WordId, LedgerError> {

@@ -39,7 +39,12 @@ fn missing(key: &str, schema: &Schema, given: &BTreeSet<&str>, problems: &mut Pr
                 let text = format!("column {name} is missing: it is mandatory in {table} when {kind} is {value}");
                 problems.warning(key, text);
             }
-            Presence::Optional => {}
+            Presence::OnlyIf(condition) | Presence::MandatoryIf(condition) => {
+                let (field, values) = (condition.field, condition.values.join(" or "));
+                let text = format!("column {name} is missing: it is mandatory in {table} when {field} is {values}");
+                problems.warning(key, text);
+            }
+            Presence::Optional | Presence::OptionalIf(_) => {}
         }
     }
 }

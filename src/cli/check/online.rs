@@ -106,7 +106,7 @@ async fn feeds<W: World>(
 ) -> Problems {
     let mut problems = Problems::default();
     let schemas: BTreeMap<&str, &'static [&'static Schema]> =
-        config.portals.iter().map(|(name, portal)| (name.as_str(), world.schemas(portal.kind))).collect();
+        config.portals.iter().map(|(name, portal)| (name.as_str(), world.schemas(portal.kind()))).collect();
     for feed in active.iter().filter(|feed| feed.config.source == reached.name) {
         let of_portal = schemas.get(feed.portal.as_str()).copied().unwrap_or_default();
         let Some(schema) = of_portal.iter().find(|schema| schema.feed == feed.feed) else { continue };

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use crate::portal;
 use crate::record::{Field, Kind, Presence, Schema};
 
 use super::Dialect;
@@ -10,16 +11,18 @@ use super::Dialect;
 /// Columns of the terminal that comments keep to.
 const WIDTH: usize = 110;
 
-/// The views of a kind of portal.
-pub(super) fn text(dialect: Dialect, kind: &str, schemas: &[&Schema]) -> String {
+/// The views of kinds of portals.
+pub(super) fn text(dialect: Dialect, kinds: &[&portal::Kind]) -> String {
     let mut sql = String::from(
         "-- Views that vitrina reads. Each can be created as it stands and gives no rows. Fill it in: put an expression in place of\n\
          -- each CAST(NULL AS ...), FROM and WHERE of your own in place of the last line. Delete the views that are not needed:\n\
          -- a feed without a view is off. Times without a zone are read in the zone that the configuration names for the source.\n",
     );
-    for schema in schemas {
-        sql.push('\n');
-        view(&mut sql, dialect, kind, schema);
+    for kind in kinds {
+        for schema in kind.schemas {
+            sql.push('\n');
+            view(&mut sql, dialect, kind.name, schema);
+        }
     }
     sql
 }
@@ -72,6 +75,9 @@ fn presence(schema: &Schema, presence: Presence) -> String {
         Presence::Optional => "optional".into(),
         Presence::OnlyWhen(value) => format!("mandatory when {discriminator} is {value}, NULL otherwise"),
         Presence::MandatoryWhen(value) => format!("mandatory when {discriminator} is {value}, otherwise optional"),
+        Presence::OnlyIf(condition) => format!("mandatory when {}, NULL otherwise", condition.told()),
+        Presence::OptionalIf(condition) => format!("optional when {}, NULL otherwise", condition.told()),
+        Presence::MandatoryIf(condition) => format!("mandatory when {}, otherwise optional", condition.told()),
     }
 }
 
@@ -94,7 +100,21 @@ fn content(kind: Kind) -> String {
         }
         Kind::Time => "date and time".into(),
         Kind::VisitTime => "date and time, sent on the clock that visit_time_zone names".into(),
-        Kind::Snils => "SNILS".into(),
+        Kind::Snils | Kind::PrintedSnils => "SNILS".into(),
+        Kind::Bool => "true or false".into(),
+        Kind::Date => "date".into(),
+        Kind::Epoch => "date and time, or seconds since 1970-01-01T00:00:00Z".into(),
+        Kind::Inn => "INN".into(),
+        Kind::Digits(counts) => {
+            let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
+            format!("{} digits", counts.join(" or "))
+        }
+        Kind::Identifier(length) => format!("Latin letters, digits and hyphens, at most {length}"),
+        Kind::Objects(fields) => {
+            let fields: Vec<String> =
+                fields.iter().map(|field| format!("{} ({})", field.name, content(field.kind))).collect();
+            format!("JSON array of objects with {}", fields.join("; "))
+        }
     }
 }
 
@@ -108,6 +128,13 @@ fn sql_type(dialect: Dialect, field: &Field) -> &'static str {
         (Kind::Number, Dialect::Postgres) => "numeric",
         (Kind::Number, Dialect::Mysql) => "DECIMAL(18, 6)",
         (Kind::Number, Dialect::Sqlite) => "REAL",
+        (Kind::Bool, Dialect::Postgres) => "boolean",
+        (Kind::Bool, Dialect::Mysql) => "SIGNED",
+        (Kind::Bool, Dialect::Sqlite) => "INTEGER",
+        (Kind::Date, Dialect::Postgres) => "date",
+        (Kind::Date, Dialect::Mysql) => "DATE",
+        (Kind::Epoch, Dialect::Postgres) => "timestamp",
+        (Kind::Epoch, Dialect::Mysql) => "DATETIME",
         (Kind::Time | Kind::VisitTime, Dialect::Postgres) => "timestamp",
         (Kind::Time | Kind::VisitTime, Dialect::Mysql) => "DATETIME",
         (_, Dialect::Mysql) => "CHAR",
@@ -144,6 +171,7 @@ mod tests {
         discriminator: Some("type"),
         cascades: &[],
         urgent: false,
+        derived_key: &[],
         parents: &[],
         unit: Unit::None,
         expires: Expiry::Never,
@@ -152,10 +180,12 @@ mod tests {
         spare: &[],
     };
 
+    static KIND: portal::Kind = portal::Kind { name: "fer", schemas: &[&EVERYTHING], remedies: &[] };
+
     #[tokio::test]
     async fn a_view_can_be_created_as_it_stands_and_has_every_column_and_no_row() {
         let mut connection = SqliteConnection::connect("sqlite::memory:").await.expect("a database");
-        let sql = text(Dialect::Sqlite, "fer", &[&EVERYTHING]);
+        let sql = text(Dialect::Sqlite, &[&KIND]);
         connection.execute(sqlx::AssertSqlSafe(sql)).await.expect("valid SQL");
         let columns = sqlx::query("SELECT name FROM pragma_table_info('vitrina_fer_everything')");
         let columns: Vec<String> =
@@ -168,7 +198,7 @@ mod tests {
 
     #[test]
     fn each_column_says_what_the_document_wants_of_it() {
-        let sql = text(Dialect::Postgres, "fer", &[&EVERYTHING]);
+        let sql = text(Dialect::Postgres, &[&KIND]);
         for expected in [
             "-- everything: приложение 1, таблица 0. Key: id.",
             "    -- mandatory; GUID\n    CAST(NULL AS uuid) AS id,",

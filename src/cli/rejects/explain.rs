@@ -46,8 +46,10 @@ fn told(text: &str, language: Language) -> Cow<'_, str> {
 
 fn reason(kind: Option<&Kind>, refusal: &Refusal) -> &'static Remedy {
     let (code, text) = (refusal.code.as_str(), refusal.text.as_str());
+    // Some of the engine's codes repeat a portal's word, of which the portal's own catalogue knows more.
+    let particular = kind.and_then(|kind| kind.particular(code, text));
     let of_portal = || kind.map_or(&UNEXPLAINED, |kind| kind.remedy(code, text));
-    sync::remedy(code, text).unwrap_or_else(of_portal)
+    particular.or_else(|| sync::remedy(code, text)).unwrap_or_else(of_portal)
 }
 
 /// Who must act and what helps with a record as a whole, in one text that names each remedy once.

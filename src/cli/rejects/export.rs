@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::ValueEnum;
 
-use super::csv::{Dialect, write_row};
 use super::explain::points;
 use super::filter::{Filter, Stuck};
 use super::gather::{FeedRejects, gather};
 use super::item;
+use crate::cli::csv::{Dialect, write_row};
 use crate::cli::{CliError, ConfigFile, LanguageChoice, Outcome, moment, print};
 use crate::ledger::AnyLedger;
 use crate::record::Language;

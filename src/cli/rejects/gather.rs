@@ -20,7 +20,7 @@ pub struct FeedRejects {
 
 /// What kind of portal a name of the configuration stands for.
 pub fn kind_of(config: &Config, portal: &str) -> Option<&'static Kind> {
-    portal::kind(config.portals.get(portal)?.kind.name())
+    portal::kind(config.portals.get(portal)?.kind().name())
 }
 
 /// Reads what a filter lets pass, feed by feed, parents first. Feeds without any are left out.

@@ -161,7 +161,7 @@ fn refuse_unfound(args: &Args, unfound: &BTreeMap<&str, Option<&'static str>>) -
         .map(|(key, state)| match state {
             Some("held") => format!("{key} is held, not rejected: it goes by itself"),
             Some(SECOND_ROW) => format!("{key} is only the second row of its key: the view must give it once"),
-            Some("unknown") => format!("{key} is of unknown outcome, not rejected"),
+            Some("unknown") => format!("{key} is of unknown outcome, not rejected: see `vitrina rejects resolve`"),
             Some(_) | None => format!("{key} is not rejected{with_code}"),
         })
         .collect();

@@ -133,6 +133,7 @@ fn every_text_of_the_encoder_is_told_in_russian() {
         zone: chrono_tz::Tz::Asia__Yekaterinburg,
         visit_time_zone: VisitTimeZone::Source,
         defaults: Default::default(),
+        salt: None,
     };
     let long = "щ".repeat(600);
     let cells = [

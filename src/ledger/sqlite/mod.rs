@@ -4,6 +4,7 @@
 //! over connections of their own, which the write-ahead log never keeps waiting.
 
 mod errors;
+mod exchanges;
 mod files;
 mod notes;
 mod open;
@@ -14,15 +15,17 @@ mod writer;
 
 use std::path::Path;
 
+use secrecy::SecretString;
 use sqlx::SqlitePool;
 
 use self::errors::Storage;
 use self::statements::Write;
 use self::writer::Writer;
 use super::{
-    Entry, FeedId, FeedSummary, Ledger, LedgerError, MarkId, Note, NotePlace, Progress, Refusal, Replay, Settlement,
-    Word, WordId, journal,
+    Entry, Exchange, ExchangeCounts, FeedId, FeedSummary, Ledger, LedgerError, MarkId, Note, NotePlace, Progress,
+    Refusal, Replay, Settlement, Word, WordId, journal,
 };
+use crate::record::Key;
 
 /// A ledger in a SQLite file.
 #[derive(Debug)]
@@ -122,9 +125,11 @@ impl Ledger for SqliteLedger {
     async fn settle(&self, feed: FeedId, settlement: Settlement) -> Result<(), LedgerError> {
         journal::check(&settlement)?;
         let rows = journal::stated(&settlement);
+        let Settlement { exchanged, remarked, dropped, .. } = &settlement;
+        let exchanges = Box::new(exchanges::Changes::new(exchanged, remarked, dropped));
         let Settlement { close, refused, cleared, findings, counts, .. } = settlement;
         let refusals = refusals::Changes::new(&refused, &cleared, findings.as_deref());
-        let write = Write::Settle { feed, close, rows, refusals, counts };
+        let write = Write::Settle { feed, close, rows, refusals, exchanges, counts };
         self.write(write).await.map(drop)
     }
 
@@ -166,6 +171,27 @@ impl Ledger for SqliteLedger {
 
     async fn drop_note(&self, place: &NotePlace) -> Result<(), LedgerError> {
         self.write(Write::DropNote(place.clone())).await.map(drop)
+    }
+
+    async fn exchanges(&self, feed: FeedId, after: Option<&Key>, most: usize) -> Result<Vec<Exchange>, LedgerError> {
+        exchanges::page(&self.storage, &self.readers, feed, after, most).await
+    }
+
+    async fn exchange(&self, feed: FeedId, key: &Key) -> Result<Option<Exchange>, LedgerError> {
+        exchanges::one(&self.storage, &self.readers, feed, key).await
+    }
+
+    async fn exchange_counts(&self, feed: FeedId) -> Result<ExchangeCounts, LedgerError> {
+        exchanges::counts(&self.storage, &self.readers, feed).await
+    }
+
+    async fn secret(&self, portal: &str, name: &str) -> Result<Option<SecretString>, LedgerError> {
+        exchanges::secret(&self.storage, &self.readers, portal, name).await
+    }
+
+    async fn keep_secret(&self, portal: &str, name: &str, secret: SecretString) -> Result<(), LedgerError> {
+        let write = Write::KeepSecret { portal: portal.to_owned(), name: name.to_owned(), secret };
+        self.write(write).await.map(drop)
     }
 
     async fn say(&self, word: &Word) -> Result<WordId, LedgerError> {

@@ -90,7 +90,7 @@ fn row(refusal: &Refusal) -> serde_json::Value {
 }
 
 /// A key as the tables hold it, so that their order is that of [`Key`]; in hex, because JSON has no bytes.
-fn hex(key: &Key) -> String {
+pub(super) fn hex(key: &Key) -> String {
     let (kind, bytes) = match key {
         Key::Guid(guid) => ("00", &guid.to_be_bytes()[..]),
         Key::Text(text) => ("01", text.as_bytes()),
@@ -100,7 +100,8 @@ fn hex(key: &Key) -> String {
     kind.chars().chain(digits).collect()
 }
 
-fn key(stored: &[u8]) -> Option<Key> {
+/// The key that the tables hold.
+pub(super) fn key(stored: &[u8]) -> Option<Key> {
     match stored.split_first()? {
         (0, guid) => guid.try_into().ok().map(|bytes| Key::Guid(u128::from_be_bytes(bytes))),
         (1, text) => std::str::from_utf8(text).ok().map(|text| Key::Text(text.into())),

@@ -1,10 +1,12 @@
 //! What the writer does to the tables, inside its transaction. Statements that go together go in one call: each call is a trip to
 //! the connection's thread and back.
 
+use secrecy::SecretString;
 use sqlx::SqliteConnection;
 use sqlx::error::ErrorKind;
 
 use super::errors::Storage;
+use super::exchanges;
 use super::notes;
 use super::refusals::Changes;
 use super::writer::REWRITING;
@@ -20,14 +22,35 @@ const PROGRESS: &str = "writing progress";
 /// A request of the writer's queue, encoded as far as can be by its caller.
 #[derive(Debug)]
 pub(super) enum Write {
-    Feed { portal: String, name: String },
-    Mark { feed: FeedId, body: Body },
-    Settle { feed: FeedId, close: Vec<(MarkId, Close)>, rows: Vec<Body>, refusals: Changes, counts: Option<Counts> },
-    Progress { feed: FeedId, progress: Progress },
+    Feed {
+        portal: String,
+        name: String,
+    },
+    Mark {
+        feed: FeedId,
+        body: Body,
+    },
+    Settle {
+        feed: FeedId,
+        close: Vec<(MarkId, Close)>,
+        rows: Vec<Body>,
+        refusals: Changes,
+        exchanges: Box<exchanges::Changes>,
+        counts: Option<Counts>,
+    },
+    Progress {
+        feed: FeedId,
+        progress: Progress,
+    },
     SetNote(Note),
     DropNote(NotePlace),
     Say(Word),
     Heard(Vec<WordId>),
+    KeepSecret {
+        portal: String,
+        name: String,
+        secret: SecretString,
+    },
 }
 
 impl Write {
@@ -41,17 +64,23 @@ impl Write {
             Write::SetNote(_) | Write::DropNote(_) => notes::WRITING,
             Write::Say(_) => notes::SAYING,
             Write::Heard(_) => notes::HEARING,
+            Write::KeepSecret { .. } => exchanges::KEEPING,
         }
     }
 
     /// Bytes it brings into the transaction, roughly.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Write::Feed { .. } | Write::Progress { .. } | Write::DropNote(_) | Write::Say(_) | Write::Heard(_) => 0,
+            Write::Feed { .. }
+            | Write::Progress { .. }
+            | Write::DropNote(_)
+            | Write::Say(_)
+            | Write::Heard(_)
+            | Write::KeepSecret { .. } => 0,
             Write::SetNote(note) => note.body.len(),
             Write::Mark { body, .. } => body.bytes.len(),
-            Write::Settle { rows, refusals, .. } => {
-                rows.iter().map(|body| body.bytes.len()).sum::<usize>() + refusals.bytes()
+            Write::Settle { rows, refusals, exchanges, .. } => {
+                rows.iter().map(|body| body.bytes.len()).sum::<usize>() + refusals.bytes() + exchanges.bytes()
             }
         }
     }
@@ -93,7 +122,7 @@ pub(super) async fn apply(
     match write {
         Write::Feed { portal, name } => add_feed(storage, connection, portal, name).await,
         Write::Mark { feed, body } => append(storage, connection, ids, *feed, body, Standing::Open).await,
-        Write::Settle { feed, close, rows, refusals, counts } => {
+        Write::Settle { feed, close, rows, refusals, exchanges, counts } => {
             for (mark, how) in close {
                 end_mark(storage, connection, *feed, *mark, *how).await?;
             }
@@ -101,6 +130,7 @@ pub(super) async fn apply(
                 append(storage, connection, ids, *feed, body, Standing::Stated).await?;
             }
             refusals.apply(storage, connection, *feed).await?;
+            exchanges.apply(storage, connection, *feed).await?;
             if let Some(counts) = counts {
                 set_counts(storage, connection, *feed, counts).await?;
             }
@@ -111,6 +141,9 @@ pub(super) async fn apply(
         Write::DropNote(place) => notes::forget(storage, connection, place).await.map(|()| 0),
         Write::Say(word) => notes::say(storage, connection, word).await,
         Write::Heard(words) => notes::hear(storage, connection, words).await.map(|()| 0),
+        Write::KeepSecret { portal, name, secret } => {
+            exchanges::keep_secret(storage, connection, (portal, name), secret).await.map(|()| 0)
+        }
     }
 }
 

@@ -129,7 +129,7 @@ pub(super) fn judge(batch: &Batch, reply: &Reply) -> Delivery {
 
 /// What became of a removal. A 404 counts as done only in the gateway's own words: a web server's says nothing about the record.
 pub(super) fn judge_removal(key: &Key, reply: &Reply) -> Delivery {
-    let removed = || Delivery::Judged(vec![Verdict::Accepted { remote_id: None }]);
+    let removed = || Delivery::Judged(vec![Verdict::Accepted { receipt: None }]);
     match (reply.status, &reply.envelope) {
         (204, _) => removed(),
         (404, Some(envelope)) if envelope.success.is_some() => removed(),
@@ -188,16 +188,16 @@ impl Envelope {
 
     fn judge(&self, batch: &Batch, reply: &Reply) -> Delivery {
         if self.accepts_all(batch) {
-            return Delivery::Judged(vec![Verdict::Accepted { remote_id: None }; batch.len()]);
+            return Delivery::Judged(vec![Verdict::Accepted { receipt: None }; batch.len()]);
         }
         let sent: Option<HashSet<&Key>> = self.sent.as_ref().map(|sent| sent.iter().collect());
         let refused: HashMap<&Key, &Complaint> =
             self.errors.iter().filter_map(|complaint| Some((complaint.id.as_ref()?, complaint))).collect();
         let whole = self.succeeded() && (200..300).contains(&reply.status);
         let verdict = |key: &Key, body: &[u8]| match (&sent, refused.get(key)) {
-            (Some(sent), _) if sent.contains(key) => Verdict::Accepted { remote_id: None },
+            (Some(sent), _) if sent.contains(key) => Verdict::Accepted { receipt: None },
             (_, Some(complaint)) => complaint.verdict(key, body),
-            (None, None) if whole => Verdict::Accepted { remote_id: None },
+            (None, None) if whole => Verdict::Accepted { receipt: None },
             (_, None) => Verdict::Unknown,
         };
         let records = batch.records().iter().enumerate();

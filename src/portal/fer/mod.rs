@@ -30,7 +30,7 @@ use url::Url;
 pub use reads::Read;
 pub use schema::SCHEMAS;
 
-use super::{Abilities, Ask, Batch, Delivery, Held, Kind, Portal, Reading, Removal};
+use super::{Abilities, Ask, Batch, Delivery, Held, Kind, Portal, Reading};
 use crate::record::{Key, Schema};
 use crate::transport::{
     Bearer, ClientError, ClientSettings, Failure, HttpClient, Level, Packed, Pauses, Rate, Witness,
@@ -122,7 +122,7 @@ impl Portal for FerPortal {
     }
 
     fn abilities(&self, _schema: &Schema) -> Abilities {
-        Abilities { idempotent: true, update: true, removal: Removal::Supported }
+        Abilities::KEYED
     }
 
     async fn deliver(&self, schema: &'static Schema, batch: &Batch) -> Delivery {

@@ -129,6 +129,66 @@ static SNILS: Remedy = Remedy {
     },
 };
 
+static BOOLEAN: Remedy = Remedy {
+    actor: Actor::Mapping,
+    meaning: Phrase {
+        en: "The field wants yes or no, and the value is neither.",
+        ru: "В этом поле нужно «да» или «нет», а значение не то и не другое.",
+    },
+    action: Phrase {
+        en: "Let the view give true or false, or 1 or 0.",
+        ru: "Пусть представление отдаёт true или false, 1 или 0.",
+    },
+};
+
+static INN: Remedy = Remedy {
+    actor: Actor::Data,
+    meaning: Phrase {
+        en: "The taxpayer's number is incomplete, or its check digits are wrong.",
+        ru: "ИНН неполон или его контрольные цифры неверны.",
+    },
+    action: Phrase {
+        en: "Compare it with the register of legal entities and correct it in the hospital's system.",
+        ru: "Сверьте его с ЕГРЮЛ и исправьте в учётной системе.",
+    },
+};
+
+static CHARACTERS: Remedy = Remedy {
+    actor: Actor::Mapping,
+    meaning: Phrase {
+        en: "The value has characters, or a number of them, that the document does not allow.",
+        ru: "В значении знаки, которых документ не допускает, или их неверное число.",
+    },
+    action: Phrase {
+        en: "Let the view give the value in the form that the text names.",
+        ru: "Пусть представление отдаёт значение в том виде, который назван в тексте.",
+    },
+};
+
+static LIST: Remedy = Remedy {
+    actor: Actor::Mapping,
+    meaning: Phrase {
+        en: "The value is not a JSON array of the objects that the document describes.",
+        ru: "Значение не является массивом JSON из объектов, описанных в документе.",
+    },
+    action: Phrase {
+        en: "Build it in the view with the database's own JSON functions, with the fields that the text names.",
+        ru: "Соберите его в представлении функциями JSON самой базы, с полями, названными в тексте.",
+    },
+};
+
+static FILE: Remedy = Remedy {
+    actor: Actor::Data,
+    meaning: Phrase {
+        en: "The file that the row names is missing, or the portal does not take such a file.",
+        ru: "Файла, названного в строке, нет, или портал такие файлы не принимает.",
+    },
+    action: Phrase {
+        en: "See the text; put the right file in its place, or correct the path in the view.",
+        ru: "Прочтите текст; положите на место верный файл или исправьте путь в представлении.",
+    },
+};
+
 static TYPE: Remedy = Remedy {
     actor: Actor::Mapping,
     meaning: Phrase {
@@ -167,7 +227,7 @@ static DUPLICATE_PLACE: Remedy = Remedy {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Rule; 14] = [
+    pub const ALL: [Rule; 19] = [
         Rule::Mandatory,
         Rule::Conditional,
         Rule::Length,
@@ -179,6 +239,11 @@ impl Rule {
         Rule::Range,
         Rule::Oid,
         Rule::Snils,
+        Rule::Boolean,
+        Rule::Inn,
+        Rule::Characters,
+        Rule::List,
+        Rule::File,
         Rule::Type,
         Rule::DuplicateKey,
         Rule::DuplicatePlace,
@@ -198,6 +263,11 @@ impl Rule {
             Rule::Range => &RANGE,
             Rule::Oid => &OID,
             Rule::Snils => &SNILS,
+            Rule::Boolean => &BOOLEAN,
+            Rule::Inn => &INN,
+            Rule::Characters => &CHARACTERS,
+            Rule::List => &LIST,
+            Rule::File => &FILE,
             Rule::Type => &TYPE,
             Rule::DuplicateKey => &DUPLICATE_KEY,
             Rule::DuplicatePlace => &DUPLICATE_PLACE,
@@ -233,6 +303,24 @@ pub static RULE_TEXTS: &[Phrase] = &[
         en: "is not a SNILS: eleven digits whose last two are the check sum",
         ru: "не СНИЛС: одиннадцать цифр, последние две — контрольная сумма",
     },
+    Phrase { en: "is neither yes nor no", ru: "ни да, ни нет" },
+    Phrase {
+        en: "is not a date that exists; wanted is {}", ru: "не существующая дата; нужно {}"
+    },
+    Phrase {
+        en: "is not an INN: ten or twelve digits, the last of them check digits",
+        ru: "не ИНН: десять или двенадцать цифр, последние — контрольные",
+    },
+    Phrase { en: "is not {} digits", ru: "не {} цифр" },
+    Phrase {
+        en: "has other characters than Latin letters, digits and hyphens",
+        ru: "содержит не только латинские буквы, цифры и дефисы",
+    },
+    Phrase {
+        en: "is not a JSON array of objects, at least one", ru: "не массив JSON из объектов, хотя бы одного"
+    },
+    Phrase { en: "object {}: {} {}", ru: "объект {}: {} {}" },
+    Phrase { en: "is mandatory when {} is {} ({})", ru: "обязательно, когда {} — {} ({})" },
     Phrase {
         en: "comes from a column whose type cannot become {}; cast it in the query",
         ru: "из столбца, тип которого нельзя привести к виду «{}»; приведите его в запросе",

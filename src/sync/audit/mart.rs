@@ -130,7 +130,7 @@ mod tests {
     fn read(record: &Value, visit_time_zone: VisitTimeZone) -> (Version, String) {
         let schema = SCHEMAS.iter().find(|schema| schema.feed == "slot").unwrap();
         let zone = chrono_tz::Asia::Yekaterinburg;
-        let settings = EncodeSettings { zone, visit_time_zone, defaults: BTreeMap::new() };
+        let settings = EncodeSettings { zone, visit_time_zone, defaults: BTreeMap::new(), salt: None };
         let mut mart = Mart::new(schema, &settings).unwrap();
         let held = Held { key: Key::Guid(1), record: record.as_object().unwrap().clone() };
         let version = mart.read(&held);

@@ -75,6 +75,8 @@ fn every_other_mishap_has_its_row() {
         (Mishap::Unnamed { code: 404 }, Trouble::Unattributed, true),
         (Mishap::Unnamed { code: 422 }, Trouble::Unattributed, true),
         (Mishap::Credentials, Trouble::Parked, false),
+        (Mishap::KeyRefused, Trouble::Parked, false),
+        (Mishap::Unsigned { reason: reason() }, Trouble::FeedParked, false),
         (Mishap::TokenRefused, Trouble::Parked, false),
         (Mishap::Connect { reason: reason() }, AGAIN, false),
         (Mishap::ConnectTimeout, AGAIN, false),
@@ -84,6 +86,9 @@ fn every_other_mishap_has_its_row() {
         (Mishap::Oversized { limit: 1 }, AGAIN, true),
         (Mishap::Unreadable { reason: reason() }, AGAIN, true),
         (Mishap::Unsendable { reason: reason() }, Trouble::Parked, false),
+        (Mishap::RefreshTokenRefused { lost: false }, Trouble::Parked, false),
+        (Mishap::RefreshTokenRefused { lost: true }, Trouble::Parked, false),
+        (Mishap::SecretStore { reason: reason() }, AGAIN, false),
     ];
     for (mishap, trouble, maybe_applied) in table {
         let failure = Failure::from(mishap.clone());
@@ -94,12 +99,28 @@ fn every_other_mishap_has_its_row() {
 #[test]
 fn what_waits_for_a_person_says_what_to_do_and_whom_to_ask() {
     let statuses = (100..1000).map(|code| Mishap::Status { code, retry_after: None });
-    let others = [Mishap::Credentials, Mishap::TokenRefused, Mishap::Unsendable { reason: "r".into() }];
+    let reason = || "r".to_owned();
+    let others = [
+        Mishap::Credentials,
+        Mishap::KeyRefused,
+        Mishap::Unsigned { reason: reason() },
+        Mishap::TokenRefused,
+        Mishap::RefreshTokenRefused { lost: true },
+        Mishap::Unsendable { reason: reason() },
+    ];
     let parked = statuses.chain(others).filter(|mishap| needs_a_person(mishap.trouble()));
     for mishap in parked {
         let text = mishap.to_string();
         assert!(["ask ", "set ", "check "].iter().any(|verb| text.contains(verb)), "{text}");
     }
+}
+
+#[test]
+fn where_there_are_no_units_a_405_speaks_of_an_address() {
+    let failure = |code| Failure::from(Mishap::Status { code, retry_after: None }).without_units();
+    assert_eq!((failure(405).trouble, failure(405).maybe_applied), (Trouble::FeedParked, false));
+    assert!(!failure(405).text.contains("unit"));
+    assert_eq!(failure(403), Failure::from(Mishap::Status { code: 403, retry_after: None }));
 }
 
 #[test]

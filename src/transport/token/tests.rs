@@ -168,3 +168,98 @@ fn a_token_that_no_header_can_carry_is_refused() {
     assert!(Token::new("".into(), HOUR).is_none());
     assert!(Token::new("a\r\nb".into(), HOUR).is_none());
 }
+
+/// A portal that also refreshes, by its own script, and whose nodes lag behind one another.
+#[derive(Default)]
+struct Refreshing {
+    logins: AtomicUsize,
+    refreshes: AtomicUsize,
+    refused_refreshes: StdMutex<VecDeque<Failure>>,
+}
+
+impl Refreshing {
+    fn token(&self, name: &str) -> Token {
+        Token::new(name.to_owned().into(), HOUR).unwrap()
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        (self.logins.load(Ordering::SeqCst), self.refreshes.load(Ordering::SeqCst))
+    }
+}
+
+impl Authenticate for &'static Refreshing {
+    const LAGS: bool = true;
+
+    async fn authenticate(&self) -> Result<Token, Failure> {
+        let number = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
+        Ok(self.token(&format!("login-{number}")))
+    }
+
+    async fn refresh(&self) -> Option<Result<Token, Failure>> {
+        if self.logins.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        let number = self.refreshes.fetch_add(1, Ordering::SeqCst) + 1;
+        match self.refused_refreshes.lock().unwrap().pop_front() {
+            Some(failure) => Some(Err(failure)),
+            None => Some(Ok(self.token(&format!("refresh-{number}")))),
+        }
+    }
+}
+
+fn refreshing(refused: Vec<Failure>) -> (&'static Refreshing, TokenHolder<&'static Refreshing>) {
+    let portal: &'static Refreshing =
+        Box::leak(Box::new(Refreshing { refused_refreshes: StdMutex::new(refused.into()), ..Refreshing::default() }));
+    (portal, TokenHolder::new(portal, Pauses::DEFAULT))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_refreshed_before_credentials_are_used_again() {
+    let (portal, holder) = refreshing(vec![]);
+    holder.bearer().await.unwrap();
+    assert_eq!(portal.counts(), (1, 0));
+    tokio::time::advance(HOUR).await;
+    holder.bearer().await.unwrap();
+    assert_eq!(portal.counts(), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_tokens_take_one_refresh_one_login_and_then_a_pause() {
+    let (portal, holder) = refreshing(vec![]);
+    for _ in 0..30 {
+        let requests = (0..5).map(|_| holder.authorized(|bearer| send(bearer, &[]), |accepted| !accepted));
+        for answer in join_all(requests).await {
+            assert_eq!(answer.unwrap_err().trouble, Trouble::Parked);
+        }
+    }
+    assert_eq!(portal.counts(), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_refresh_is_followed_by_one_login() {
+    let (portal, holder) = refreshing(vec![status(400)]);
+    holder.authorized(|bearer| send(bearer, &["login-1"]), |accepted| !accepted).await.unwrap();
+    holder.authorized(|bearer| send(bearer, &["login-2"]), |accepted| !accepted).await.unwrap();
+    assert_eq!(portal.counts(), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_nobody_answers_costs_no_login() {
+    let (portal, holder) = refreshing(vec![status(503)]);
+    holder.bearer().await.unwrap();
+    tokio::time::advance(HOUR).await;
+    assert_eq!(holder.bearer().await.unwrap_err().trouble, Trouble::Maintenance { retry_after: None });
+    assert_eq!(portal.counts(), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_token_that_a_node_has_not_heard_of_is_shown_twice_and_an_old_one_once() {
+    let (portal, holder) = refreshing(vec![]);
+    let shown = AtomicUsize::new(0);
+    let lagging = |_: Bearer| ready(Ok(shown.fetch_add(1, Ordering::SeqCst) > 0));
+    assert_eq!(holder.authorized(lagging, |accepted| !accepted).await, Ok(true));
+    assert_eq!(portal.counts(), (1, 0));
+    shown.store(0, Ordering::SeqCst);
+    assert_eq!(holder.authorized(lagging, |accepted| !accepted).await, Ok(true));
+    assert_eq!(portal.counts(), (1, 1));
+}

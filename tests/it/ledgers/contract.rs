@@ -5,12 +5,14 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use futures_util::future::join_all;
+use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use vitrina::ledger::{
-    AnyLedger, Close, Counts, Entry, FeedId, Ledger, LedgerError, Mark, MarkId, MemoryLedger, Note, NoteKind,
-    NotePlace, Progress, Refusal, Replay, Settlement, SqliteLedger, State, Word, WordKind,
+    AnyLedger, Close, Counts, Entry, Exchange, ExchangeCounts, ExchangeState, FeedId, Ledger, LedgerError, Mark,
+    MarkId, MemoryLedger, Note, NoteKind, NotePlace, Progress, Refusal, Remark, Replay, Settlement, SqliteLedger,
+    State, Word, WordKind, WriteBackDue,
 };
-use vitrina::record::{Key, Rule, Violation};
+use vitrina::record::{Key, Receipt, Rule, Stage, Violation};
 
 use super::*;
 
@@ -107,6 +109,12 @@ contract!(
     a_rewrite_waits_for_the_marks_of_this_process,
     a_rewrite_takes_marks_of_an_earlier_process,
     a_long_journal_wants_a_rewrite,
+    an_exchange_is_read_back_as_it_was_stated,
+    an_exchange_keeps_what_a_later_one_does_not_say,
+    a_remark_changes_the_code_alone,
+    the_register_is_counted_and_read_in_pages,
+    a_dropped_record_stays_in_the_register_if_it_was_ever_sent,
+    a_secret_is_kept_by_portal_and_name,
     a_note_is_replaced_and_forgotten_by_its_place,
     a_word_waits_until_it_is_heard,
     a_second_writer_is_refused,
@@ -450,6 +458,112 @@ async fn a_long_journal_wants_a_rewrite<P: Place>(place: P) {
     assert!(!ledger.wants_rewrite(feed, 5_000).await.unwrap());
 }
 
+fn exchange(key: u128, state: ExchangeState) -> Exchange {
+    Exchange {
+        key: Key::Guid(key),
+        version: None,
+        state,
+        receipt: None,
+        sent: None,
+        changed: 7,
+        code: None,
+        write_back: None,
+    }
+}
+
+fn exchanging(exchanged: Vec<Exchange>) -> Settlement {
+    Settlement { exchanged, ..Settlement::default() }
+}
+
+fn full_receipt() -> Receipt {
+    let [remote_id, set_id, base_no, url, status] =
+        ["r\"1", "s-1", "№ 5", "https://p/1", "in_progress"].map(|text| Some(text.to_owned()));
+    Receipt { stage: Stage::Sent, remote_id, set_id, base_no, url, status }
+}
+
+async fn register<L: Ledger>(ledger: &L, feed: FeedId) -> Vec<Exchange> {
+    ledger.exchanges(feed, None, usize::MAX).await.unwrap()
+}
+
+async fn an_exchange_is_read_back_as_it_was_stated<P: Place>(place: P) {
+    let (ledger, feed) = opened(&place).await;
+    let plain = exchange(1, ExchangeState::Ready);
+    let full = Exchange {
+        key: Key::Text("протокол-17/2".into()),
+        version: Some(version(u128::MAX - 1)),
+        receipt: Some(full_receipt()),
+        sent: Some(-3),
+        code: Some("OUTCOME_UNKNOWN".into()),
+        write_back: Some(WriteBackDue { attempts: u16::MAX, next_attempt: i64::MAX }),
+        ..exchange(2, ExchangeState::Unknown)
+    };
+    ledger.settle(feed, exchanging(vec![full.clone(), plain.clone()])).await.unwrap();
+    let ledger = reopened(&place, ledger).await;
+    assert_eq!(register(&ledger, feed).await, [plain, full.clone()]);
+    assert_eq!(ledger.exchange(feed, &full.key).await.unwrap(), Some(full));
+    assert_eq!(ledger.exchange(feed, &Key::Guid(2)).await.unwrap(), None);
+}
+
+async fn an_exchange_keeps_what_a_later_one_does_not_say<P: Place>(place: P) {
+    let (ledger, feed) = opened(&place).await;
+    let first = Exchange { receipt: Some(full_receipt()), sent: Some(5), ..exchange(1, ExchangeState::Sent) };
+    ledger.settle(feed, exchanging(vec![first.clone()])).await.unwrap();
+    let later = exchange(1, ExchangeState::Refused);
+    ledger.settle(feed, exchanging(vec![later.clone()])).await.unwrap();
+    let kept = Exchange { receipt: first.receipt, sent: first.sent, ..later };
+    assert_eq!(register(&ledger, feed).await, [kept]);
+    let emptied = Exchange { receipt: Some(Receipt::default()), ..exchange(1, ExchangeState::Ready) };
+    ledger.settle(feed, exchanging(vec![emptied.clone()])).await.unwrap();
+    assert_eq!(register(&ledger, feed).await, [Exchange { receipt: None, sent: Some(5), ..emptied }]);
+}
+
+async fn a_remark_changes_the_code_alone<P: Place>(place: P) {
+    let (ledger, feed) = opened(&place).await;
+    let row = Exchange { receipt: Some(full_receipt()), ..exchange(1, ExchangeState::Confirmed) };
+    let remark = |key, code| Remark { key: Key::Guid(key), code };
+    let remarked = vec![remark(1, Some("NO_UPDATE")), remark(2, Some("NO_UPDATE"))];
+    ledger.settle(feed, Settlement { remarked, ..exchanging(vec![row.clone()]) }).await.unwrap();
+    assert_eq!(register(&ledger, feed).await, [Exchange { code: Some("NO_UPDATE".into()), ..row.clone() }]);
+    ledger.settle(feed, Settlement { remarked: vec![remark(1, None)], ..Settlement::default() }).await.unwrap();
+    assert_eq!(register(&ledger, feed).await, [row]);
+}
+
+async fn the_register_is_counted_and_read_in_pages<P: Place>(place: P) {
+    let (ledger, feed) = opened(&place).await;
+    let other = ledger.feed("pos", "poll").await.unwrap();
+    let rows: Vec<_> = (0..1200).map(|key| exchange(key, ExchangeState::ALL[(key % 5) as usize])).collect();
+    let due = Exchange { write_back: Some(WriteBackDue::default()), ..rows[0].clone() };
+    ledger.settle(feed, exchanging(std::iter::once(due).chain(rows[1..].to_vec()).collect())).await.unwrap();
+    ledger.settle(other, exchanging(vec![exchange(9, ExchangeState::Sent)])).await.unwrap();
+    let expected = ExchangeCounts { ready: 240, sent: 240, confirmed: 240, refused: 240, unknown: 240, write_back: 1 };
+    assert_eq!(ledger.exchange_counts(feed).await.unwrap(), expected);
+    let page = ledger.exchanges(feed, Some(&Key::Guid(1196)), 2).await.unwrap();
+    assert_eq!(page, rows[1197..1199]);
+    assert_eq!(ledger.exchange_counts(FeedId(other.0 + 1)).await.unwrap(), ExchangeCounts::default());
+}
+
+async fn a_dropped_record_stays_in_the_register_if_it_was_ever_sent<P: Place>(place: P) {
+    let (ledger, feed) = opened(&place).await;
+    let rows = ExchangeState::ALL.map(|state| exchange(state as u128, state));
+    ledger.settle(feed, exchanging(rows.to_vec())).await.unwrap();
+    let dropped = rows.iter().map(|row| row.key.clone()).collect();
+    ledger.settle(feed, Settlement { dropped, ..Settlement::default() }).await.unwrap();
+    assert_eq!(register(&ledger, feed).await, rows[1..]);
+}
+
+async fn a_secret_is_kept_by_portal_and_name<P: Place>(place: P) {
+    let (ledger, _) = opened(&place).await;
+    for secret in ["old", "new"] {
+        ledger.keep_secret("pos", "refresh", secret.to_owned().into()).await.unwrap();
+    }
+    let ledger = reopened(&place, ledger).await;
+    let kept = ledger.secret("pos", "refresh").await.unwrap().unwrap();
+    assert_eq!(kept.expose_secret(), "new");
+    assert!(!format!("{kept:?}").contains("new"));
+    assert!(ledger.secret("pos", "access").await.unwrap().is_none());
+    assert!(ledger.secret("nmo", "refresh").await.unwrap().is_none());
+}
+
 fn note(portal: &str, kind: NoteKind, name: &str, body: &str) -> Note {
     let (portal, feed, name) = (portal.to_owned(), "slot".to_owned(), name.to_owned());
     Note { place: NotePlace { portal, feed, kind, name }, body: body.to_owned() }
@@ -510,6 +624,11 @@ async fn a_closed_ledger_refuses_every_call<P: Place>(place: P) {
         ledger.set_note(&note("fer", NoteKind::Unit, "", "{}")).await.err(),
         ledger.words().await.err(),
         ledger.heard(&[]).await.err(),
+        ledger.exchanges(feed, None, 1).await.err(),
+        ledger.exchange_counts(feed).await.err(),
+        ledger.exchange(feed, &Key::Guid(1)).await.err(),
+        ledger.secret("fer", "x").await.err(),
+        ledger.keep_secret("fer", "x", "y".to_owned().into()).await.err(),
         ledger.close().await.err(),
     ];
     for (at, refusal) in refusals.into_iter().enumerate() {

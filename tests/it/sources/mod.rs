@@ -6,6 +6,8 @@ mod engines;
 mod failures;
 mod keys;
 mod streams;
+mod write_engines;
+mod writes;
 
 use vitrina::record::{Cell, RowChunk};
 use vitrina::source::memory::Value;
@@ -45,6 +47,14 @@ contracts!(
     streams::a_dropped_stream_ends_its_statement,
     streams::a_killed_connection_is_no_complete_read,
     streams::a_statement_that_takes_too_long_is_ended,
+    writes::texts_serve_columns_of_every_type,
+    writes::what_is_not_given_is_null_and_null_comes_back,
+    writes::the_last_row_of_all_statements_is_the_answer,
+    writes::a_refused_statement_undoes_those_before_it_and_names_no_value,
+    writes::a_locked_row_ends_with_the_limit_and_without_a_trace,
+    writes::a_statement_that_takes_too_long_is_ended_and_rolled_back,
+    writes::many_at_once_each_have_their_transaction,
+    writes::a_dropped_run_leaves_nothing_and_blocks_nobody,
     failures::writes_are_refused,
     failures::a_missing_view_is_named_by_code_alone,
     failures::a_value_in_the_databases_message_stays_there,

@@ -175,7 +175,7 @@ pub fn batch(schema: &Schema, records: &[Value]) -> Batch {
     for record in records {
         let body = record.to_string();
         let key = Key::parse(record[schema.key].as_str().unwrap());
-        batch.push(key, Fingerprint::of(body.as_bytes()), None, body.as_bytes());
+        batch.push(key, Fingerprint::of(body.as_bytes()), None, false, body.as_bytes());
     }
     batch
 }

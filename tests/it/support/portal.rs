@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use vitrina::portal::fer::SCHEMAS;
-use vitrina::portal::{Abilities, Ask, Batch, Cure, Delivery, Held, Portal, Reading, Removal, Verdict};
-use vitrina::record::{Key, Schema};
+use vitrina::portal::{Abilities, Ask, Asked, Batch, Cure, Delivery, Finding, Held, Portal, Reading, Verdict};
+use vitrina::record::{Key, Receipt, Rule, Schema, Stage, Violation};
 use vitrina::transport::{Failure, Trouble};
 
 /// What the portal does with one request.
@@ -17,6 +17,10 @@ pub enum Act {
     Fail(Trouble),
     /// It applies everything, and the answer is lost.
     ApplyAndLose,
+    /// It applies nothing, and the answer is lost all the same.
+    Lose,
+    /// It takes a part of each record, under an id of its own.
+    Begin,
     /// It accepts everything but answers for only the first so many.
     AnswerOnly(usize),
 }
@@ -52,6 +56,20 @@ pub struct Seen {
     pub read_failures: VecDeque<Trouble>,
     /// Records that no list shows, though they can be read by their keys: the mart commits late.
     pub late: BTreeSet<Key>,
+    /// What it can do with the records of a feed, where that is not everything.
+    pub abilities: BTreeMap<&'static str, Abilities>,
+    /// The stage of the receipts that it gives; none: it gives no receipts.
+    pub stage: Option<Stage>,
+    /// What it says when it is asked; none: whether it holds the record.
+    pub says: Option<Finding>,
+    /// What it was asked, question by question.
+    pub inquiries: Vec<Vec<Asked>>,
+    /// What the next inquiries fail with.
+    pub inquiry_failures: VecDeque<Trouble>,
+    /// Ids and "known" of all records received, in order.
+    pub ids: Vec<(Option<String>, bool)>,
+    /// What is found beside a row: added to its body, or a complaint about this field.
+    pub beside: Option<Result<&'static str, &'static str>>,
     /// Cancelled at a read of this feed by this key.
     pub stop_at_read: Option<(String, Key, CancellationToken)>,
 }
@@ -220,12 +238,26 @@ impl Seen {
         waits
     }
 
+    /// What it gives back for a record.
+    fn receipt(&self, key: &Key) -> Option<Receipt> {
+        let stage = self.stage?;
+        Some(Receipt { stage, remote_id: Some(format!("r-{key}")), ..Receipt::default() })
+    }
+
     fn answer(&mut self, feed: &str, batch: &Batch) -> Delivery {
         let keys: Vec<Key> = batch.records().iter().map(|record| record.key.clone()).collect();
         self.requests.push((feed.to_owned(), keys.clone()));
         let bodies: Vec<serde_json::Value> =
             (0..batch.len()).map(|at| serde_json::from_slice(batch.body(at)).unwrap()).collect();
+        self.ids.extend(batch.records().iter().map(|sent| (sent.remote_id.as_deref().map(str::to_owned), sent.known)));
         let act = self.acts.pop_front();
+        if let Some(Act::Lose) = act {
+            return failed(Trouble::Transient { retry_after: None }, true);
+        }
+        if let Some(Act::Begin) = act {
+            let begun = |key: &Key| Verdict::Begun { remote_id: format!("r-{key}") };
+            return Delivery::Judged(keys.iter().map(begun).collect());
+        }
         if self.parked_feed.as_deref() == Some(feed) {
             return failed(Trouble::FeedParked, false);
         }
@@ -249,12 +281,13 @@ impl Seen {
             let refused = self.refused.contains(&key) || holder.is_some();
             self.refusals += u64::from(refused);
             let cure = if self.row_at_fault.contains(&key) { Cure::Row } else { Cure::Time };
+            let receipt = self.receipt(&key).map(Box::new);
             if !refused {
                 self.mart.insert((feed.to_owned(), key), body);
             }
             verdicts.push(match (&act, refused) {
                 (Some(Act::AnswerOnly(count)), _) if at >= *count => Verdict::Unknown,
-                (_, false) => Verdict::Accepted { remote_id: None },
+                (_, false) => Verdict::Accepted { receipt },
                 (_, true) => Verdict::Rejected { code: "R-330".into(), text: "refused".into(), holder, cure },
             });
         }
@@ -274,8 +307,37 @@ impl Portal for ScriptedPortal {
         SCHEMAS
     }
 
-    fn abilities(&self, _: &Schema) -> Abilities {
-        Abilities { idempotent: true, update: true, removal: Removal::Supported }
+    fn abilities(&self, schema: &Schema) -> Abilities {
+        self.seen().abilities.get(schema.feed).copied().unwrap_or(Abilities::KEYED)
+    }
+
+    fn examine(&self, _: &'static Schema, body: &mut Vec<u8>) -> Result<(), Vec<Violation>> {
+        match self.seen().beside {
+            Some(Ok(found)) => {
+                body.pop();
+                body.extend_from_slice(format!(",\"beside\":\"{found}\"}}").as_bytes());
+                Ok(())
+            }
+            Some(Err(field)) => {
+                Err(vec![Violation { field: field.into(), rule: Rule::File, text: "cannot be read".into() }])
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn inquire(&self, schema: &'static Schema, asked: &[Asked]) -> Result<Vec<Finding>, Failure> {
+        let mut seen = self.seen();
+        seen.inquiries.push(asked.to_vec());
+        if let Some(trouble) = seen.inquiry_failures.pop_front() {
+            return Err(Failure { trouble, maybe_applied: false, text: "as the test told it".into() });
+        }
+        let holds = |key: &Key| seen.mart.contains_key(&(schema.feed.to_owned(), key.clone()));
+        let own = |key: &Key| match seen.receipt(key) {
+            Some(receipt) if holds(key) => Finding::Held(receipt),
+            None if holds(key) => Finding::Held(Receipt::default()),
+            _ => Finding::Absent,
+        };
+        Ok(asked.iter().map(|asked| seen.says.clone().unwrap_or_else(|| own(&asked.key))).collect())
     }
 
     fn reading(&self, schema: &Schema) -> Reading {
@@ -333,7 +395,7 @@ impl Portal for ScriptedPortal {
         seen.remove(schema, key);
         match act {
             Some(Act::ApplyAndLose) => failed(Trouble::Transient { retry_after: None }, true),
-            _ => Delivery::Judged(vec![Verdict::Accepted { remote_id: None }]),
+            _ => Delivery::Judged(vec![Verdict::Accepted { receipt: None }]),
         }
     }
 }

@@ -9,7 +9,10 @@ use vitrina::ledger::{Ledger, MemoryLedger, State};
 use vitrina::portal::fer::SCHEMAS;
 use vitrina::record::{EncodeSettings, Key, VisitTimeZone};
 use vitrina::source::memory::{MemorySource, Value};
-use vitrina::sync::{Clock, CycleReport, ErrorBudget, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, Order};
+use vitrina::sync::{
+    Clock, CycleReport, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, Order,
+    WriteBack,
+};
 use vitrina::transport::RetryTiming;
 
 use super::portal::ScriptedPortal;
@@ -32,6 +35,8 @@ pub struct World {
     pub on_conflict: OnConflict,
     pub budget: ErrorBudget,
     pub in_flight: usize,
+    pub exchange: ExchangeSettings,
+    pub write_back: Option<Arc<dyn WriteBack>>,
 }
 
 /// The line over a world.
@@ -136,6 +141,8 @@ impl World {
             on_conflict: OnConflict::Report,
             budget: ErrorBudget { rejects: 100, window: Duration::from_secs(3600) },
             in_flight: 2,
+            exchange: ExchangeSettings::default(),
+            write_back: None,
         };
         world.put("mo", MO, mo(MO, "Unit"));
         world.put("resource", RESOURCE, room(RESOURCE, MO));
@@ -184,10 +191,16 @@ impl World {
             changed_at: self.changed_at.filter(|_| feed == "slot").map(str::to_owned),
             full_every: Duration::from_secs(3600),
             overlap: Duration::from_secs(300),
-            encode: EncodeSettings { zone: Tz::UTC, visit_time_zone: VisitTimeZone::Source, defaults: BTreeMap::new() },
+            encode: EncodeSettings {
+                zone: Tz::UTC,
+                visit_time_zone: VisitTimeZone::Source,
+                defaults: BTreeMap::new(),
+                salt: None,
+            },
             batch: self.batch,
             max_batch_bytes: 1 << 20,
             urgent: feed == "slot",
+            write_back: self.write_back.clone().filter(|_| feed == "mo"),
         };
         let plans = FEEDS.map(plan).into();
         let settings = LineSettings {
@@ -197,6 +210,7 @@ impl World {
             unit_pause: Duration::from_secs(3600),
             fuse: FuseSettings { share: 0.2, min: 50 },
             on_conflict: self.on_conflict,
+            exchange: self.exchange,
             slice: Duration::from_secs(5),
             unit_error_budget: self.budget,
             scan_stall: Duration::from_secs(60),

@@ -10,10 +10,13 @@ use crate::trace::{Memory, What};
 
 pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
     let mut mart = Mart::new();
+    // What was past before the clock was set back stays forgotten.
+    let mut latest = i64::MIN;
     for (at, event) in evidence.events.iter().enumerate() {
         follow(&mut mart, &event.what);
+        latest = latest.max(event.second);
         if let What::Remembered(memories) = &event.what {
-            compare(&mart, memories, event.second, &mut |about, text| {
+            compare(&mart, memories, latest, &mut |about, text| {
                 broken.push(Violation { invariant: 2, at: Some(at), about: Some(about), text });
             });
         }

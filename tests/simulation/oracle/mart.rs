@@ -17,10 +17,13 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
     }
     for (record, body) in mart {
         let past = expiry(record.0, body, mart).is_some_and(|expiry| expiry < evidence.second);
-        if REMOVAL && !rows.by_record.contains_key(record) && !past {
+        let is_gone = !rows.by_record.contains_key(record);
+        if REMOVAL && is_gone && !past {
             complain(*record, "its row is gone, and the mart still holds it".to_owned());
         }
+        // What is gone and past is forgotten: who takes its parent away later cannot know of it.
         if REMOVAL
+            && !(is_gone && past)
             && parents(record.0, body)
                 .iter()
                 .any(|parent| !parent.if_ours && !mart.contains_key(&(parent.feed, parent.id)))

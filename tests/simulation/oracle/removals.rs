@@ -21,6 +21,8 @@ type Record = (Feed, Id);
 struct Seen {
     /// Records whose row was missing when it was last asked for.
     absent: BTreeSet<Record>,
+    /// Those of them whose time was past by then: they are forgotten, and no removal can tell that they are there.
+    forgotten: BTreeSet<Record>,
     /// At which event that was noticed.
     gone_at: BTreeMap<Record, usize>,
     /// At which event the running cycle of a feed, and the last one that was complete, began.
@@ -145,6 +147,7 @@ impl Seen {
                     shown.insert(version.row.id);
                     self.absent.remove(&(*feed, version.row.id));
                     self.gone_at.remove(&(*feed, version.row.id));
+                    self.forgotten.remove(&(*feed, version.row.id));
                     let (look, rows) = self.rows.entry((*feed, version.row.id)).or_default();
                     if *look != *read {
                         (*look, *rows) = (*read, Vec::new());
@@ -161,6 +164,7 @@ impl Seen {
                         let known: BTreeSet<Record> = mart.keys().chain(self.maybe.keys()).copied().collect();
                         let held = known.into_iter().filter(|(other, _)| *other == feed).map(|(_, id)| id);
                         self.miss(at, feed, held.filter(unseen));
+                        self.forget(feed, mart, second);
                         self.blow_the_fuse(feed, shown.is_empty(), mart, second);
                     }
                     Asked::Keys(keys) if !shown.is_empty() => {
@@ -232,6 +236,16 @@ impl Seen {
         }
     }
 
+    /// What is gone and past is left where it is, and nothing is remembered of it.
+    fn forget(&mut self, feed: Feed, mart: &Mart, second: i64) {
+        let is_past = |record: &Record| {
+            let time = mart.get(record).and_then(|body| expiry(record.0, body, mart));
+            time.is_some_and(|time| time < second)
+        };
+        let gone = self.absent.iter().filter(|record| record.0 == feed && is_past(record));
+        self.forgotten.extend(gone);
+    }
+
     /// No cycle of a feed with children has begun and ended since their parent was found gone: none of them could move away from it.
     fn had_no_turn(&self, children: Feed, parent: Record) -> bool {
         let gone = self.gone_at.get(&parent).filter(|_| self.absent.contains(&parent));
@@ -256,9 +270,11 @@ impl Seen {
         for record in self.rows.keys().filter(|record| !self.absent.contains(record) && !mart.contains_key(record)) {
             *of.entry(record.0).or_default() += 1;
         }
+        let mut held: BTreeMap<Feed, usize> = BTreeMap::new();
         let mut lost: BTreeMap<Feed, usize> = BTreeMap::new();
         for (record, body) in mart.iter().filter(|(record, body)| !is_past(record, body)) {
             *of.entry(record.0).or_default() += 1;
+            *held.entry(record.0).or_default() += 1;
             let goes = |one: &Record| one.0 == feed && gone.contains(&one.1);
             if goes(record) || ancestors(record.0, body, mart).iter().any(goes) {
                 *lost.entry(record.0).or_default() += 1;
@@ -267,7 +283,8 @@ impl Seen {
         let blown = lost.iter().any(|(feed, lost)| {
             let (lost, of) = (lost.saturating_sub(DOUBTFUL), of[feed]);
             let much = lost as f64 > SHARE * of as f64 && lost >= LEAST;
-            much || (of > SMALL && lost * 2 > of)
+            // A feed is not small by what the portal holds of it: what is still to come there makes no share larger.
+            much || (held[feed] > SMALL && lost * 2 > of)
         });
         let let_go = self.let_go.get(&feed).is_some_and(|let_go| gone.is_subset(let_go));
         if (blown || empty) && !let_go {
@@ -301,7 +318,8 @@ impl Seen {
             .any(|place| goes(&place) && self.rows.keys().any(|other| *other != record && wants(*other, &place)))
     }
 
-    /// Children that the document's cascade does not name are there still. One that nobody has acknowledged may be unknown.
+    /// Children that the document's cascade does not name are there still. One that nobody has acknowledged may be unknown, and one that
+    /// is past and gone is.
     fn has_other_children(&self, mart: &Mart, record: Record) -> bool {
         let cascades: &[Feed] = match record.0 {
             Feed::Mo => &[Feed::Resource, Feed::Slot, Feed::Book, Feed::Service],
@@ -311,6 +329,7 @@ impl Seen {
         };
         mart.iter().any(|(child, body)| {
             !cascades.contains(&child.0)
+                && !self.forgotten.contains(child)
                 && self.acknowledged.get(child) == Some(body)
                 && ancestors(child.0, body, mart).contains(&record)
         })

@@ -10,7 +10,7 @@ const B: &str = "bbbbbbb2-5eff-49b8-9d07-ff2486162b3f";
 fn batch() -> Batch {
     let mut batch = Batch::default();
     for id in [A, B] {
-        batch.push(Key::parse(id), Fingerprint::of(id.as_bytes()), None, b"{}");
+        batch.push(Key::parse(id), Fingerprint::of(id.as_bytes()), None, false, b"{}");
     }
     batch
 }
@@ -27,6 +27,7 @@ fn outcome(delivery: Delivery) -> Result<String, Trouble> {
             .iter()
             .map(|verdict| match verdict {
                 Verdict::Accepted { .. } => 'A',
+                Verdict::Begun { .. } => 'B',
                 Verdict::Rejected { .. } => 'R',
                 Verdict::Unknown => '?',
             })
@@ -254,7 +255,7 @@ fn what_the_gateway_repeats_of_a_record_is_masked() {
     let body =
         format!(r#"{{"id":"{A}","type":"SPECIALIST","last_name":"Иванов","first_name":"Hans","snils":"11223344595"}}"#);
     let mut batch = Batch::default();
-    batch.push(Key::parse(A), Fingerprint::of(body.as_bytes()), None, body.as_bytes());
+    batch.push(Key::parse(A), Fingerprint::of(body.as_bytes()), None, false, body.as_bytes());
     let text = format!("у (11223344595) hans иванов c типом SPECIALIST дублирует [{B}]: ИВАНОВ");
     let kept = format!("у (***) *** *** c типом SPECIALIST дублирует [{B}]: ***");
     let complaint = format!(r#"{{"id":"{A}","errorMessage":"{text}","errorCode":"R-330"}}"#);

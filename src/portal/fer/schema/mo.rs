@@ -31,4 +31,5 @@ pub(super) static SCHEMA: Schema = Schema {
     spare: &[],
     cascades: &["resource", "slot", "book", "service"],
     urgent: false,
+    derived_key: &[],
 };

@@ -62,6 +62,7 @@ mod tests {
             Presence::Optional => "?".to_owned(),
             Presence::OnlyWhen(value) => format!("={value}"),
             Presence::MandatoryWhen(value) => format!("+{value}"),
+            other => panic!("no table of the document has {other:?}"),
         };
         let fields: Vec<_> =
             schema.fields.iter().map(|field| format!("{}{}", field.name, presence(field.presence))).collect();

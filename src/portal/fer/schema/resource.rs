@@ -40,4 +40,5 @@ pub(super) static SCHEMA: Schema = Schema {
     spare: &[],
     cascades: &["slot", "book", "service"],
     urgent: false,
+    derived_key: &[],
 };

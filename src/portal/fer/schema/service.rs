@@ -23,4 +23,5 @@ pub(super) static SCHEMA: Schema = Schema {
     spare: &[],
     cascades: &[],
     urgent: false,
+    derived_key: &[],
 };

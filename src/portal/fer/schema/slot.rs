@@ -43,4 +43,5 @@ pub(super) static SCHEMA: Schema = Schema {
     cascades: &["book"],
     // Section «Требования к наполнению данными»: at the mart within half a minute.
     urgent: true,
+    derived_key: &[],
 };

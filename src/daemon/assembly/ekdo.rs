@@ -1,0 +1,71 @@
+//! EKDO from its section: much of its wire is a setting.
+
+use super::OpenError;
+use crate::config::{self, EkdoConfig, EkdoFields, PortalConfig};
+use crate::portal::AnyPortal;
+use crate::portal::ekdo::{self, EkdoPortal, EkdoSettings, EkdoWire, FieldNames};
+use crate::transport::{Pauses, Witness};
+
+/// Opens the portal that a section describes.
+pub(super) fn open(portal: &PortalConfig, own: &EkdoConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
+    let settings = EkdoSettings {
+        url: portal.url.clone(),
+        username: own.username.clone(),
+        password: own.password.clone(),
+        user_id: own.user_id.clone(),
+        files_root: own.files_root.clone(),
+        max_file_bytes: own.max_file_bytes,
+        groups: own.groups.clone(),
+        default_group: own.default_group.clone(),
+        wire: wire(own),
+        timeout: portal.timeout,
+        requests_per_second: portal.requests_per_second,
+        ca_file: portal.ca_file.clone(),
+        pauses: Pauses::DEFAULT,
+    };
+    Ok(AnyPortal::Ekdo(Box::new(EkdoPortal::new(settings, Some(witness))?)))
+}
+
+fn wire(own: &EkdoConfig) -> EkdoWire {
+    EkdoWire {
+        token_path: own.token_path.clone(),
+        docs_path: own.docs_path.clone(),
+        signature_path: own.signature_path.clone(),
+        login: match own.login {
+            config::LoginForm::Json => ekdo::LoginForm::Json,
+            config::LoginForm::Form => ekdo::LoginForm::Form,
+            config::LoginForm::Basic => ekdo::LoginForm::Basic,
+        },
+        token_place: match own.token_place {
+            config::TokenPlace::Bearer => ekdo::TokenPlace::Bearer,
+            config::TokenPlace::Header => ekdo::TokenPlace::Header(own.token_name.clone()),
+            config::TokenPlace::Query => ekdo::TokenPlace::Query(own.token_name.clone()),
+        },
+        encoding: match own.encoding {
+            config::FileEncoding::Multipart => ekdo::Encoding::Multipart,
+            config::FileEncoding::Base64 => ekdo::Encoding::Base64,
+        },
+        signature_form: match own.signature_form {
+            config::SignatureForm::File => ekdo::SignatureForm::AsItIs,
+            config::SignatureForm::Der => ekdo::SignatureForm::Der,
+            config::SignatureForm::Base64 => ekdo::SignatureForm::Base64,
+        },
+        signature_types: own.signature_types.clone(),
+        names: names(&own.fields),
+    }
+}
+
+fn names(fields: &EkdoFields) -> FieldNames {
+    FieldNames {
+        username: fields.username.clone(),
+        password: fields.password.clone(),
+        user_id: fields.user_id.clone(),
+        token: fields.token.clone(),
+        file: fields.file.clone(),
+        file_name: fields.file_name.clone(),
+        group: fields.group.clone(),
+        document_id: fields.document_id.clone(),
+        signature: fields.signature.clone(),
+        signature_type: fields.signature_type.clone(),
+    }
+}

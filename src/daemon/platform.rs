@@ -1,0 +1,55 @@
+//! The platform side of medical education: which portals may call it, and where what they tell goes.
+
+use std::sync::Arc;
+
+use super::{AnyLine, AssemblyError};
+use crate::config::{Config, Own, PlatformConfig};
+use crate::portal::nmo::{Evaluation, MODULE_FEED};
+use crate::record::{Key, Receipt};
+use crate::serve::platform::{Evaluated, PlatformSettings, Reviewer, Taken, Target};
+
+/// The portals of a configuration that may call the platform.
+pub fn platforms(config: &Config) -> Result<Vec<PlatformSettings>, AssemblyError> {
+    let own = config.portals.iter().filter_map(|(name, portal)| match &portal.own {
+        Own::Nmo(own) => own.platform.as_ref().map(|platform| (name, platform)),
+        Own::Fer(_) | Own::Sout(_) | Own::Pos(_) | Own::Ekdo(_) => None,
+    });
+    own.map(|(name, platform)| settings(name, platform)).collect()
+}
+
+fn settings(portal: &str, platform: &PlatformConfig) -> Result<PlatformSettings, AssemblyError> {
+    let wrong = |source| AssemblyError::Template { portal: portal.to_owned(), source };
+    let reviewer = match (&platform.reviewer_snils, &platform.reviewer_test_pin, &platform.reviewer_full_pin) {
+        (Some(snils), Some(test_pin), Some(full_pin)) => {
+            Some(Reviewer { snils: snils.clone(), test_pin: test_pin.clone(), full_pin: full_pin.clone() })
+        }
+        _ => None,
+    };
+    Ok(PlatformSettings {
+        portal: portal.to_owned(),
+        portal_id: platform.portal_id.clone(),
+        portal_secret: platform.portal_secret.clone(),
+        reviewer,
+        target: Target::parse(&platform.redirect_template).map_err(wrong)?,
+    })
+}
+
+/// Takes what portals tell of modules to the lines that sent them.
+pub(super) struct Evaluations(pub Vec<Arc<AnyLine>>);
+
+impl Evaluated for Evaluations {
+    async fn evaluated(&self, portal: &str, module: &Key, evaluation: Evaluation) -> Taken {
+        let Some(line) = self.0.iter().find(|line| line.name == portal) else { return Taken::Unknown };
+        match line.told(MODULE_FEED, module, evaluation.receipt(Receipt::default())).await {
+            Ok(true) => Taken::Applied,
+            Ok(false) => Taken::Unknown,
+            Err(error) => {
+                tracing::error!(
+                    portal,
+                    "what the portal told of a module could not be kept; it will be asked: {error}"
+                );
+                Taken::Later
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Answers of EKDO, judged. The document says that an upload is answered with the document's id and prints no answer at all: an id is looked
+//! for under its usual names, and a page that is no JSON is never taken for a success.
+
+use serde_json::Value;
+
+use crate::portal::{Cure, Verdict, lenient};
+use crate::record::{Receipt, Stage};
+use crate::transport::{Answer, Failure, Mishap, redact_hiding};
+
+/// What portals call a document's id.
+const IDS: [&str; 8] = ["id", "docId", "documentId", "doc_id", "document_id", "docUuid", "uuid", "guid"];
+/// What a signed document is called in the register.
+const SIGNED: &str = "signed";
+
+/// What became of a document with this body. `name` is what the configuration calls its id.
+pub(super) fn judge_document(name: &str, answer: &Answer, sent: &[u8]) -> Result<Verdict, Failure> {
+    let body = lenient::parse(&answer.body);
+    match answer.status {
+        200..=299 => {}
+        400 | 409 | 413 | 422 => return Ok(refused(answer.status, body.as_ref(), sent)),
+        _ => return Err(failure(answer, body.as_ref(), sent)),
+    }
+    let Some(body) = body else { return Err(unreadable("it is not JSON")) };
+    if is_refusal(&body) {
+        return Ok(refused(answer.status, Some(&body), sent));
+    }
+    let names: Vec<&str> = [name].into_iter().chain(IDS).filter(|name| !name.is_empty()).collect();
+    let bare = ["data", "result"].iter().find_map(|name| lenient::member(&body, name)).unwrap_or(&body);
+    let bare = lenient::id(bare).filter(|id| id.bytes().any(|byte| byte.is_ascii_digit()));
+    match lenient::found(&body, &names).and_then(lenient::id).or(bare) {
+        Some(remote_id) => Ok(Verdict::Begun { remote_id }),
+        None => Err(unreadable("it tells of a success without the document's id")),
+    }
+}
+
+/// What became of the signature of the document with this id.
+pub(super) fn judge_signature(id: &str, answer: &Answer, sent: &[u8]) -> Result<Verdict, Failure> {
+    let body = lenient::parse(&answer.body);
+    match answer.status {
+        // A signature is uploaded again when the answer to it was lost: then it is there.
+        409 => Ok(signed(id)),
+        404 => Ok(refusal("NOT_FOUND".into(), body.as_ref(), sent, Cure::Time)),
+        400 | 413 | 422 => Ok(refused(answer.status, body.as_ref(), sent)),
+        200..=299 => match body {
+            Some(body) if is_refusal(&body) => Ok(refused(answer.status, Some(&body), sent)),
+            Some(_) => Ok(signed(id)),
+            None if answer.body.is_empty() => Ok(signed(id)),
+            None => Err(unreadable("it is not JSON")),
+        },
+        _ => Err(failure(answer, body.as_ref(), sent)),
+    }
+}
+
+fn signed(id: &str) -> Verdict {
+    let receipt = Receipt {
+        stage: Stage::Confirmed,
+        remote_id: Some(id.to_owned()),
+        status: Some(SIGNED.to_owned()),
+        ..Receipt::default()
+    };
+    Verdict::Accepted { receipt: Some(Box::new(receipt)) }
+}
+
+/// A success in HTTP's words that is none in the portal's.
+fn is_refusal(body: &Value) -> bool {
+    let denied = lenient::member(body, "success").and_then(lenient::truth) == Some(false);
+    denied || ["error", "errors"].iter().any(|name| lenient::member(body, name).is_some_and(says_something))
+}
+
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(values) => !values.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+        Value::Number(number) => number.as_i64() != Some(0),
+        Value::Bool(true) => true,
+    }
+}
+
+fn refused(status: u16, body: Option<&Value>, sent: &[u8]) -> Verdict {
+    let code = body.and_then(lenient::code).unwrap_or_else(|| match status {
+        200..=299 => "REFUSED".into(),
+        _ => format!("HTTP-{status}"),
+    });
+    refusal(code, body, sent, Cure::Row)
+}
+
+fn refusal(code: String, body: Option<&Value>, sent: &[u8], cure: Cure) -> Verdict {
+    Verdict::Rejected { code, text: said(body, sent), cure, holder: None }
+}
+
+fn failure(answer: &Answer, body: Option<&Value>, sent: &[u8]) -> Failure {
+    let failure = Failure::from(Mishap::Status { code: answer.status, retry_after: answer.retry_after });
+    failure.without_units().saying(&said(body, sent))
+}
+
+fn said(body: Option<&Value>, sent: &[u8]) -> String {
+    let complaint = body.map(lenient::complaint).unwrap_or_default();
+    if complaint.is_empty() { complaint } else { redact_hiding(&complaint, &secrets(sent)) }
+}
+
+/// The texts of the record, and the parts of the employee's name by themselves.
+fn secrets(sent: &[u8]) -> Vec<String> {
+    let texts = lenient::texts_of(sent);
+    let words: Vec<String> = texts
+        .iter()
+        .flat_map(|text| text.split_whitespace())
+        .filter(|word| word.chars().count() >= 3)
+        .map(str::to_owned)
+        .collect();
+    texts.into_iter().chain(words).collect()
+}
+
+fn unreadable(reason: &str) -> Failure {
+    Mishap::Unreadable { reason: reason.to_owned() }.into()
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Trouble;
+
+    const SENT: &[u8] = r#"{"id":"7","employee_name":"Щукин Феофан Ёлкович","subtype":"Приказ"}"#.as_bytes();
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer { status, retry_after: None, date: None, body: body.into() }
+    }
+
+    fn document(status: u16, body: &str) -> Result<Verdict, Failure> {
+        judge_document("key", &answer(status, body), SENT)
+    }
+
+    fn signature(status: u16, body: &str) -> Result<Verdict, Failure> {
+        judge_signature("5", &answer(status, body), SENT)
+    }
+
+    #[test]
+    fn a_documents_id_is_found_under_its_usual_names() {
+        for body in [
+            r#"{"id":"d-1"}"#,
+            r#"{"KEY":"d-1","id":7}"#,
+            r#"{"success":true,"data":{"documentId":"d-1"}}"#,
+            r#"{"data":"d-1","error":null}"#,
+            r#""d-1""#,
+        ] {
+            assert_eq!(document(201, body), Ok(Verdict::Begun { remote_id: "d-1".into() }), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_success_without_an_id_leaves_the_outcome_open() {
+        for body in ["", "<html>", "{}", "true", r#""ok""#, r#"{"status":"created"}"#, r#"{"id":null}"#] {
+            assert!(document(200, body).unwrap_err().maybe_applied, "{body}");
+        }
+    }
+
+    #[test]
+    fn refusals_name_nobody() {
+        for (status, body, code) in [
+            (400, r#"{"message":"Щукин не найден"}"#, "HTTP-400"),
+            (413, "", "HTTP-413"),
+            (409, r#"{"code":"DUP","message":"у Феофан есть документ"}"#, "DUP"),
+            (200, r#"{"success":false,"message":"ЩУКИН ФЕОФАН ЁЛКОВИЧ"}"#, "REFUSED"),
+            (200, r#"{"errors":["ёлкович"]}"#, "REFUSED"),
+        ] {
+            let Ok(Verdict::Rejected { code: found, text, .. }) = document(status, body) else { panic!("{body}") };
+            assert_eq!(found, code);
+            let lower = text.to_lowercase();
+            assert!(["щукин", "феофан", "ёлкович"].iter().all(|name| !lower.contains(name)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_signature_is_accepted_by_a_success_or_because_it_is_there() {
+        for (status, body) in [(200, "{}"), (201, r#"{"id":9}"#), (204, ""), (200, r#"{"errors":[]}"#), (409, "")] {
+            let Ok(Verdict::Accepted { receipt: Some(receipt) }) = signature(status, body) else {
+                panic!("{status} {body}")
+            };
+            assert_eq!((receipt.remote_id.as_deref(), receipt.status.as_deref()), (Some("5"), Some("signed")));
+        }
+    }
+
+    #[test]
+    fn a_signature_is_not_accepted_by_a_page_or_a_refusal() {
+        assert!(signature(200, "<html>login</html>").unwrap_err().maybe_applied);
+        for (status, body, code) in
+            [(404, "", "NOT_FOUND"), (200, r#"{"success":false}"#, "REFUSED"), (422, "", "HTTP-422")]
+        {
+            assert!(
+                matches!(signature(status, body), Ok(Verdict::Rejected { code: found, .. }) if found == code),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_other_status_is_as_in_the_table_of_failures() {
+        for (status, trouble, maybe_applied) in [
+            (401, Trouble::Parked, false),
+            (405, Trouble::FeedParked, false),
+            (500, Trouble::Transient { retry_after: None }, true),
+            (503, Trouble::Maintenance { retry_after: None }, false),
+            (504, Trouble::TimedOut, true),
+        ] {
+            for failure in [document(status, "").unwrap_err(), signature(status, "").unwrap_err()] {
+                assert_eq!((failure.trouble, failure.maybe_applied), (trouble, maybe_applied), "{status}");
+            }
+        }
+        assert_eq!(document(404, "").unwrap_err().trouble, Trouble::FeedParked);
+    }
+}

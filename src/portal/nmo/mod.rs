@@ -1,0 +1,231 @@
+//! The portal of continuous medical education («Портал непрерывного образования»), as an online education platform speaks to it: modules
+//! and what specialists made of them.
+//!
+//! A module is created once and updated from then on; which of the two it is the ledger says, and the portal's `already_exists` and
+//! `not_found` correct it. A module that is withdrawn is not deleted but declared no longer current. Higher and secondary professional
+//! education are two portals with one document. Nothing that is repeated does harm.
+
+mod answer;
+mod auth;
+mod by_pin;
+mod evaluation;
+mod module;
+mod remedy;
+mod result;
+mod schema;
+mod wire;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing {
+    //! What must hold of the reading of the portal's answers.
+    pub(crate) use super::answer::fuzzing::answer;
+    pub(crate) use super::auth::fuzzing::auth;
+}
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+pub use by_pin::ByPin;
+pub use evaluation::{Evaluation, evaluation};
+pub use schema::{MODULE_FEED, SCHEMAS};
+
+use super::{Abilities, Asked, Batch, Delivery, Finding, Inquiry, Kind, Portal, Removal, Verdict};
+use crate::record::{Key, Schema, Violation};
+use crate::transport::{
+    Bearer, ClientError, ClientSettings, Failure, HttpClient, Mishap, Pauses, Rate, RetryTiming, Witness,
+};
+use wire::Wire;
+
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the portal's client needs to know.
+#[derive(Debug, Clone)]
+pub struct NmoSettings {
+    /// Address of the portal, up to but without `/rest`.
+    pub url: Url,
+    /// The login of the platform's REST client.
+    pub client_id: SecretString,
+    /// Its password.
+    pub client_secret: SecretString,
+    /// The portal's user that stands for the platform.
+    pub username: SecretString,
+    /// Its password.
+    pub password: SecretString,
+    /// Longest wait for a whole answer.
+    pub timeout: Duration,
+    /// Most requests in any second, authentication included.
+    pub requests_per_second: NonZeroU32,
+    /// PEM file with root certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How long nobody asks again after a failed authentication.
+    pub pauses: Pauses,
+    /// Ask whether a module is in the specialist's plan before its beginning is told.
+    pub check_plan: bool,
+    /// SNILS of the technical reviewer: what is told of this person is not told to the portal.
+    pub reviewer_snils: Option<SecretString>,
+}
+
+/// Pauses after a failed authentication that no account lock comes of: ten minutes to half a day after a refusal.
+pub const PAUSES: Pauses = Pauses {
+    refused: timing(Duration::from_secs(10 * 60), Duration::from_secs(12 * 60 * 60)),
+    unanswered: Pauses::DEFAULT.unanswered,
+};
+
+const fn timing(initial: Duration, max: Duration) -> RetryTiming {
+    match RetryTiming::new(initial, max) {
+        Ok(timing) => timing,
+        Err(_) => panic!("the pauses are checked when the program is compiled"),
+    }
+}
+
+/// What is known of every portal of this kind.
+pub(super) static KIND: Kind = Kind { name: "nmo", schemas: SCHEMAS, remedies: remedy::CASES };
+
+/// The portal.
+pub struct NmoPortal {
+    wire: Wire,
+    check_plan: bool,
+    /// Eleven digits.
+    reviewer: Option<SecretString>,
+}
+
+impl NmoPortal {
+    /// A client of the portal. Connects to nothing; the first request authenticates. `witness` is told of every request.
+    pub fn new(settings: NmoSettings, witness: Option<Witness>) -> Result<Self, ClientError> {
+        let client_settings = ClientSettings {
+            url: &settings.url,
+            // Well under the time-out, so that a connection that never came is told from an answer that never came.
+            connect_timeout: CONNECT_TIMEOUT.min(settings.timeout / 2),
+            timeout: settings.timeout,
+            ca_file: settings.ca_file.as_deref(),
+        };
+        let client = HttpClient::new(&client_settings, witness)?;
+        let rate = Arc::new(Rate::new(settings.requests_per_second));
+        let account = auth::Account {
+            client_id: settings.client_id,
+            client_secret: settings.client_secret,
+            username: settings.username,
+            password: settings.password,
+        };
+        let login = auth::Login::new(client.clone(), Arc::clone(&rate), account);
+        let reviewer = settings.reviewer_snils.map(|snils| digits_of(snils.expose_secret()).into());
+        Ok(NmoPortal {
+            wire: Wire::new(client, rate, login, settings.pauses),
+            check_plan: settings.check_plan,
+            reviewer,
+        })
+    }
+
+    /// Fetches a token if there is none: proves address, TLS and credentials.
+    pub async fn authenticate(&self) -> Result<(), Failure> {
+        self.wire.tokens().bearer().await.map(|_: Bearer| ())
+    }
+
+    /// How long the token in use still lives; none before the first authentication.
+    pub async fn token_remaining(&self) -> Option<Duration> {
+        self.wire.tokens().remaining().await
+    }
+
+    /// How far the portal's clock was ahead of ours at its last answer, to the second; none before the first answer.
+    pub fn clock_skew(&self) -> Option<TimeDelta> {
+        self.wire.client().clock_skew()
+    }
+
+    /// The module to which a specialist's pin belongs («Получение идентификатора модуля по СНИЛС и ПИН»).
+    pub async fn module_by_pin(&self, snils: &str, pin: &str) -> Result<ByPin, Failure> {
+        by_pin::ask(&self.wire, snils, pin).await
+    }
+
+    async fn deliver_one(&self, schema: &'static Schema, batch: &Batch, at: usize) -> Result<Verdict, Failure> {
+        let known = batch.records().get(at).is_some_and(|record| record.known);
+        let unreadable = || Mishap::Unsendable { reason: "a record is not the JSON that was made of it".into() };
+        let body = serde_json::from_slice(batch.body(at)).map_err(|_| unreadable())?;
+        if is_module(schema) {
+            return module::deliver(&self.wire, body, known).await;
+        }
+        result::deliver(&self.wire, body, self.reviewer.as_ref(), self.check_plan).await
+    }
+}
+
+fn is_module(schema: &Schema) -> bool {
+    schema.feed == schema::MODULE_FEED
+}
+
+/// The digits of a number that may be printed with signs between them.
+fn digits_of(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+impl Portal for NmoPortal {
+    fn schemas(&self) -> &'static [&'static Schema] {
+        SCHEMAS
+    }
+
+    fn abilities(&self, schema: &Schema) -> Abilities {
+        let module = is_module(schema);
+        Abilities {
+            idempotent: true,
+            update: true,
+            removal: if module { Removal::Deactivation } else { Removal::Unsupported },
+            inquiry: if module { Inquiry::UntilConfirmed } else { Inquiry::Never },
+            registered: true,
+            examines: module,
+        }
+    }
+
+    /// One request or two for each record. The first failure ends the batch: what was judged before it counts, the rest is unknown.
+    async fn deliver(&self, schema: &'static Schema, batch: &Batch) -> Delivery {
+        let mut verdicts = Vec::with_capacity(batch.len());
+        for at in 0..batch.len() {
+            match self.deliver_one(schema, batch, at).await {
+                Ok(verdict) => verdicts.push(verdict),
+                Err(failure) if verdicts.is_empty() => return Delivery::Failed(failure),
+                // Sent again by itself, the rest meets the failure as its first record.
+                Err(_) => {
+                    verdicts.resize(batch.len(), Verdict::Unknown);
+                    break;
+                }
+            }
+        }
+        Delivery::Judged(verdicts)
+    }
+
+    fn examine(&self, schema: &'static Schema, body: &mut Vec<u8>) -> Result<(), Vec<Violation>> {
+        if is_module(schema) { module::examine(body) } else { Ok(()) }
+    }
+
+    async fn inquire(&self, schema: &'static Schema, asked: &[Asked]) -> Result<Vec<Finding>, Failure> {
+        if !is_module(schema) {
+            return Ok(vec![Finding::Unclear; asked.len()]);
+        }
+        let mut findings = Vec::with_capacity(asked.len());
+        for one in asked {
+            match evaluation::inquire(&self.wire, one).await {
+                Ok(finding) => findings.push(finding),
+                Err(failure) if findings.is_empty() => return Err(failure),
+                Err(_) => {
+                    findings.resize(asked.len(), Finding::Unclear);
+                    break;
+                }
+            }
+        }
+        Ok(findings)
+    }
+
+    async fn remove(&self, schema: &'static Schema, key: &Key) -> Delivery {
+        if !is_module(schema) {
+            return Delivery::Judged(vec![result::irremovable()]);
+        }
+        match module::withdraw(&self.wire, &key.to_string()).await {
+            Ok(verdict) => Delivery::Judged(vec![verdict]),
+            Err(failure) => Delivery::Failed(failure),
+        }
+    }
+}

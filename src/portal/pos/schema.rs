@@ -1,0 +1,249 @@
+//! Tables 5, 7 and 9: polls, votings, and the objects that are voted on.
+//!
+//! - Fields go in the order of the tables. `external_linked_activity_id` is missing from table 5 and printed in both of its samples: it is
+//!   taken for polls too.
+//! - `level` is `string(255)` with two values; other spellings of them are translated.
+//! - `mun_oktmo` is mandatory for the municipal level and optional for the regional one. That it begins with `reg_oktmo` is not checked:
+//!   the document's own samples break it.
+//! - `date timestamp` is seconds since 1970 in UTC, as the examples have it; `integer(9)` is at most nine digits.
+//! - A voting goes before the objects that name it in `external_voting_id`.
+
+use crate::record::{Condition, Edge, Expiry, Field, Hold, Kind, Schema, Unit, may, must, must_if};
+
+/// The three feeds, votings before their objects.
+pub static SCHEMAS: &[&Schema] = &[&POLL, &VOTING, &VOTING_OBJECT];
+
+/// The feed of objects' votings.
+const VOTING_FEED: &str = "voting";
+/// Characters of an id of the hospital's own system: a number or a GUID.
+const ID: usize = 36;
+const TITLE: usize = 500;
+const DESCRIPTION: usize = 2000;
+const NOTE: usize = 255;
+/// `integer(9)`.
+const COUNT: Kind = Kind::Int { min: 0, max: 999_999_999 };
+
+const REGIONAL: &str = "Региональный";
+const MUNICIPAL: &str = "Муниципальный";
+const LEVEL: Kind = Kind::EnumWithAliases(
+    &[REGIONAL, MUNICIPAL],
+    &[
+        ("региональный", REGIONAL),
+        ("РЕГИОНАЛЬНЫЙ", REGIONAL),
+        ("regional", REGIONAL),
+        ("муниципальный", MUNICIPAL),
+        ("МУНИЦИПАЛЬНЫЙ", MUNICIPAL),
+        ("municipal", MUNICIPAL),
+    ],
+);
+const OF_A_MUNICIPALITY: Condition = Condition { field: "level", values: &[MUNICIPAL] };
+
+const TITLE_FIELD: Field = must("title", Kind::Text(TITLE));
+const DESCRIPTION_FIELD: Field = may("description", Kind::Text(DESCRIPTION));
+const KEY_FIELD: Field = must("external_id", Kind::Text(ID));
+const PARTICIPANTS_FIELD: Field = must("participants_count", COUNT);
+const LEVEL_FIELD: Field = must("level", LEVEL);
+const REGION_FIELD: Field = must("reg_oktmo", Kind::Digits(&[2]));
+const MUNICIPALITY_FIELD: Field = must_if(OF_A_MUNICIPALITY, "mun_oktmo", Kind::Digits(&[8]));
+const LINKED_FIELD: Field = may("external_linked_activity_id", Kind::Text(ID));
+const START_FIELD: Field = may("start_date", Kind::Epoch);
+const END_FIELD: Field = may("end_date", Kind::Epoch);
+const NOTE_FIELD: Field = may("service_info", Kind::Text(NOTE));
+
+/// A feed as all three are: without units, places and an end.
+const fn feed(feed: &'static str, table: &'static str, fields: &'static [Field], parents: &'static [Edge]) -> Schema {
+    Schema {
+        feed,
+        table,
+        fields,
+        key: "external_id",
+        discriminator: None,
+        parents,
+        unit: Unit::None,
+        expires: Expiry::Never,
+        place: &[],
+        status: None,
+        spare: &[],
+        cascades: &[],
+        urgent: false,
+        derived_key: &[],
+    }
+}
+
+static POLL: Schema = feed(
+    "poll",
+    "таблица 5",
+    &[
+        TITLE_FIELD,
+        DESCRIPTION_FIELD,
+        KEY_FIELD,
+        PARTICIPANTS_FIELD,
+        REGION_FIELD,
+        MUNICIPALITY_FIELD,
+        LEVEL_FIELD,
+        START_FIELD,
+        END_FIELD,
+        NOTE_FIELD,
+        LINKED_FIELD,
+    ],
+    &[],
+);
+
+static VOTING: Schema = feed(
+    VOTING_FEED,
+    "таблица 7",
+    &[
+        TITLE_FIELD,
+        DESCRIPTION_FIELD,
+        KEY_FIELD,
+        PARTICIPANTS_FIELD,
+        LEVEL_FIELD,
+        REGION_FIELD,
+        MUNICIPALITY_FIELD,
+        LINKED_FIELD,
+        START_FIELD,
+        END_FIELD,
+        NOTE_FIELD,
+    ],
+    &[],
+);
+
+static VOTING_OBJECT: Schema = feed(
+    "voting_object",
+    "таблица 9",
+    &[
+        TITLE_FIELD,
+        DESCRIPTION_FIELD,
+        KEY_FIELD,
+        may("external_voting_id", Kind::Text(ID)),
+        PARTICIPANTS_FIELD,
+        must("votes_for", COUNT),
+        LEVEL_FIELD,
+        REGION_FIELD,
+        MUNICIPALITY_FIELD,
+        LINKED_FIELD,
+        must("is_winner", Kind::Bool),
+        START_FIELD,
+        END_FIELD,
+        NOTE_FIELD,
+    ],
+    &[Edge { field: "external_voting_id", feed: VOTING_FEED, hold: Hold::AcceptedIfOurs }],
+);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chrono_tz::Tz;
+
+    use super::*;
+    use crate::record::{Cell, EncodeSettings, Encoder, Key, Presence, RowChunk, VisitTimeZone};
+
+    /// `!` mandatory, `?` optional, `+` mandatory for the municipal level.
+    fn outline(schema: &Schema) -> String {
+        let presence = |field: &Field| match field.presence {
+            Presence::Mandatory => '!',
+            Presence::Optional => '?',
+            Presence::MandatoryIf(condition) if condition == OF_A_MUNICIPALITY => '+',
+            other => panic!("no table has {other:?}"),
+        };
+        let fields: Vec<_> = schema.fields.iter().map(|field| format!("{}{}", field.name, presence(field))).collect();
+        fields.join(" ")
+    }
+
+    #[test]
+    fn fields_and_their_presence_are_those_of_the_tables() {
+        let tables = [
+            "title! description? external_id! participants_count! reg_oktmo! mun_oktmo+ level! start_date? end_date? service_info? \
+             external_linked_activity_id?",
+            "title! description? external_id! participants_count! level! reg_oktmo! mun_oktmo+ external_linked_activity_id? \
+             start_date? end_date? service_info?",
+            "title! description? external_id! external_voting_id? participants_count! votes_for! level! reg_oktmo! mun_oktmo+ \
+             external_linked_activity_id? is_winner! start_date? end_date? service_info?",
+        ];
+        for (schema, table) in SCHEMAS.iter().zip(tables) {
+            assert_eq!(outline(schema), table, "{}", schema.feed);
+        }
+    }
+
+    /// The body of a poll of these values, or the fields that break a rule.
+    fn encoded(changes: &[(&str, &str)]) -> Result<(Key, String), Vec<String>> {
+        let mut row = BTreeMap::from([
+            ("title", "Опрос"),
+            ("external_id", "4"),
+            ("participants_count", "100"),
+            ("reg_oktmo", "78"),
+            ("level", REGIONAL),
+        ]);
+        row.extend(changes.iter().copied());
+        let columns: Vec<&str> = row.keys().copied().collect();
+        let settings = EncodeSettings {
+            zone: Tz::Europe__Moscow,
+            visit_time_zone: VisitTimeZone::Source,
+            defaults: BTreeMap::new(),
+            salt: None,
+        };
+        let mut encoder = Encoder::bind(&POLL, &columns, &settings).unwrap();
+        let mut chunk = RowChunk::default();
+        chunk.reset(columns.len());
+        row.values().for_each(|value| chunk.push(if value.is_empty() { Cell::Null } else { Cell::Text(value) }));
+        let Some(row) = chunk.rows().next() else { panic!("one row") };
+        match encoder.encode(row) {
+            true => Ok((encoder.key().unwrap(), String::from_utf8(encoder.body().to_vec()).unwrap())),
+            false => Err(encoder.violations().iter().map(|broken| broken.field.to_string()).collect()),
+        }
+    }
+
+    #[test]
+    fn lengths_counts_and_codes_are_bounded_as_printed() {
+        let long = |length: usize| "я".repeat(length);
+        for (field, value) in [
+            ("title", long(501)),
+            ("title", String::new()),
+            ("description", long(2001)),
+            ("external_id", "1".repeat(37)),
+            ("participants_count", "1000000000".into()),
+            ("participants_count", "-1".into()),
+            ("reg_oktmo", "7".into()),
+            ("reg_oktmo", "780".into()),
+            ("mun_oktmo", "7870100".into()),
+            ("level", "Федеральный".into()),
+            ("service_info", long(256)),
+            ("external_linked_activity_id", "1".repeat(37)),
+            ("start_date", "вчера".into()),
+        ] {
+            assert_eq!(encoded(&[(field, &value)]), Err(vec![field.to_owned()]), "{field}");
+        }
+        for (field, value) in [
+            ("title", long(500)),
+            ("description", long(2000)),
+            ("participants_count", "999999999".into()),
+            ("service_info", long(255)),
+            ("mun_oktmo", "78701000".into()),
+        ] {
+            assert!(encoded(&[(field, &value)]).is_ok(), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_municipality_is_named_exactly_when_the_level_asks_for_it() {
+        assert_eq!(encoded(&[("level", "муниципальный")]), Err(vec!["mun_oktmo".to_owned()]));
+        let (_, body) = encoded(&[("level", "municipal"), ("mun_oktmo", "45352000")]).unwrap();
+        assert!(body.contains(r#""mun_oktmo":"45352000","level":"Муниципальный""#), "{body}");
+        assert!(encoded(&[]).is_ok());
+    }
+
+    #[test]
+    fn dates_are_seconds_in_universal_time() {
+        let (_, body) = encoded(&[("start_date", "2021-04-26T00:00:00"), ("end_date", "1629381280")]).unwrap();
+        assert!(body.contains(r#""start_date":1619384400,"end_date":1629381280"#), "{body}");
+    }
+
+    #[test]
+    fn a_key_may_be_a_number_or_a_guid_and_is_the_one_that_an_operator_types() {
+        for id in ["342345", "123e4567-e89b-12d3-a456-426614174000"] {
+            let (key, _) = encoded(&[("external_id", id)]).unwrap();
+            assert_eq!((key.to_string().as_str(), &key), (id, &Key::parse(id)));
+        }
+    }
+}

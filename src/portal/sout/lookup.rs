@@ -1,0 +1,226 @@
+//! Looking records up in the register: what became of those whose push had no answer, and how far those have got that were taken.
+//!
+//! A push is not to be repeated before it is certain that it made nothing. A signed set is in the register or nowhere, a while after it was
+//! sent; an unsigned one may lie at the portal as a draft that no read-back shows, so that not finding it proves nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::answer::{self, Found, Page};
+use super::wire::{Filter, Wire};
+use crate::portal::{Asked, Finding};
+use crate::transport::Failure;
+
+/// Most requests of one inquiry; who was not asked about by then is asked about in the next one.
+const MOST_REQUESTS: u32 = 60;
+/// Most of them that a list may take, so that some are left to ask about records one by one.
+const MOST_PAGES: u32 = 40;
+/// How long before the time that is known a record may have been sent: that is the time of the restart where the process ended meanwhile.
+const MARGIN_DAYS: i64 = 7;
+/// So few records are asked about one by one, without a list.
+const FEW: usize = 3;
+/// So many records, spread over those that the list lacks, are asked about one by one to find out whether the list can be believed.
+const PROBES: usize = 5;
+/// What the portal gives on a page when it does not heed the size that is asked for.
+const DEFAULT_PAGE: usize = 100;
+
+/// What an inquiry needs to know.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// Sets go out signed.
+    pub signed: bool,
+    /// Not before this long after the sending is a record certainly not there.
+    pub absent_after: Duration,
+    /// Records of a page.
+    pub page_size: u32,
+}
+
+/// One inquiry.
+pub(super) struct Lookup<'a> {
+    wire: &'a Wire,
+    terms: Terms,
+    now: DateTime<Utc>,
+    requests_left: u32,
+}
+
+/// Records of the register by their ids of ours.
+#[derive(Default)]
+struct Listing {
+    found: HashMap<String, Found>,
+    /// The list came to its end.
+    whole: bool,
+}
+
+impl Listing {
+    fn add(&mut self, found: Found) {
+        // A record that was pushed twice in times past: the one that is in the register counts.
+        let known = self.found.get(&found.outer_id).is_some_and(|known| known.base_no.is_some());
+        if !known {
+            self.found.insert(found.outer_id.clone(), found);
+        }
+    }
+}
+
+impl<'a> Lookup<'a> {
+    pub fn new(wire: &'a Wire, terms: Terms, now: DateTime<Utc>) -> Self {
+        Lookup { wire, terms, now, requests_left: MOST_REQUESTS }
+    }
+
+    /// A finding for each record, in order.
+    pub async fn inquire(mut self, asked: &[Asked]) -> Result<Vec<Finding>, Failure> {
+        let mut findings = vec![Finding::Unclear; asked.len()];
+        let mut sets: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut lost = Vec::new();
+        for (at, record) in asked.iter().enumerate() {
+            match set_of(record) {
+                Some(set) => sets.entry(set).or_default().push(at),
+                None => lost.push(at),
+            }
+        }
+        for (set, positions) in sets {
+            let filter = Filter { set_id: Some(set.to_owned()), ..Filter::default() };
+            let listing = self.list(&filter).await?;
+            take(asked, &positions, &listing, &mut findings);
+        }
+        self.find_lost(asked, lost, &mut findings).await?;
+        Ok(findings)
+    }
+
+    /// Records of which nobody knows the set: first in a list of what was made since they were sent, then one by one.
+    async fn find_lost(&mut self, asked: &[Asked], lost: Vec<usize>, findings: &mut [Finding]) -> Result<(), Failure> {
+        let mut open = lost;
+        let mut whole = false;
+        if open.len() > FEW {
+            let listing = self.list(&Filter { created_from: since(asked, &open), ..Filter::default() }).await?;
+            open = take(asked, &open, &listing, findings);
+            whole = listing.whole;
+        }
+        let probes: Vec<usize> = if whole { spread(&open, PROBES) } else { Vec::new() };
+        let contradicted = self.ask_each(asked, &probes, findings).await?;
+        let rest: Vec<usize> = open.into_iter().filter(|at| !probes.contains(at)).collect();
+        if whole && !contradicted {
+            rest.into_iter().for_each(|at| set(findings, at, self.absent(asked.get(at))));
+        } else {
+            self.ask_each(asked, &rest, findings).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks about each record by its id, as long as requests are left. True when one was there.
+    async fn ask_each(&mut self, asked: &[Asked], open: &[usize], findings: &mut [Finding]) -> Result<bool, Failure> {
+        let mut any = false;
+        for at in open {
+            let Some(record) = asked.get(*at) else { continue };
+            let id = record.key.to_string();
+            let Some(page) = self.page(&Filter { outer_id: Some(id.clone()), ..Filter::default() }, 1).await? else {
+                break;
+            };
+            let mut listing = Listing::default();
+            // The filter may find more than is asked for: what begins with the id.
+            page.found.into_iter().filter(|found| found.outer_id == id).for_each(|found| listing.add(found));
+            match listing.found.remove(&id) {
+                Some(found) => {
+                    any = true;
+                    set(findings, *at, Finding::Held(found.receipt(record.receipt.as_ref())));
+                }
+                None => set(findings, *at, self.absent(Some(record))),
+            }
+        }
+        Ok(any)
+    }
+
+    /// What it means that a record is not in the register.
+    fn absent(&self, record: Option<&Asked>) -> Finding {
+        let Some(record) = record else { return Finding::Unclear };
+        let waited = self.now.timestamp().saturating_sub(record.sent);
+        let long_enough = u64::try_from(waited).is_ok_and(|waited| waited >= self.terms.absent_after.as_secs());
+        match self.terms.signed && record.receipt.is_none() && long_enough {
+            true => Finding::Absent,
+            false => Finding::Unclear,
+        }
+    }
+
+    /// All records that a filter finds, page by page.
+    async fn list(&mut self, filter: &Filter) -> Result<Listing, Failure> {
+        let mut listing = Listing::default();
+        let mut before = Page::default();
+        for number in 1..=MOST_PAGES {
+            let Some(page) = self.page(filter, number).await? else { break };
+            if page.size > 0 && page == before {
+                // The portal does not turn pages.
+                break;
+            }
+            page.found.iter().cloned().for_each(|found| listing.add(found));
+            if page.size < self.terms.page_size as usize && page.size != DEFAULT_PAGE {
+                listing.whole = true;
+                break;
+            }
+            before = page;
+        }
+        Ok(listing)
+    }
+
+    /// One page; none when no request is left.
+    async fn page(&mut self, filter: &Filter, number: u32) -> Result<Option<Page>, Failure> {
+        let Some(left) = self.requests_left.checked_sub(1) else { return Ok(None) };
+        self.requests_left = left;
+        let answer = self.wire.read_back(filter, number, self.terms.page_size).await?;
+        answer::page(&answer, self.wire.key()).map(Some)
+    }
+}
+
+/// The set in which a record was sent: the portal's word, or an operator's who has looked at the site.
+fn set_of(record: &Asked) -> Option<&str> {
+    let receipt = record.receipt.as_ref()?;
+    receipt.set_id.as_deref().or(receipt.remote_id.as_deref())
+}
+
+/// A day before the first of these was sent.
+fn since(asked: &[Asked], positions: &[usize]) -> Option<String> {
+    let first = positions.iter().filter_map(|at| asked.get(*at)).map(|record| record.sent).min()?;
+    let day = DateTime::from_timestamp(first, 0)? - TimeDelta::days(MARGIN_DAYS);
+    Some(day.format("%Y-%m-%d").to_string())
+}
+
+/// Notes what a list says of these records; gives those that it lacks.
+fn take(asked: &[Asked], positions: &[usize], listing: &Listing, findings: &mut [Finding]) -> Vec<usize> {
+    let mut missing = Vec::new();
+    for at in positions {
+        let Some(record) = asked.get(*at) else { continue };
+        match listing.found.get(&record.key.to_string()) {
+            Some(found) => set(findings, *at, Finding::Held(found.receipt(record.receipt.as_ref()))),
+            None => missing.push(*at),
+        }
+    }
+    missing
+}
+
+fn set(findings: &mut [Finding], at: usize, finding: Finding) {
+    if let Some(slot) = findings.get_mut(at) {
+        *slot = finding;
+    }
+}
+
+/// At most `most` of these, from the first to the last.
+fn spread(positions: &[usize], most: usize) -> Vec<usize> {
+    let count = positions.len();
+    if count <= most {
+        return positions.to_vec();
+    }
+    (0..most).filter_map(|probe| positions.get(probe * (count - 1) / (most - 1).max(1))).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_reach_from_the_first_to_the_last() {
+        let all: Vec<usize> = (10..5010).collect();
+        assert_eq!(spread(&all, 5), [10, 1259, 2509, 3759, 5009]);
+        assert_eq!(spread(&[3, 4], 5), [3, 4]);
+        assert!(spread(&[], 5).is_empty());
+    }
+}

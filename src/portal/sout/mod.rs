@@ -1,0 +1,245 @@
+//! The register of training in occupational safety (ФГИС СОУТ): its table, its set, its answers.
+//!
+//! Records go out in sets, each an archive with one XML document, signed outside where the site can sign. A set is taken or refused as a whole,
+//! and a repeated push makes a second set: what became of a push without an answer is looked up in the register. A record is done when
+//! the register has given it a number.
+
+mod answer;
+mod lookup;
+mod programs;
+mod remedy;
+mod schema;
+mod set;
+mod sign;
+mod wire;
+mod xml;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing {
+    //! What must hold of the reading of the portal's answers.
+    pub(crate) use super::answer::fuzzing::{push, read};
+}
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use secrecy::SecretString;
+use url::Url;
+
+pub use schema::SCHEMAS;
+pub use sign::{SigEncoding, SignSettings};
+
+use super::{Abilities, Asked, Batch, Cure, Delivery, Finding, Inquiry, Kind, Portal, Removal, Verdict};
+use crate::record::{Key, Schema};
+use crate::transport::{ClientError, ClientSettings, Failure, HttpClient, Mishap, Rate, Trouble, Witness};
+use lookup::{Lookup, Terms};
+use programs::{Programs, Titles};
+use set::{MOST_RECORDS, Training};
+use wire::{Filter, Wire};
+
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A programme that the portal's catalogue does not have.
+const NO_PROGRAM: &str = "NO_PROGRAM";
+/// Neither the catalogue nor the row has a title.
+const NO_TITLE: &str = "NO_TITLE";
+
+/// Most records of a page that are asked for by default. The portal gives up to 5,000; pages of that size come near to what is read of an answer.
+pub const PAGE_SIZE: u32 = 1000;
+/// After this long, by default, a signed set that is not in the register is not coming.
+pub const ABSENT_AFTER: Duration = Duration::from_secs(15 * 60);
+
+/// What the portal's client needs to know.
+#[derive(Debug, Clone)]
+pub struct SoutSettings {
+    /// Address of the portal, up to but without `/api`.
+    pub url: Url,
+    /// The key from the profile of the account, 32 characters.
+    pub api_key: SecretString,
+    /// Longest wait for a whole answer.
+    pub timeout: Duration,
+    /// Most requests in any second.
+    pub requests_per_second: NonZeroU32,
+    /// PEM file with root certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Who signs; without it sets stay at the portal as drafts until a person signs and sends them.
+    pub sign: Option<SignSettings>,
+    /// Records of a page that is read back, at most 5,000.
+    pub page_size: u32,
+    /// How long after its sending a signed set that the register does not know may still appear there.
+    pub absent_after: Duration,
+}
+
+/// What is known of every portal of this kind.
+pub(super) static KIND: Kind = Kind { name: "sout", schemas: SCHEMAS, remedies: remedy::CASES };
+
+/// The portal.
+pub struct SoutPortal {
+    wire: Wire,
+    programs: Programs,
+    sign: Option<SignSettings>,
+    terms: Terms,
+}
+
+impl SoutPortal {
+    /// A client of the portal. Connects to nothing. `witness` is told of every request.
+    pub fn new(settings: SoutSettings, witness: Option<Witness>) -> Result<Self, ClientError> {
+        let client_settings = ClientSettings {
+            url: &settings.url,
+            connect_timeout: CONNECT_TIMEOUT.min(settings.timeout / 2),
+            timeout: settings.timeout,
+            ca_file: settings.ca_file.as_deref(),
+        };
+        let client = HttpClient::new(&client_settings, witness)?;
+        let rate = Arc::new(Rate::new(settings.requests_per_second));
+        let terms = Terms {
+            signed: settings.sign.is_some(),
+            absent_after: settings.absent_after,
+            page_size: settings.page_size.clamp(1, MOST_RECORDS as u32),
+        };
+        let wire = Wire::new(client, rate, settings.api_key);
+        Ok(SoutPortal { wire, programs: Programs::default(), sign: settings.sign, terms })
+    }
+
+    /// Reads one record back: proves address, TLS and key.
+    pub async fn authenticate(&self) -> Result<(), Failure> {
+        let answer = self.wire.read_back(&Filter::default(), 1, 1).await?;
+        answer::page(&answer, self.wire.key()).map(|_| ())
+    }
+
+    /// How far the portal's clock was ahead of ours at its last answer, to the second; none before the first answer.
+    pub fn clock_skew(&self) -> Option<TimeDelta> {
+        self.wire.client().clock_skew()
+    }
+
+    /// Sends a set, and says what became of it.
+    async fn push(&self, batch: &Batch, records: Vec<Training>) -> Result<Delivery, Failure> {
+        let data = aside(move || set::data(&records)).await?;
+        let signature = match &self.sign {
+            Some(settings) => Some(sign::sign(settings, &data).await?),
+            None => None,
+        };
+        let signed = signature.is_some();
+        let olot = aside(move || set::olot(&data, signature.as_deref())).await?;
+        let answer = self.wire.push(olot, signed).await?;
+        Ok(answer::judge(batch, &answer, signed, self.wire.key()))
+    }
+
+    /// The batch's records with their titles, or why they cannot go.
+    async fn prepare(&self, batch: &Batch) -> Result<Vec<Result<Training, Verdict>>, Failure> {
+        let titles = self.programs.titles(&self.wire).await;
+        (0..batch.len()).map(|at| titled(record(batch.body(at))?, &titles)).collect()
+    }
+}
+
+/// Work of some milliseconds, off the reactor.
+async fn aside(work: impl FnOnce() -> std::io::Result<Vec<u8>> + Send + 'static) -> Result<Vec<u8>, Failure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) | Err(_) => Err(Mishap::Unsendable { reason: "the set cannot be written".into() }.into()),
+    }
+}
+
+fn record(body: &[u8]) -> Result<Training, Failure> {
+    let wrong = || Mishap::Unsendable { reason: "a record is not what the schema of training says".into() };
+    serde_json::from_slice(body).map_err(|_| wrong().into())
+}
+
+/// The record with the title of its programme: the catalogue's, or its own while there is no catalogue.
+fn titled(mut record: Training, titles: &Result<Arc<Titles>, Failure>) -> Result<Result<Training, Verdict>, Failure> {
+    let id = record.learn_program_id;
+    let refused =
+        |code: &str, text: String| Verdict::Rejected { code: code.into(), text, cure: Cure::Time, holder: None };
+    match titles {
+        Ok(titles) => match titles.get(&id) {
+            Some(title) => record.learn_program_title = Some(title.clone()),
+            None => {
+                let text = format!("the portal's catalogue of programmes in force has no programme {id}");
+                return Ok(Err(refused(NO_PROGRAM, text)));
+            }
+        },
+        Err(_) if record.learn_program_title.is_some() => {}
+        Err(failure) => match failure.trouble {
+            Trouble::Transient { .. } | Trouble::Maintenance { .. } => return Err(failure.clone()),
+            Trouble::TimedOut => {
+                return Err(Failure { trouble: Trouble::Transient { retry_after: None }, ..failure.clone() });
+            }
+            Trouble::TooLarge
+            | Trouble::Unattributed
+            | Trouble::UnitBlocked
+            | Trouble::FeedParked
+            | Trouble::Parked => {
+                let text = format!("learn_program_title is empty, and {}", failure.text);
+                return Ok(Err(refused(NO_TITLE, text)));
+            }
+        },
+    }
+    Ok(Ok(record))
+}
+
+/// The verdicts on all records: those of the portal in the places of the records that were sent.
+fn joined(prepared: Vec<Option<Verdict>>, judged: Vec<Verdict>) -> Vec<Verdict> {
+    let mut judged = judged.into_iter();
+    prepared.into_iter().map(|refused| refused.or_else(|| judged.next()).unwrap_or(Verdict::Unknown)).collect()
+}
+
+impl Portal for SoutPortal {
+    fn schemas(&self) -> &'static [&'static Schema] {
+        SCHEMAS
+    }
+
+    fn abilities(&self, _schema: &Schema) -> Abilities {
+        Abilities {
+            idempotent: false,
+            update: false,
+            removal: Removal::Unsupported,
+            inquiry: Inquiry::UntilConfirmed,
+            registered: true,
+            examines: false,
+        }
+    }
+
+    async fn deliver(&self, _schema: &'static Schema, batch: &Batch) -> Delivery {
+        if batch.is_empty() {
+            return Delivery::Judged(Vec::new());
+        }
+        if batch.len() > MOST_RECORDS {
+            return Delivery::Failed(Mishap::Status { code: 413, retry_after: None }.into());
+        }
+        let prepared = match self.prepare(batch).await {
+            Ok(prepared) => prepared,
+            Err(failure) => return Delivery::Failed(failure),
+        };
+        let (mut records, mut refused, mut going) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, record) in prepared.into_iter().enumerate() {
+            match record {
+                Ok(record) => {
+                    records.push(record);
+                    going.push(at);
+                    refused.push(None);
+                }
+                Err(verdict) => refused.push(Some(verdict)),
+            }
+        }
+        if records.is_empty() {
+            return Delivery::Judged(joined(refused, Vec::new()));
+        }
+        match self.push(&batch.pick(&going), records).await {
+            Ok(Delivery::Judged(judged)) => Delivery::Judged(joined(refused, judged)),
+            Ok(failed @ Delivery::Failed(_)) => failed,
+            Err(failure) => Delivery::Failed(failure),
+        }
+    }
+
+    async fn inquire(&self, _schema: &'static Schema, asked: &[Asked]) -> Result<Vec<Finding>, Failure> {
+        Lookup::new(&self.wire, self.terms, Utc::now()).inquire(asked).await
+    }
+
+    async fn remove(&self, _schema: &'static Schema, _key: &Key) -> Delivery {
+        let text = "the register of training takes no record away".to_owned();
+        Delivery::Judged(vec![Verdict::Rejected { code: "NO_REMOVAL".into(), text, cure: Cure::Row, holder: None }])
+    }
+}

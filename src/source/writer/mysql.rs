@@ -1,0 +1,94 @@
+//! MySQL and MariaDB: statements in the text protocol, in which `CALL` gives all its results and every value is as the server prints it.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
+use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Executor, Row as _};
+
+use super::super::mysql;
+use super::super::{SourceError, SourceSettings};
+use super::Row;
+use super::session::{Failure, last};
+
+/// How connections are made.
+pub(super) struct MySqlConnector {
+    options: MySqlConnectOptions,
+    zone: Tz,
+}
+
+/// A connection.
+pub(super) struct MySqlSession {
+    connection: MySqlConnection,
+    is_mariadb: bool,
+}
+
+impl MySqlConnector {
+    pub(super) fn open(settings: &SourceSettings) -> Result<Self, SourceError> {
+        Ok(MySqlConnector { options: mysql::options(settings)?, zone: settings.zone })
+    }
+
+    pub(super) async fn connect(&self) -> Result<MySqlSession, sqlx::Error> {
+        let mut connection = self.options.connect().await?;
+        let is_mariadb = mysql::is_mariadb(&mut connection).await?;
+        let mut session = MySqlSession { connection, is_mariadb };
+        session
+            .say(format!("SET SESSION time_zone = '{}'", mysql::session_zone(mysql::clock_offset(self.zone))))
+            .await?;
+        Ok(session)
+    }
+}
+
+impl fmt::Debug for MySqlConnector {
+    /// Leaves out the driver's options, which print their password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MySqlConnector")
+    }
+}
+
+impl MySqlSession {
+    pub(super) async fn begin(&mut self, limit: Duration) -> Result<(), sqlx::Error> {
+        self.limit(limit).await?;
+        self.say("START TRANSACTION READ WRITE".to_owned()).await
+    }
+
+    /// MySQL's own limit counts for SELECT alone; there the wait for locks is limited, and the caller's clock ends the rest.
+    pub(super) async fn limit(&mut self, left: Duration) -> Result<(), sqlx::Error> {
+        let locks = left.as_secs().clamp(1, 1_000_000);
+        let statements = if self.is_mariadb {
+            format!("max_statement_time = {:.3}", left.as_secs_f64().max(0.001))
+        } else {
+            format!("max_execution_time = {}", left.as_millis().clamp(1, u32::MAX.into()))
+        };
+        self.say(format!("SET SESSION {statements}, innodb_lock_wait_timeout = {locks}")).await
+    }
+
+    pub(super) async fn run(&mut self, statement: String) -> Result<Option<Row>, Failure> {
+        let rows = sqlx::raw_sql(AssertSqlSafe(statement)).fetch(&mut self.connection);
+        Ok(last(rows).await?.map(|row| texts(&row)).transpose()?)
+    }
+
+    /// A COMMIT that is cut short by a limit of ours would leave its outcome open.
+    pub(super) async fn commit(&mut self) -> Result<(), sqlx::Error> {
+        if self.is_mariadb {
+            self.say("SET SESSION max_statement_time = 0".to_owned()).await?;
+        }
+        self.say("COMMIT".to_owned()).await
+    }
+
+    pub(super) async fn roll_back(&mut self) -> Result<(), sqlx::Error> {
+        self.say("ROLLBACK".to_owned()).await
+    }
+
+    async fn say(&mut self, statement: String) -> Result<(), sqlx::Error> {
+        self.connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await.map(|_| ())
+    }
+}
+
+fn texts(row: &MySqlRow) -> Result<Row, sqlx::Error> {
+    let text = |column: &sqlx::mysql::MySqlColumn| {
+        Ok((column.name().to_owned(), row.try_get_unchecked::<Option<String>, _>(column.ordinal())?))
+    };
+    Ok(Row::new(row.columns().iter().map(text).collect::<Result<_, sqlx::Error>>()?))
+}

@@ -1,0 +1,275 @@
+//! Exchanges: what is remembered, while the process runs, of the register of a feed whose writes are exchanges of documents. Only what
+//! something is still to happen to is kept here; the whole register is in the ledger.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+
+use super::deliver::Outcome;
+use super::inability::NO_REMOVAL;
+use super::line::FeedLine;
+use super::unknown::OUTCOME_UNKNOWN;
+use crate::ledger::{Entry, Exchange, ExchangeCounts, ExchangeState, FeedId, Ledger, LedgerError, State, WriteBackDue};
+use crate::portal::Inquiry;
+use crate::record::{KeyId, Receipt, Stage};
+use crate::source::Source;
+use crate::transport::{RetryTiming, is_due};
+
+/// Rows of the register that are read at a time.
+const PAGE: usize = 1000;
+
+/// What holds for portals whose writes are exchanges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExchangeSettings {
+    /// How often a portal is asked what became of a record that it has not confirmed yet.
+    pub inquire_every: Duration,
+    /// What is done with a record of which nobody knows whether the portal took it.
+    pub on_unknown: OnUnknown,
+}
+
+/// What is done with a record of which nobody knows whether the portal took it, and which the portal cannot tell of either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUnknown {
+    /// It waits for an operator's word.
+    Ask,
+    /// It is sent again, at the risk that the portal then holds it twice.
+    Resend,
+}
+
+impl Default for ExchangeSettings {
+    fn default() -> Self {
+        ExchangeSettings { inquire_every: Duration::from_secs(300), on_unknown: OnUnknown::Ask }
+    }
+}
+
+/// The part of a feed's register to which something is still to happen.
+#[derive(Debug, Default)]
+pub(super) struct Register {
+    open: BTreeMap<KeyId, Open>,
+    /// Records whose rows are gone and which the portal cannot remove.
+    pub(super) gone: BTreeSet<KeyId>,
+    /// How many rows stand where, as of the last look.
+    pub(super) counts: ExchangeCounts,
+    /// True when rows were stated since that look.
+    stale: bool,
+    /// Until when the portal is not asked, because it could not answer.
+    pub(super) inquiries: Rest,
+    /// Until when nothing is written back, because the source failed.
+    pub(super) write_backs: Rest,
+    until_confirmed: bool,
+    writes_back: bool,
+}
+
+/// A row to which something is still to happen.
+#[derive(Debug, Clone)]
+pub(super) struct Open {
+    pub(super) row: Exchange,
+    /// When the portal is asked about it next, if it is sent and not confirmed.
+    pub(super) inquire_at: i64,
+}
+
+/// A pause that grows with each failure.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    until: i64,
+    failures: u16,
+}
+
+impl Rest {
+    /// It failed.
+    pub(super) fn fail(&mut self, timing: RetryTiming, now: i64, rng: &mut StdRng) {
+        self.until = later(timing, self.failures, now, rng);
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// It went well.
+    pub(super) fn well(&mut self) {
+        *self = Rest::default();
+    }
+
+    /// True when the pause is over.
+    pub(super) fn is_over(&self, now: i64, longest: Duration) -> bool {
+        is_due(self.until, now, longest)
+    }
+}
+
+/// The time of an attempt after so many that failed.
+pub(super) fn later(timing: RetryTiming, attempts: u16, now: i64, rng: &mut StdRng) -> i64 {
+    now.saturating_add(timing.delay(attempts, rng).as_secs().cast_signed().max(1))
+}
+
+/// What the register is told of one record.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// What the portal gave back; none where it said nothing.
+    pub(super) receipt: Option<Receipt>,
+    /// Why the record is not simply well.
+    pub(super) code: Option<String>,
+    /// True when this goes back to the source.
+    pub(super) is_news: bool,
+    /// When the record was sent, if it was just now.
+    pub(super) sent: Option<i64>,
+}
+
+impl Told {
+    /// What an outcome says. Of one that may yet prove to be another, its code comes later.
+    pub(super) fn of(outcome: &Outcome, now: i64) -> Self {
+        let told = Told { receipt: None, code: None, is_news: false, sent: Some(now) };
+        match outcome {
+            Outcome::Accepted { receipt } => Told { receipt: receipt.as_deref().cloned(), is_news: true, ..told },
+            Outcome::Begun { remote_id } => {
+                let receipt = Receipt { stage: Stage::Sent, remote_id: Some(remote_id.clone()), ..Receipt::default() };
+                Told { receipt: Some(receipt), ..told }
+            }
+            Outcome::Rejected { code, .. } => Told { code: Some(code.clone()), ..told },
+            Outcome::Open { maybe_applied: true } => told,
+            // It never went out.
+            Outcome::Open { maybe_applied: false } => Told { sent: None, ..told },
+        }
+    }
+}
+
+impl Register {
+    fn new(inquiry: Inquiry, writes_back: bool) -> Self {
+        Register { until_confirmed: inquiry == Inquiry::UntilConfirmed, writes_back, ..Register::default() }
+    }
+
+    /// States the row of a record as it stands in the index.
+    pub(super) fn state(&mut self, entry: &Entry, told: Told, inquire_at: i64, now: i64) -> Exchange {
+        let state = match (entry.state, &told.receipt) {
+            (State::Unknown, _) => ExchangeState::Unknown,
+            (_, Some(receipt)) if told.is_news => of_stage(receipt.stage),
+            (State::Rejected, _) => ExchangeState::Refused,
+            (State::Accepted, _) => ExchangeState::Confirmed,
+            (_, None) if told.is_news => ExchangeState::Confirmed,
+            (State::Pending | State::Held | State::Past | State::Gone, _) => ExchangeState::Ready,
+        };
+        let due = self.open.get(&entry.key.id()).and_then(|open| open.row.write_back);
+        let write_back = if told.is_news && self.writes_back { Some(WriteBackDue::default()) } else { due };
+        let version = if told.is_news { entry.accepted.or(entry.wanted) } else { entry.wanted.or(entry.accepted) };
+        let Told { mut receipt, code, sent, .. } = told;
+        if let Some(receipt) = receipt.as_mut().filter(|receipt| told.is_news && receipt.remote_id.is_none()) {
+            receipt.remote_id = entry.remote_id.as_deref().map(str::to_owned);
+        }
+        let row = Exchange { key: entry.key.clone(), version, state, receipt, sent, changed: now, code, write_back };
+        self.put(row.clone(), inquire_at);
+        row
+    }
+
+    /// Takes a row as it was written.
+    pub(super) fn put(&mut self, row: Exchange, inquire_at: i64) {
+        self.stale = true;
+        let id = row.key.id();
+        if row.code.as_deref() != Some(NO_REMOVAL) {
+            self.gone.remove(&id);
+        }
+        let earlier = self.open.remove(&id).map(|open| open.row);
+        let row = row.over(earlier);
+        let open = match row.state {
+            ExchangeState::Unknown => true,
+            ExchangeState::Sent => self.until_confirmed || row.write_back.is_some(),
+            ExchangeState::Ready | ExchangeState::Confirmed | ExchangeState::Refused => row.write_back.is_some(),
+        };
+        if open {
+            self.open.insert(id, Open { row, inquire_at });
+        }
+    }
+
+    /// The open row of a record.
+    pub(super) fn open(&self, id: KeyId) -> Option<&Open> {
+        self.open.get(&id)
+    }
+
+    /// Nothing more is to happen to the row of a record.
+    pub(super) fn close(&mut self, id: KeyId) {
+        self.open.remove(&id);
+    }
+
+    /// The portal is asked about a record again at this time.
+    pub(super) fn ask_again(&mut self, id: KeyId, at: i64) {
+        if let Some(open) = self.open.get_mut(&id) {
+            open.inquire_at = at;
+        }
+    }
+
+    /// Rows of which the portal has yet to say what becomes of them, and is to be asked now.
+    pub(super) fn to_inquire(&self, now: i64, every: Duration) -> impl Iterator<Item = &Open> {
+        let is_due = move |open: &&Open| {
+            open.row.state == ExchangeState::Sent && self.until_confirmed && is_due(open.inquire_at, now, every)
+        };
+        self.open.values().filter(is_due)
+    }
+
+    /// Rows that are to be written back now.
+    pub(super) fn to_write_back(&self, now: i64, longest: Duration) -> impl Iterator<Item = &Open> {
+        let is_due = move |open: &&Open| open.row.write_back.is_some_and(|due| is_due(due.next_attempt, now, longest));
+        let may = self.writes_back && self.write_backs.is_over(now, longest);
+        self.open.values().filter(is_due).filter(move |_| may)
+    }
+}
+
+/// The register's word for how far the portal says that a record got.
+fn of_stage(stage: Stage) -> ExchangeState {
+    match stage {
+        Stage::Sent => ExchangeState::Sent,
+        Stage::Confirmed => ExchangeState::Confirmed,
+        Stage::TurnedDown => ExchangeState::Refused,
+    }
+}
+
+impl<S: Source> FeedLine<S> {
+    /// The feed's register, if it has one.
+    pub(super) fn register(&self) -> Option<MutexGuard<'_, Register>> {
+        self.register.as_ref().map(|register| register.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many rows of the feed's register stand where; none where it has none.
+    pub fn exchanges(&self) -> Option<ExchangeCounts> {
+        self.register().map(|register| register.counts)
+    }
+
+    /// Counts the register's rows anew, if any were stated since the last count.
+    pub(super) async fn count_exchanges(&self, ledger: &impl Ledger) -> Result<(), LedgerError> {
+        let stale = self.register().is_some_and(|mut register| std::mem::take(&mut register.stale));
+        if !stale {
+            return Ok(());
+        }
+        let counts = ledger.exchange_counts(self.id).await?;
+        if let Some(mut register) = self.register() {
+            register.counts = counts;
+        }
+        Ok(())
+    }
+}
+
+/// Reads what is open of a feed's register.
+pub(super) async fn load(
+    ledger: &impl Ledger,
+    feed: FeedId,
+    inquiry: Inquiry,
+    writes_back: bool,
+) -> Result<Register, LedgerError> {
+    let mut register = Register::new(inquiry, writes_back);
+    let mut after = None;
+    loop {
+        let page = ledger.exchanges(feed, after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.key.clone());
+        for row in page {
+            if row.code.as_deref() == Some(NO_REMOVAL) {
+                register.gone.insert(row.key.id());
+            }
+            register.put(row, 0);
+        }
+    }
+    register.counts = ledger.exchange_counts(feed).await?;
+    register.stale = false;
+    Ok(register)
+}
+
+/// The code under which the register lists a record in this state, where no refusal says more.
+pub(super) fn code_of(state: State) -> Option<String> {
+    (state == State::Unknown).then(|| OUTCOME_UNKNOWN.to_owned())
+}

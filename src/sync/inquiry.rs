@@ -1,0 +1,417 @@
+//! Inquiries: the portal is asked what became of records whose outcome nobody knows, or which it has yet to confirm. What it says, what it
+//! pushes by itself, and what an operator says are taken alike.
+
+use std::collections::BTreeSet;
+
+use tokio::time::Instant;
+
+use super::exchange::{OnUnknown, Told};
+use super::inability::is_begun;
+use super::index::{At, Index};
+use super::line::{FeedLine, Line};
+use super::plan::refusal;
+use crate::ledger::{Entry, Ledger, LedgerError, Mark, Settlement, State};
+use crate::portal::{Asked, Finding, Inquiry, Portal};
+use crate::record::{Key, KeyId, Receipt, Stage};
+use crate::source::Source;
+use crate::transport::{Failure, is_due};
+
+/// Code of a record that the portal took and then turned down.
+pub(super) const TURNED_DOWN: &str = "TURNED_DOWN";
+/// Code of a record that the portal took and holds no longer.
+pub(super) const LOST_AT_PORTAL: &str = "LOST_AT_PORTAL";
+
+const HELD_NO_LONGER: &str = "the portal took the record and says now that it does not hold it";
+
+/// What came of inquiries and write-backs.
+#[derive(Debug, Default)]
+pub struct FollowUp {
+    /// Records whose outcome is known now, or that got further.
+    pub settled: u64,
+    /// Records that the portal turned down.
+    pub refused: u64,
+    /// Rows written back to the source.
+    pub written_back: u64,
+    /// Feeds that have work now.
+    pub released: BTreeSet<&'static str>,
+    /// True when there is more to do at once.
+    pub more: bool,
+    /// Why the portal could not be asked, if so.
+    pub failure: Option<Failure>,
+}
+
+/// What findings lead to, gathered for one transaction.
+#[derive(Debug, Default)]
+struct Findings {
+    settlement: Settlement,
+    accepted: Vec<KeyId>,
+    settled: u64,
+    refused: u64,
+    /// True when records are to be read, and perhaps sent, again.
+    due: bool,
+}
+
+impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
+    /// Asks about everything that is due, slice by slice, until the time is over.
+    pub(super) async fn inquire(
+        &self,
+        feed: &FeedLine<S>,
+        until: Option<Instant>,
+        follow_up: &mut FollowUp,
+    ) -> Result<(), LedgerError> {
+        while self.standstill(feed).is_none() && !self.stopping.is_cancelled() {
+            let asked = self.to_inquire(feed, feed.plan.batch.max(1));
+            if asked.is_empty() {
+                return Ok(());
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                follow_up.more = true;
+                return Ok(());
+            }
+            let Some(_place) = self.place_in_flight(false).await else { return Ok(()) };
+            match self.portal.inquire(feed.plan.schema, &asked).await {
+                Ok(findings) => {
+                    self.answered(feed);
+                    if let Some(mut register) = feed.register() {
+                        register.inquiries.well();
+                    }
+                    self.take_findings(feed, asked, findings, follow_up).await?;
+                }
+                Err(failure) => {
+                    self.not_answered(feed, &failure);
+                    follow_up.failure = Some(failure);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// True when the portal is to be asked about something now.
+    pub(super) fn has_inquiries(&self, feed: &FeedLine<S>) -> bool {
+        self.standstill(feed).is_none() && !self.to_inquire(feed, 1).is_empty()
+    }
+
+    fn to_inquire(&self, feed: &FeedLine<S>, most: usize) -> Vec<Asked> {
+        let (now, longest_wait) = (self.clock.now(), self.settings.longest_wait());
+        if feed.abilities.inquiry == Inquiry::Never {
+            return Vec::new();
+        }
+        let index = feed.index();
+        let Some(register) = feed.register().filter(|register| register.inquiries.is_over(now, longest_wait)) else {
+            return Vec::new();
+        };
+        let mut asked = Vec::new();
+        if index.counts().unknown > 0 {
+            let has_come = |next: i64| is_due(next, now, longest_wait);
+            let unknown = index
+                .detailed()
+                .filter(|(_, state, detail)| *state == State::Unknown && detail.next_attempt.is_none_or(has_come));
+            asked.extend(unknown.take(most).map(|(at, ..)| {
+                let sent = register.open(index.id(at)).and_then(|open| open.row.sent);
+                Asked { key: index.key(at), receipt: None, sent: sent.unwrap_or_default() }
+            }));
+        }
+        let is_free = |id: KeyId| index.find(id).is_none_or(|at| !index.in_flight(at));
+        let open = register.to_inquire(now, self.settings.exchange.inquire_every);
+        let open = open.filter(|open| is_free(open.row.key.id())).take(most - asked.len());
+        asked.extend(open.map(|open| Asked {
+            key: open.row.key.clone(),
+            receipt: open.row.receipt.clone(),
+            sent: open.row.sent.unwrap_or_default(),
+        }));
+        asked
+    }
+
+    fn not_answered(&self, feed: &FeedLine<S>, failure: &Failure) {
+        self.heed(feed, failure);
+        let now = self.clock.now();
+        if let Some(mut register) = feed.register() {
+            let mut rng = self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            register.inquiries.fail(self.settings.retry, now, &mut rng);
+        }
+        tracing::warn!(
+            portal = %self.name,
+            feed = feed.plan.schema.feed,
+            "the portal could not be asked what became of records; it is asked again: {}",
+            failure.text
+        );
+    }
+
+    async fn take_findings(
+        &self,
+        feed: &FeedLine<S>,
+        asked: Vec<Asked>,
+        findings: Vec<Finding>,
+        follow_up: &mut FollowUp,
+    ) -> Result<(), LedgerError> {
+        // What the answer does not tell of is as unclear as before.
+        let findings = findings.into_iter().chain(std::iter::repeat(Finding::Unclear));
+        let all = asked.into_iter().map(|asked| asked.key).zip(findings);
+        let came = self.apply(feed, all.collect()).await?;
+        follow_up.settled += came.settled;
+        follow_up.refused += came.refused;
+        follow_up.released.extend(came.released);
+        Ok(())
+    }
+
+    /// Takes what is said of some records, whoever says it.
+    pub(super) async fn apply(
+        &self,
+        feed: &FeedLine<S>,
+        findings: Vec<(Key, Finding)>,
+    ) -> Result<FollowUp, LedgerError> {
+        let _one_at_a_time = feed.exchanging.lock().await;
+        let now = self.clock.now();
+        let mut found = Findings::default();
+        {
+            let mut index = feed.index();
+            for (key, finding) in findings {
+                self.find(feed, &mut index, &key, finding, &mut found, now);
+            }
+            found.settlement.counts = Some(index.counts());
+        }
+        let Findings { settlement, accepted, settled, refused, due } = found;
+        if !settlement.entries.is_empty() || !settlement.exchanged.is_empty() {
+            self.ledger.settle(feed.id, settlement).await?;
+        }
+        let mut released = self.release_children(feed, &accepted);
+        if due {
+            released.insert(feed.plan.schema.feed);
+        }
+        feed.count_exchanges(&*self.ledger).await?;
+        Ok(FollowUp { settled, refused, released, ..FollowUp::default() })
+    }
+
+    fn find(&self, feed: &FeedLine<S>, index: &mut Index, key: &Key, finding: Finding, found: &mut Findings, now: i64) {
+        let Some(at) = index.find(key.id()) else {
+            // It was removed meanwhile: nothing more is to be known of it.
+            if let Some(mut register) = feed.register() {
+                register.close(key.id());
+            }
+            return;
+        };
+        if index.in_flight(at) {
+            return;
+        }
+        let is_open = index.state(at) == State::Unknown || is_begun(index, at).is_some();
+        match (finding, is_open) {
+            (Finding::Held(receipt), true) => self.arrived(feed, index, at, receipt, found, now),
+            (Finding::Held(receipt), false) => self.got_further(feed, index, at, receipt, found, now),
+            (Finding::Absent, true) => self.send_again(feed, index, at, found, now),
+            (Finding::Absent, false) => self.is_lost(feed, index, at, found, now),
+            (Finding::Begun(remote_id), true) => self.go_on(feed, index, at, remote_id, found, now),
+            // It is there whole.
+            (Finding::Begun(_), false) => {}
+            (Finding::Unclear, _) => self.still_unclear(feed, index, at, found, now),
+        }
+    }
+
+    /// The portal took the version that was in doubt.
+    fn arrived(&self, feed: &FeedLine<S>, index: &mut Index, at: At, receipt: Receipt, found: &mut Findings, now: i64) {
+        let mut entry = index.entry(at);
+        let Some(Mark::Version(version)) = entry.mark else { return };
+        let has_changed = entry.wanted != Some(version);
+        entry.close_mark();
+        entry.remote_id = receipt.remote_id.clone().map(String::into_boxed_str).or(entry.remote_id);
+        found.accepted.push(entry.key.id());
+        self.enter(feed, index, at, (entry, has_changed), receipt, found, now);
+    }
+
+    /// The portal says how far a record has got that it took.
+    fn got_further(
+        &self,
+        feed: &FeedLine<S>,
+        index: &mut Index,
+        at: At,
+        mut receipt: Receipt,
+        found: &mut Findings,
+        now: i64,
+    ) {
+        let entry = index.entry(at);
+        if entry.accepted.is_none() {
+            return;
+        }
+        receipt.remote_id = receipt.remote_id.or_else(|| entry.remote_id.as_deref().map(str::to_owned));
+        let again = now.saturating_add(self.settings.exchange.inquire_every.as_secs().cast_signed());
+        if let Some(mut register) = feed.register() {
+            let same = register.open(entry.key.id()).is_some_and(|open| open.row.receipt.as_ref() == Some(&receipt));
+            if same && receipt.stage == Stage::Sent {
+                return register.ask_again(entry.key.id(), again);
+            }
+        }
+        let is_due = index.detail(at).is_some_and(|detail| detail.due);
+        let entry = Entry { remote_id: receipt.remote_id.clone().map(String::into_boxed_str), ..entry };
+        self.enter(feed, index, at, (entry, is_due), receipt, found, now);
+    }
+
+    /// Writes down what a receipt says of a record that the portal took.
+    #[expect(clippy::too_many_arguments, reason = "one record's place in three memories")]
+    fn enter(
+        &self,
+        feed: &FeedLine<S>,
+        index: &mut Index,
+        at: At,
+        (mut entry, mut due): (Entry, bool),
+        receipt: Receipt,
+        found: &mut Findings,
+        now: i64,
+    ) {
+        let key = entry.key.clone();
+        found.settled += 1;
+        let mut code = None;
+        // What its row says by now is no matter of what the portal says of an earlier version, but for its being turned down.
+        let speaks_of_it = matches!(entry.state, State::Accepted | State::Unknown);
+        if receipt.stage == Stage::TurnedDown && speaks_of_it {
+            found.refused += 1;
+            turn_down(feed, &mut entry);
+            code = Some(TURNED_DOWN.to_owned());
+            let text = turned_down(&receipt);
+            found.settlement.refused.push(refusal(Some(key), State::Rejected, TURNED_DOWN, Vec::new(), text, now));
+        } else if receipt.stage == Stage::TurnedDown && !feed.abilities.update {
+            // Whatever is wanted by now, nothing of the portal's is in its way any more.
+            (entry.accepted, entry.remote_id, due) = (None, None, true);
+            found.settlement.cleared.push(key);
+            entry.state = State::Pending;
+        } else if speaks_of_it {
+            found.settlement.cleared.push(key);
+        }
+        if due && entry.state == State::Accepted {
+            entry.state = State::Pending;
+        }
+        index.put_at(at, &entry, now);
+        if due {
+            index.make_due(at);
+            found.due = true;
+        }
+        if let Some(mut register) = feed.register() {
+            let told = Told { receipt: Some(receipt), code, is_news: true, sent: None };
+            let again = now.saturating_add(self.settings.exchange.inquire_every.as_secs().cast_signed());
+            found.settlement.exchanged.push(register.state(&entry, told, again, now));
+        }
+        found.settlement.entries.push(entry);
+    }
+
+    /// The portal certainly did not take the record: it may be sent again.
+    fn send_again(&self, feed: &FeedLine<S>, index: &mut Index, at: At, found: &mut Findings, now: i64) {
+        let entry = Entry { mark: None, remote_id: None, attempts: 0, ..index.entry(at) };
+        self.make_pending(feed, index, at, entry, found, now);
+    }
+
+    fn make_pending(
+        &self,
+        feed: &FeedLine<S>,
+        index: &mut Index,
+        at: At,
+        mut entry: Entry,
+        found: &mut Findings,
+        now: i64,
+    ) {
+        entry.state = State::Pending;
+        entry.next_attempt = None;
+        index.put_at(at, &entry, now);
+        index.make_due(at);
+        found.settled += 1;
+        found.due = true;
+        found.settlement.cleared.push(entry.key.clone());
+        if let Some(mut register) = feed.register() {
+            let told = Told { receipt: Some(Receipt::default()), code: None, is_news: false, sent: None };
+            found.settlement.exchanged.push(register.state(&entry, told, now, now));
+        }
+        found.settlement.entries.push(entry);
+    }
+
+    /// The portal took the record, and holds it no longer. Sent again at once, it might be lost for ever and ever: it waits for its slow
+    /// retry, or for an operator.
+    fn is_lost(&self, feed: &FeedLine<S>, index: &mut Index, at: At, found: &mut Findings, now: i64) {
+        let entry = index.entry(at);
+        if entry.accepted.is_none() {
+            return;
+        }
+        let mut entry = Entry { accepted: None, remote_id: None, ..entry };
+        if entry.state != State::Accepted {
+            // Another version is wanted by now, and nothing is in its way any more.
+            return self.make_pending(feed, index, at, entry, found, now);
+        }
+        entry.wanted = index.accepted(at);
+        entry.state = State::Rejected;
+        entry.next_attempt = Some(now.saturating_add(self.settings.slow_retry.as_secs().cast_signed()));
+        found.settled += 1;
+        let (key, text) = (Some(entry.key.clone()), HELD_NO_LONGER.to_owned());
+        found.settlement.refused.push(refusal(key, State::Rejected, LOST_AT_PORTAL, Vec::new(), text, now));
+        index.put_at(at, &entry, now);
+        if let Some(mut register) = feed.register() {
+            let code = Some(LOST_AT_PORTAL.to_owned());
+            let told = Told { receipt: Some(Receipt::default()), code, is_news: false, sent: None };
+            found.settlement.exchanged.push(register.state(&entry, told, now, now));
+        }
+        found.settlement.entries.push(entry);
+    }
+
+    /// Nobody knows more than before.
+    /// The portal took the first part of the version that was in doubt: the rest follows under its id.
+    fn go_on(&self, feed: &FeedLine<S>, index: &mut Index, at: At, remote_id: String, found: &mut Findings, now: i64) {
+        let entry = Entry { remote_id: Some(remote_id.into_boxed_str()), attempts: 0, ..index.entry(at) };
+        self.make_pending(feed, index, at, entry, found, now);
+    }
+
+    fn still_unclear(&self, feed: &FeedLine<S>, index: &mut Index, at: At, found: &mut Findings, now: i64) {
+        let mut entry = index.entry(at);
+        if entry.state != State::Unknown {
+            let again = now.saturating_add(self.settings.exchange.inquire_every.as_secs().cast_signed());
+            if let Some(mut register) = feed.register() {
+                register.ask_again(entry.key.id(), again);
+            }
+        } else if self.settings.exchange.on_unknown == OnUnknown::Resend {
+            self.make_pending(feed, index, at, entry, found, now);
+        } else {
+            // Not worth a write: after a restart it is asked about once more.
+            self.ask_later(&mut entry, now);
+            index.put_at(at, &entry, now);
+        }
+    }
+
+    /// Takes a receipt that the portal sends by itself, as if it had been asked for. What it does not name stays as it was. False when the
+    /// record is not known, or on its way at this moment.
+    pub async fn told(&self, feed: &str, key: &Key, receipt: Receipt) -> Result<bool, LedgerError> {
+        let Some(feed) = self.feed(feed) else { return Ok(false) };
+        let is_known = {
+            let index = feed.index();
+            index.find(key.id()).is_some_and(|at| !index.in_flight(at) && index.may_be_at_portal(at))
+        };
+        if is_known {
+            let before = self.ledger.exchange(feed.id, key).await?.and_then(|row| row.receipt);
+            let receipt = receipt.over(before.unwrap_or_default());
+            self.apply(feed, vec![(key.clone(), Finding::Held(receipt))]).await?;
+        }
+        Ok(is_known)
+    }
+
+    /// The key of the record that a portal knows by this id of its own.
+    pub fn known_as(&self, feed: &str, remote_id: &str) -> Option<Key> {
+        let index = self.feed(feed)?.index();
+        let is_it = |id: &Option<Box<str>>| id.as_deref() == Some(remote_id);
+        let found = index.detailed().find(|(.., detail)| is_it(&detail.remote_id)).map(|(at, ..)| at);
+        found.map(|at| index.key(at))
+    }
+}
+
+/// A record that the portal took is turned down: only another version of its row can be well. Where the portal can replace it, it still
+/// holds it.
+pub(super) fn turn_down<S: Source>(feed: &FeedLine<S>, entry: &mut Entry) {
+    entry.wanted = entry.accepted;
+    entry.state = State::Rejected;
+    entry.next_attempt = None;
+    if !feed.abilities.update {
+        entry.accepted = None;
+        entry.remote_id = None;
+    }
+}
+
+/// Why a record was turned down, in the portal's own word.
+pub(super) fn turned_down(receipt: &Receipt) -> String {
+    match &receipt.status {
+        Some(status) => format!("the portal took the record and turned it down: {status}"),
+        None => "the portal took the record and turned it down".to_owned(),
+    }
+}

@@ -1,0 +1,138 @@
+//! Unknown outcomes: records of which nobody knows whether the portal took them, and which must not be sent again before somebody does.
+//! They wait, whatever becomes of their rows, until the portal or an operator says what became of them.
+
+use super::exchange::{OnUnknown, Told, code_of, later};
+use super::index::{At, Index};
+use super::line::{FeedLine, Line};
+use super::plan::{Plan, refusal};
+use crate::ledger::{Entry, Ledger, LedgerError, Mark, Refusal, Settlement, State};
+use crate::portal::{Inquiry, Portal};
+use crate::record::{Fingerprint, Key};
+use crate::source::Source;
+
+/// Code of a record of which nobody knows whether the portal took it.
+pub(super) const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
+
+const LOST: &str = "the answer was lost: nobody knows whether the portal took the record";
+const CUT_OFF: &str = "the process ended while the record was on its way: nobody knows whether the portal took it";
+
+impl<S: Source> FeedLine<S> {
+    /// True when a second request with the same record would make a second record at the portal.
+    pub(super) fn repeats_harm(&self, remote_id: Option<&str>) -> bool {
+        !self.abilities.idempotent && remote_id.is_none()
+    }
+}
+
+impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
+    /// True when a record that may be at the portal is not to be sent again before somebody knows.
+    pub(super) fn must_know_first(&self, feed: &FeedLine<S>, entry: &Entry) -> bool {
+        let can_ask = feed.abilities.inquiry != Inquiry::Never;
+        feed.repeats_harm(entry.remote_id.as_deref())
+            && (can_ask || self.settings.exchange.on_unknown == OnUnknown::Ask)
+    }
+
+    /// Records whose marks were open when the last process ended: nobody will ever hear what became of them.
+    pub(super) async fn own_up_after_crash(&self, feed: &FeedLine<S>) -> Result<(), LedgerError> {
+        let now = self.clock.now();
+        let mut settlement = Settlement::default();
+        let mut unknown_now = 0;
+        {
+            let mut index = feed.index();
+            for at in self.waiting_in_vain(feed, &index) {
+                let entry = Entry { state: State::Pending, next_attempt: None, ..index.entry(at) };
+                index.put_at(at, &entry, now);
+                index.make_due(at);
+                settlement.cleared.push(entry.key.clone());
+                settlement.entries.push(entry);
+            }
+            for at in self.left_open(feed, &index) {
+                unknown_now += 1;
+                let mut entry = index.entry(at);
+                entry.state = State::Unknown;
+                entry.next_attempt = None;
+                index.put_at(at, &entry, now);
+                settlement.refused.push(unknown(entry.key.clone(), CUT_OFF, now));
+                if let Some(mut register) = feed.register() {
+                    // It went out at some time before now. Nobody may take its absence at the portal for final too early.
+                    let told = Told { receipt: None, code: code_of(entry.state), is_news: false, sent: Some(now) };
+                    settlement.exchanged.push(register.state(&entry, told, now, now));
+                }
+                settlement.entries.push(entry);
+            }
+            settlement.counts = Some(index.counts());
+        }
+        if settlement.entries.is_empty() || self.settings.read_only {
+            return Ok(());
+        }
+        self.warn_of_unknown(feed, unknown_now);
+        self.ledger.settle(feed.id, settlement).await
+    }
+
+    /// Records of unknown outcome which, by what is configured now, wait for nobody.
+    fn waiting_in_vain(&self, feed: &FeedLine<S>, index: &Index) -> Vec<At> {
+        let unknown = index.detailed().filter(|(_, state, _)| *state == State::Unknown).map(|(at, ..)| at);
+        unknown.filter(|at| !self.must_know_first(feed, &index.entry(*at))).collect()
+    }
+
+    /// Records that may be at the portal, are not known to be, and would be sent again.
+    fn left_open(&self, feed: &FeedLine<S>, index: &Index) -> Vec<At> {
+        let is_open = |state: State, mark: Option<Mark>| {
+            matches!(mark, Some(Mark::Version(_))) && matches!(state, State::Accepted | State::Pending | State::Held)
+        };
+        index
+            .detailed()
+            .filter(|(_, state, detail)| is_open(*state, detail.mark))
+            .map(|(at, ..)| at)
+            .filter(|at| self.must_know_first(feed, &index.entry(*at)))
+            .collect()
+    }
+
+    /// The answer about this record was lost, and it must not be sent again before somebody knows. The portal is asked after a while, if it
+    /// can be.
+    pub(super) fn not_known(&self, entry: &mut Entry, superseded: bool, now: i64) -> Refusal {
+        entry.state = State::Unknown;
+        if superseded {
+            // What its row says by now nobody has looked at yet.
+            entry.wanted = None;
+        }
+        unknown(entry.key.clone(), LOST, now)
+    }
+
+    /// The record is asked about again after a growing while.
+    pub(super) fn ask_later(&self, entry: &mut Entry, now: i64) {
+        let mut rng = self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        entry.next_attempt = Some(later(self.settings.retry, entry.attempts, now, &mut rng));
+        entry.attempts = entry.attempts.saturating_add(1);
+    }
+
+    pub(super) fn warn_of_unknown(&self, feed: &FeedLine<S>, records: u64) {
+        if records > 0 {
+            let (portal, feed) = (self.name.as_str(), feed.plan.schema.feed);
+            tracing::warn!(
+                portal,
+                feed,
+                records,
+                "nobody knows whether the portal took these records; none of them is sent again before that is known: see \
+                 `vitrina rejects list {portal}.{feed}`"
+            );
+        }
+    }
+}
+
+impl Plan {
+    /// Notes what the row of a record of unknown outcome says by now. Nothing is sent.
+    pub(super) fn await_outcome(&mut self, index: &mut Index, at: At, version: Fingerprint) {
+        self.report.postponed += 1;
+        if index.detail(at).is_some_and(|detail| detail.wanted == Some(version)) {
+            return;
+        }
+        let mut entry = index.entry(at);
+        entry.wanted = Some(version);
+        index.put_at(at, &entry, self.now());
+        self.notes.entries.push(entry);
+    }
+}
+
+fn unknown(key: Key, text: &str, now: i64) -> Refusal {
+    refusal(Some(key), State::Unknown, OUTCOME_UNKNOWN, Vec::new(), text.to_owned(), now)
+}

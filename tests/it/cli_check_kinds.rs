@@ -1,0 +1,235 @@
+//! `vitrina check --offline` of the portals that take exchanges: the account of each kind, its own settings, and what they say about each other.
+
+use std::fs;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use tempfile::TempDir;
+use vitrina::config::{
+    Config, Environment, FileEncoding, OnUnknownOutcome, Own, PortalKind, Schedule, SignatureEncoding, TokenPlace, load,
+};
+
+use crate::support::command::{run, vitrina, write_private};
+
+const GOOD: &str = r#"
+[sources.mis]
+url = "postgres://vitrina@localhost/mis"
+timezone = "Asia/Yekaterinburg"
+
+[serve]
+platform_listen = "127.0.0.1:9465"
+
+[portals.sout]
+kind = "sout"
+url = "https://edu.rosmintrud.ru"
+api_key = "hunter2"
+sign_command = ["/usr/bin/sign", "--detached"]
+[portals.sout.feeds.training]
+write_back = "UPDATE training SET no = :base_no WHERE id = :key"
+
+[portals.nmo_higher]
+kind = "nmo"
+url = "https://vo.edu.rosminzdrav.ru"
+client_id = "hunter2"
+client_secret = "hunter2"
+username = "hunter2"
+password = "hunter2"
+[portals.nmo_higher.platform]
+portal_id = "higher"
+portal_secret = "hunter2"
+redirect_template = "https://edu.hospital.ru/{module_id}"
+
+[portals.pos]
+kind = "pos"
+url = "https://pos.gosuslugi.ru/og/rgis/analytics"
+access_token = "hunter2"
+refresh_token = "hunter2"
+name = "hunter2"
+on_unknown_outcome = "resend"
+
+[portals.ekdo]
+kind = "ekdo"
+url = "https://ekdo.trudvsem.ru/api"
+username = "hunter2"
+password = "hunter2"
+user_id = "hunter2"
+files_root = "files"
+encoding = "base64"
+fields = { document_id = "docId" }
+groups = { "Приказ № 1.2 о приёме" = "Приказы" }
+"#;
+
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("files")).unwrap();
+    folder
+}
+
+fn read(text: &str) -> Config {
+    let folder = folder();
+    load(&write_private(folder.path(), "vitrina.toml", text), &Environment::default()).unwrap().config
+}
+
+/// Each problem that the check finds, as `severity key`, and all it printed.
+fn problems(text: &str) -> (Vec<String>, String) {
+    let folder = folder();
+    let path = write_private(folder.path(), "vitrina.toml", text);
+    let ran = run(vitrina(&["check", "--offline", "--json", "--config", path.to_str().unwrap()]));
+    let problems: Vec<Value> = serde_json::from_str(&ran.out).unwrap();
+    let name =
+        |problem: &Value| format!("{} {}", problem["severity"].as_str().unwrap(), problem["key"].as_str().unwrap());
+    (problems.iter().map(name).collect(), ran.out)
+}
+
+fn after(section: &str, lines: &str) -> String {
+    assert!(GOOD.contains(section));
+    GOOD.replace(section, &format!("{section}\n{lines}"))
+}
+
+#[test]
+fn four_kinds_side_by_side_have_no_problems_and_each_its_own_settings() {
+    assert_eq!(problems(GOOD).0, Vec::<String>::new());
+    let config = read(GOOD);
+    let Own::Sout(sout) = &config.portals["sout"].own else { panic!("no sout") };
+    assert_eq!(sout.sign_command.as_deref(), Some(&["/usr/bin/sign".to_owned(), "--detached".to_owned()][..]));
+    assert_eq!((sout.sig_encoding, sout.inquire_every), (SignatureEncoding::Base64, Duration::from_secs(300)));
+    let Own::Nmo(nmo) = &config.portals["nmo_higher"].own else { panic!("no nmo") };
+    assert_eq!(nmo.platform.as_ref().unwrap().portal_secret.expose_secret(), "hunter2");
+    let Own::Pos(pos) = &config.portals["pos"].own else { panic!("no pos") };
+    assert_eq!((pos.refresh_path.as_str(), pos.on_unknown_outcome), ("/refresh-token", OnUnknownOutcome::Resend));
+    let Own::Ekdo(ekdo) = &config.portals["ekdo"].own else { panic!("no ekdo") };
+    assert_eq!((ekdo.encoding, ekdo.token_place), (FileEncoding::Base64, TokenPlace::Bearer));
+    assert_eq!((ekdo.fields.document_id.as_str(), ekdo.fields.file.as_str()), ("docId", "file"));
+    assert_eq!(ekdo.groups["Приказ № 1.2 о приёме"], "Приказы");
+    assert!(ekdo.files_root.ends_with("files"));
+}
+
+#[test]
+fn what_a_portal_is_sent_at_once_suits_its_kind() {
+    let config = read(GOOD);
+    let batch = |portal: &str| config.portals[portal].batch;
+    assert_eq!(["sout", "nmo_higher", "pos", "ekdo"].map(batch), [5000, 1, 1, 1]);
+    let feed = &config.portals["sout"].feeds["training"];
+    assert!(matches!(feed.schedule, Schedule::Cron(_)), "{:?}", feed.schedule);
+    assert_eq!(feed.write_back.as_ref().unwrap().len(), 1);
+    assert_eq!(config.portals["sout"].kind(), PortalKind::Sout);
+    assert_eq!(config.portals["pos"].inquire_every(), None);
+}
+
+#[test]
+fn each_mistake_of_a_kind_is_found_at_its_key() {
+    let without = |line: &str| {
+        assert!(GOOD.contains(line));
+        GOOD.replacen(line, "", 1)
+    };
+    let cases = [
+        (without("api_key = \"hunter2\""), "portals.sout.api_key"),
+        (without("client_id = \"hunter2\""), "portals.nmo_higher.client_id"),
+        (without("refresh_token = \"hunter2\""), "portals.pos.refresh_token"),
+        (without("user_id = \"hunter2\""), "portals.ekdo.user_id"),
+        (without("files_root = \"files\""), "portals.ekdo.files_root"),
+        (GOOD.replace("\"files\"", "\"nowhere\""), "portals.ekdo.files_root"),
+        (GOOD.replace("[\"/usr/bin/sign\", \"--detached\"]", "\"/usr/bin/sign\""), "portals.sout.sign_command"),
+        (GOOD.replace("[\"/usr/bin/sign\", \"--detached\"]", "[]"), "portals.sout.sign_command"),
+        (GOOD.replace("[\"/usr/bin/sign\", \"--detached\"]", "[\"sign\", 5]"), "portals.sout.sign_command"),
+        (after("api_key = \"hunter2\"", "batch = 5001"), "portals.sout.batch"),
+        (after("api_key = \"hunter2\"", "sig_encoding = \"pem\""), "portals.sout.sig_encoding"),
+        (after("api_key = \"hunter2\"", "username = \"u\""), "portals.sout.username"),
+        (after("[portals.sout.feeds.training]", "batch = 6000"), "portals.sout.feeds.training.batch"),
+        (GOOD.replace("feeds.training", "feeds.trainings"), "portals.sout.feeds.trainings"),
+        (after("refresh_token = \"hunter2\"", "batch = 2"), "portals.pos.batch"),
+        (after("refresh_token = \"hunter2\"", "inquire_every = \"1m\""), "portals.pos.inquire_every"),
+        (after("refresh_token = \"hunter2\"", "refresh_path = \"refresh\""), "portals.pos.refresh_path"),
+        (GOOD.replace("\"resend\"", "\"repeat\""), "portals.pos.on_unknown_outcome"),
+        (GOOD.replace(":base_no", ":registry_no"), "portals.sout.feeds.training.write_back"),
+        (GOOD.replace("\"UPDATE", "\"COMMIT; UPDATE"), "portals.sout.feeds.training.write_back"),
+        (after("user_id = \"hunter2\"", "signature_path = \"/signature\""), "portals.ekdo.signature_path"),
+        (GOOD.replace("document_id =", "document ="), "portals.ekdo.fields.document"),
+        (GOOD.replace("= \"Приказы\"", "= 5"), "portals.ekdo.groups.Приказ № 1.2 о приёме"),
+        (GOOD.replace("/{module_id}", "/{module}"), "portals.nmo_higher.platform.redirect_template"),
+        (without("portal_secret = \"hunter2\""), "portals.nmo_higher.platform.portal_secret"),
+        (without("platform_listen = \"127.0.0.1:9465\""), "portals.nmo_higher.platform"),
+    ];
+    for (text, key) in cases {
+        let (mut found, printed) = problems(&text);
+        found.retain(|problem| problem.starts_with("error "));
+        assert_eq!(found, [format!("error {key}")], "{printed}");
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
+}
+
+#[test]
+fn a_reviewer_has_all_three_secrets_or_none() {
+    let text = after("portal_secret = \"hunter2\"", "reviewer_snils = \"00000000000\"");
+    let keys = ["reviewer_full_pin", "reviewer_test_pin"];
+    assert_eq!(problems(&text).0, keys.map(|key| format!("error portals.nmo_higher.platform.{key}")));
+}
+
+#[test]
+fn two_platforms_under_one_name_are_an_error() {
+    let section = GOOD.split("[portals.nmo_higher]").nth(1).unwrap().split("[portals.pos]").next().unwrap();
+    let second = section.replace("portals.nmo_higher", "portals.nmo_middle");
+    let (found, printed) = problems(&format!("{GOOD}\n[portals.nmo_middle]{second}"));
+    assert_eq!(found, ["error portals.nmo_middle.platform.portal_id"], "{printed}");
+}
+
+#[test]
+fn what_has_no_effect_is_warned_of() {
+    let text = after("refresh_token = \"hunter2\"", "")
+        .replace("[sources.mis]", "[sources.mis]\nwrite_password = \"hunter2\"");
+    assert_eq!(problems(&text).0, ["error sources.mis.write_password"]);
+    let writer = "[sources.mis]\nwrite_url = \"postgres://writer@localhost/mis\"";
+    let text = GOOD.replace("[sources.mis]", writer);
+    assert_eq!(problems(&text).0, Vec::<String>::new(), "a feed writes back");
+    let text = text.replace("write_back =", "changed_at = \"updated_at\"\n#");
+    assert_eq!(problems(&text).0, ["warning sources.mis.write_url"]);
+    let platform = GOOD.split("[portals.nmo_higher.platform]").nth(1).unwrap().split("[portals.pos]").next().unwrap();
+    let text = GOOD.replace("[portals.nmo_higher.platform]", "").replace(platform, "\n");
+    assert_eq!(problems(&text).0, ["warning serve.platform_listen"]);
+}
+
+#[test]
+fn a_portal_without_a_kind_is_taken_for_what_its_name_says() {
+    let text = GOOD.replace("kind = \"sout\"\n", "");
+    assert_eq!(problems(&text).0, ["error portals.sout.kind"]);
+}
+
+#[test]
+fn every_secret_of_every_kind_can_come_from_a_file() {
+    let folder = folder();
+    write_private(folder.path(), "secret", "from a file\n");
+    let secrets = [
+        "api_key",
+        "client_id",
+        "client_secret",
+        "username",
+        "password",
+        "access_token",
+        "refresh_token",
+        "name",
+        "user_id",
+        "portal_secret",
+    ];
+    let mut text = GOOD.to_owned();
+    for secret in secrets {
+        text = text.replace(&format!("\n{secret} = \"hunter2\""), &format!("\n{secret}_file = \"secret\""));
+    }
+    assert!(!text.contains("hunter2"));
+    let config = load(&write_private(folder.path(), "vitrina.toml", &text), &Environment::default()).unwrap().config;
+    let Own::Pos(pos) = &config.portals["pos"].own else { panic!("no pos") };
+    assert_eq!(pos.refresh_token.expose_secret(), "from a file");
+    let Own::Ekdo(ekdo) = &config.portals["ekdo"].own else { panic!("no ekdo") };
+    assert_eq!(ekdo.user_id.expose_secret(), "from a file");
+}
+
+#[test]
+fn a_list_can_come_from_the_environment_as_one_text_and_no_secret_is_printed() {
+    let folder = folder();
+    let path = write_private(folder.path(), "vitrina.toml", GOOD);
+    let environment = Environment::of([("VITRINA__PORTALS__SOUT__SIGN_COMMAND", "/usr/bin/other")]);
+    let loaded = load(&path, &environment).unwrap();
+    let Own::Sout(sout) = &loaded.config.portals["sout"].own else { panic!("no sout") };
+    assert_eq!(sout.sign_command.as_deref(), Some(&["/usr/bin/other".to_owned()][..]));
+    assert!(!format!("{loaded:#?}").contains("hunter2"));
+}

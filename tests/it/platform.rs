@@ -1,0 +1,281 @@
+//! The platform that portals of medical education call, over real HTTP.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use reqwest::{Client, Response, StatusCode, redirect};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use vitrina::portal::nmo::Evaluation;
+use vitrina::record::Key;
+use vitrina::serve::platform::{Evaluated, PlatformSettings, Reviewer, Taken, Target, router};
+
+use crate::support::traces::Traces;
+
+const SECRET: &str = "portal-secret-never-shown";
+const SNILS: &str = "11223344595";
+
+/// Remembers what it was told; knows module `A` alone.
+#[derive(Default)]
+struct Told(Mutex<Vec<(String, String, Evaluation)>>);
+
+impl Evaluated for Told {
+    async fn evaluated(&self, portal: &str, module: &Key, evaluation: Evaluation) -> Taken {
+        match module.to_string().as_str() {
+            "A" => {
+                self.0.lock().unwrap().push((portal.to_owned(), module.to_string(), evaluation));
+                Taken::Applied
+            }
+            "later" => Taken::Later,
+            _ => Taken::Unknown,
+        }
+    }
+}
+
+struct Platform {
+    url: String,
+    told: Arc<Told>,
+    client: Client,
+}
+
+fn portal(name: &str, id: &str, secret: &str) -> PlatformSettings {
+    PlatformSettings {
+        portal: name.into(),
+        portal_id: id.into(),
+        portal_secret: secret.into(),
+        reviewer: Some(Reviewer { snils: "087-654-303 00".into(), test_pin: "T1".into(), full_pin: "F1".into() }),
+        target: Target::parse(&format!(
+            "https://edu.hospital.ru/{name}/{{module_id}}?u={{snils}}&p={{pin}}&r={{reviewer}}"
+        ))
+        .unwrap(),
+    }
+}
+
+/// Two portals side by side: higher and secondary education.
+async fn platform() -> Platform {
+    let told = Arc::new(Told::default());
+    let portals = vec![portal("nmo_vo", "EduPortal", SECRET), portal("nmo_spo", "SpoPortal", "another-secret")];
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = router(portals, Arc::clone(&told));
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
+    Platform { url, told, client }
+}
+
+fn signed(query: &str, secret: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
+    format!("{query}&signature={}", URL_SAFE.encode(hmac::sign(&key, query.as_bytes())))
+}
+
+fn query(snils: &str, module: &str, pin: &str, portal: &str) -> String {
+    format!("snils={snils}&moduleId={module}&pin={pin}&portalId={portal}")
+}
+
+fn basic(id: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+}
+
+impl Platform {
+    async fn redirect(&self, query: &str) -> Response {
+        self.client.get(format!("{}/redirect?{query}", self.url)).send().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, authorization: &str, body: Option<Value>) -> Response {
+        let request = self.client.post(format!("{}{path}", self.url)).header("authorization", authorization);
+        let request = match body {
+            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+            None => request,
+        };
+        request.send().await.unwrap()
+    }
+}
+
+fn location(response: &Response) -> &str {
+    assert_eq!(response.status(), StatusCode::FOUND);
+    response.headers()["location"].to_str().unwrap()
+}
+
+#[tokio::test]
+async fn a_signed_redirect_leads_to_the_sites_address() {
+    let platform = platform().await;
+    let response = platform.redirect(&signed(&query(SNILS, "A%2F1", "DASJ23", "EduPortal"), SECRET)).await;
+    assert_eq!(location(&response), format!("https://edu.hospital.ru/nmo_vo/A%2F1?u={SNILS}&p=DASJ23&r="));
+    assert_eq!(
+        (&response.headers()["cache-control"], &response.headers()["referrer-policy"]),
+        (&"no-store".parse().unwrap(), &"no-referrer".parse().unwrap())
+    );
+    let other = platform.redirect(&signed(&query(SNILS, "B", "P", "SpoPortal"), "another-secret")).await;
+    assert_eq!(location(&other), format!("https://edu.hospital.ru/nmo_spo/B?u={SNILS}&p=P&r="));
+}
+
+#[tokio::test]
+async fn a_redirect_that_nobody_or_another_portal_signed_leads_nowhere() {
+    let platform = platform().await;
+    let good = query(SNILS, "A", "P", "EduPortal");
+    let changed = signed(&good, SECRET).replace(SNILS, "08765430300");
+    let doubled = signed(&format!("{good}&pin=Q"), SECRET);
+    let wrong = [
+        good.clone(),
+        changed,
+        doubled,
+        signed(&good, "another-secret"),
+        signed(&query(SNILS, "A", "P", "Nobody"), SECRET),
+        signed("moduleId=A&pin=P&portalId=EduPortal", SECRET),
+        format!("{good}&signature="),
+        format!("{}&signature=x", signed(&good, SECRET)),
+        "x".repeat(5000),
+        String::new(),
+    ];
+    let mut answers = Vec::new();
+    for query in wrong {
+        let response = platform.redirect(&query).await;
+        assert_eq!(
+            (response.status(), response.headers().get("location")),
+            (StatusCode::UNAUTHORIZED, None),
+            "{query}"
+        );
+        answers.push(response.text().await.unwrap());
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "every refusal reads the same: {answers:?}");
+}
+
+#[tokio::test]
+async fn the_reviewer_is_told_apart_by_the_pin() {
+    let platform = platform().await;
+    for (pin, role) in [("T1", "test"), ("F1", "full")] {
+        let response = platform.redirect(&signed(&query("08765430300", "A", pin, "EduPortal"), SECRET)).await;
+        assert!(location(&response).ends_with(&format!("r={role}")));
+    }
+    let response = platform.redirect(&signed(&query("08765430300", "A", "guess", "EduPortal"), SECRET)).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn an_address_is_given_for_a_query_and_for_a_body() {
+    let platform = platform().await;
+    let expected = format!("https://edu.hospital.ru/nmo_vo/ABC123?u={SNILS}&p=DASJ23&r=");
+    let authorization = basic("EduPortal", SECRET);
+    let by_query = format!("/getUrl?snils={SNILS}&moduleId=ABC123&pin=DASJ23");
+    let response = platform.post(&by_query, &authorization, None).await;
+    assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
+    assert_eq!(response.text().await.unwrap(), expected);
+    let body = json!({"module_id": "ABC123", "snils": SNILS, "pin": "DASJ23"});
+    assert_eq!(platform.post("/getUrl", &authorization, Some(body)).await.text().await.unwrap(), expected);
+    let incomplete = platform.post("/getUrl", &authorization, Some(json!({"module_id": "ABC123"}))).await;
+    assert_eq!(incomplete.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_token_stands_for_its_portal() {
+    let platform = platform().await;
+    let path = format!("/getToken?snils={SNILS}&portalId=EduPortal");
+    let granted: Value =
+        serde_json::from_str(&platform.post(&path, &basic("EduPortal", SECRET), None).await.text().await.unwrap())
+            .unwrap();
+    assert_eq!((&granted["token_type"], &granted["expires_in"]), (&json!("bearer"), &json!(600)));
+    let bearer = format!("Bearer {}", granted["access_token"].as_str().unwrap());
+    let url = platform.post(&format!("/getUrl?snils={SNILS}&moduleId=A&pin=P"), &bearer, None).await;
+    assert!(url.text().await.unwrap().starts_with("https://edu.hospital.ru/nmo_vo/"));
+    let told = platform.post("/statusUpdate", &bearer, Some(json!({"module_id": "A", "status": "approved"}))).await;
+    assert_eq!(told.status(), StatusCode::OK);
+    // A token opens no second one, and no portal asks for another.
+    assert_eq!(platform.post(&path, &bearer, None).await.status(), StatusCode::UNAUTHORIZED);
+    let foreign = platform.post(&path, &basic("SpoPortal", "another-secret"), None).await;
+    assert_eq!(foreign.status(), StatusCode::UNAUTHORIZED);
+    let plain = platform.client.post(format!("{}/getToken", platform.url)).header("accept", "text/plain");
+    let plain = plain.header("authorization", basic("EduPortal", SECRET)).send().await.unwrap().text().await.unwrap();
+    assert_eq!(plain.len(), 43, "32 bytes in base64, and nothing around them");
+}
+
+#[tokio::test]
+async fn news_of_an_evaluation_reach_the_register() {
+    let platform = platform().await;
+    let authorization = basic("SpoPortal", "another-secret");
+    let reason = "требуется дополнительная информация";
+    let body = json!({"module_id": "A", "status": "not_approved", "status_reason": reason});
+    let answer = platform.post("/statusUpdate", &authorization, Some(body)).await;
+    assert_eq!(serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap(), json!({"success": true}));
+    let told = platform.told.0.lock().unwrap().clone();
+    assert_eq!(told, [("nmo_spo".to_owned(), "A".to_owned(), Evaluation::NotApproved { reason: reason.into() })]);
+    let status = |body: Value| {
+        let (platform, authorization) = (&platform, &authorization);
+        async move {
+            let answer = platform.post("/statusUpdate", authorization, Some(body)).await;
+            (answer.status(), serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap_or_default())
+        }
+    };
+    let unknown = status(json!({"module_id": "X", "status": "approved"})).await;
+    assert_eq!(unknown, (StatusCode::OK, json!({"success": false, "reason": "unknown_module"})));
+    assert_eq!(status(json!({"module_id": "later", "status": "approved"})).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    for incomplete in [json!({"module_id": "A"}), json!({"module_id": "A", "status": "fine"}), json!([])] {
+        assert_eq!(status(incomplete).await.0, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_learns_nothing() {
+    let platform = platform().await;
+    let strangers = [
+        String::new(),
+        basic("EduPortal", "wrong"),
+        basic("EduPortal", ""),
+        basic("Nobody", SECRET),
+        basic("SpoPortal", SECRET),
+        "Bearer guess".to_owned(),
+        format!("Bearer {}", "x".repeat(5000)),
+        "Basic %%%".to_owned(),
+        "Digest x".to_owned(),
+    ];
+    for authorization in strangers {
+        for path in ["/getUrl", "/getToken", "/statusUpdate"] {
+            let body = json!({"module_id": "A", "snils": SNILS, "pin": "P", "status": "approved"});
+            let response = platform.post(path, &authorization, Some(body)).await;
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path} {authorization}");
+            assert_eq!(response.text().await.unwrap(), "");
+        }
+    }
+    assert!(platform.told.0.lock().unwrap().is_empty());
+    for path in ["/", "/metrics", "/api/status"] {
+        assert_eq!(platform.post(path, "", None).await.status(), StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_refused() {
+    let platform = platform().await;
+    let large = json!({"module_id": "A", "status": "approved", "status_reason": "x".repeat(20_000)});
+    let response = platform.post("/statusUpdate", &basic("EduPortal", SECRET), Some(large)).await;
+    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn a_caller_who_dawdles_is_let_go() {
+    let platform = platform().await;
+    let endless = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+    let request = platform
+        .client
+        .post(format!("{}/getUrl", platform.url))
+        .header("authorization", basic("EduPortal", SECRET))
+        .body(reqwest::Body::wrap_stream(endless))
+        .timeout(Duration::from_secs(30));
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::REQUEST_TIMEOUT);
+}
+
+#[tokio::test]
+async fn no_trace_holds_a_secret_or_a_person() {
+    let (traces, _guard) = Traces::capture();
+    let platform = platform().await;
+    location(&platform.redirect(&signed(&query(SNILS, "A", "DASJ23", "EduPortal"), SECRET)).await);
+    platform.redirect(&query(SNILS, "A", "DASJ23", "EduPortal")).await;
+    let body = json!({"module_id": "A", "snils": SNILS, "pin": "DASJ23"});
+    platform.post("/getUrl", &basic("EduPortal", SECRET), Some(body)).await;
+    let settings = format!("{:?}", portal("nmo_vo", "EduPortal", SECRET));
+    for secret in [SECRET, SNILS, "DASJ23", "087-654-303", "T1\"", "F1\""] {
+        assert!(!traces.text().contains(secret) && !settings.contains(secret), "{secret}");
+    }
+}

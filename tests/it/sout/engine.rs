@@ -1,0 +1,341 @@
+//! The whole engine between a source and the register, over a ledger on disk: no second set for one row, whatever happens on the way.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use chrono_tz::Tz;
+use futures_util::future::BoxFuture;
+use vitrina::demo::sout::{Fault, RegisterSettings, Running};
+use vitrina::ledger::{AnyLedger, Exchange, ExchangeState, Ledger, Refusal, State};
+use vitrina::portal::sout::{SoutPortal, SoutSettings};
+use vitrina::record::{EncodeSettings, VisitTimeZone};
+use vitrina::source::memory::{MemorySource, Value};
+use vitrina::sync::{
+    Clock, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, OnUnknown, Order,
+    Resolution, ResolveWord, Resolved, WriteBack, WriteBackError,
+};
+use vitrina::transport::RetryTiming;
+
+use crate::support::sout::{KEY, portal, register, schema, settings, signing};
+
+/// A running engine and its ledger.
+struct Engine {
+    line: Arc<Line<MemorySource, SoutPortal, AnyLedger>>,
+    ledger: Arc<AnyLedger>,
+}
+
+const COLUMNS: [&str; 13] = [
+    "outer_id",
+    "last_name",
+    "first_name",
+    "snils",
+    "position",
+    "employer_inn",
+    "employer_title",
+    "organization_inn",
+    "organization_title",
+    "test_date",
+    "protocol_number",
+    "learn_program_id",
+    "is_passed",
+];
+
+fn row(id: &str, position: &str) -> Vec<Value> {
+    let texts = [id, "Секретова", "Анна", "11223344595", position, "7707083893", "ООО", "7707083893", "УЦ"];
+    let mut row: Vec<Value> = texts.map(Value::from).into();
+    row.extend(["02.10.2026".into(), "17/2".into(), Value::Int(4), Value::Bool(true)]);
+    row
+}
+
+/// What was written back: key, status, number.
+#[derive(Default)]
+struct Written(Mutex<Vec<(String, String, Option<String>)>>);
+
+impl WriteBack for Written {
+    fn write<'a>(
+        &'a self,
+        parameters: BTreeMap<&'static str, Option<&'a str>>,
+    ) -> BoxFuture<'a, Result<(), WriteBackError>> {
+        let text = |name: &str| parameters.get(name).copied().flatten().map(str::to_owned);
+        let written = (text("key").unwrap(), text("status").unwrap(), text("base_no"));
+        self.0.lock().unwrap().push(written);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// A hospital with training records, a register, and a ledger on disk.
+struct Site {
+    source: MemorySource,
+    folder: tempfile::TempDir,
+    running: Running,
+    written: Arc<Written>,
+}
+
+impl Site {
+    async fn new(ids: &[&str], settings: RegisterSettings) -> Self {
+        let source = MemorySource::new(Tz::UTC);
+        source.set_now(chrono::Utc::now().timestamp_micros());
+        let site = Site {
+            source,
+            folder: tempfile::tempdir().unwrap(),
+            running: register(settings).await,
+            written: Arc::default(),
+        };
+        site.rows(ids.iter().map(|id| row(id, "врач")).collect());
+        site
+    }
+
+    fn rows(&self, rows: Vec<Vec<Value>>) {
+        self.source.set("training", &COLUMNS, rows);
+    }
+
+    fn signed(&self) -> SoutSettings {
+        settings(&self.running.url(), Some(signing()))
+    }
+
+    /// Starts the engine over what the ledger remembers.
+    async fn start(&self, settings: SoutSettings) -> Engine {
+        let plan = FeedPlan {
+            schema: schema(),
+            source: Arc::new(self.source.clone()),
+            query: "SELECT * FROM training".into(),
+            changed_at: None,
+            full_every: Duration::from_secs(3600),
+            overlap: Duration::from_secs(300),
+            encode: EncodeSettings {
+                zone: Tz::UTC,
+                visit_time_zone: VisitTimeZone::Source,
+                defaults: BTreeMap::new(),
+                salt: None,
+            },
+            batch: 5000,
+            max_batch_bytes: 16 << 20,
+            urgent: false,
+            write_back: Some(Arc::clone(&self.written) as Arc<dyn WriteBack>),
+        };
+        let settings_of_line = LineSettings {
+            in_flight: 1,
+            retry: RetryTiming::new(Duration::from_millis(10), Duration::from_millis(20)).unwrap(),
+            slow_retry: Duration::from_secs(86_400),
+            unit_pause: Duration::from_secs(3600),
+            fuse: FuseSettings { share: 0.2, min: 50 },
+            on_conflict: OnConflict::Report,
+            exchange: ExchangeSettings { inquire_every: Duration::from_secs(1), on_unknown: OnUnknown::Ask },
+            slice: Duration::from_secs(5),
+            unit_error_budget: ErrorBudget { rejects: 100, window: Duration::from_secs(3600) },
+            scan_stall: Duration::from_secs(60),
+            read_only: false,
+            seed: 7,
+        };
+        let ledger = format!("sqlite:{}", self.folder.path().join("ledger.db").display());
+        let ledger = Arc::new(AnyLedger::open(&ledger).await.unwrap());
+        let portal = portal(settings);
+        let line = Line::open("sout", portal, Arc::clone(&ledger), vec![plan], settings_of_line, Clock::system()).await;
+        Engine { line: Arc::new(line.unwrap()), ledger }
+    }
+
+    /// No row of the source stands in two sets.
+    fn assert_no_second_set(&self) {
+        for set in self.running.mock().sets() {
+            for id in set.outer_ids {
+                assert_eq!(self.running.mock().copies(&id), 1, "{id}");
+            }
+        }
+    }
+}
+
+impl Engine {
+    async fn cycle(&self) {
+        self.line.cycle("training", Order::default()).await.unwrap();
+    }
+
+    async fn exchanges(&self) -> Vec<Exchange> {
+        self.ledger.exchanges(self.line.feed("training").unwrap().id, None, usize::MAX).await.unwrap()
+    }
+
+    async fn states(&self) -> Vec<ExchangeState> {
+        self.exchanges().await.iter().map(|row| row.state).collect()
+    }
+
+    async fn refusals(&self) -> Vec<Refusal> {
+        self.ledger.refusals(self.line.feed("training").unwrap().id).await.unwrap()
+    }
+
+    async fn stop(self) {
+        self.ledger.close().await.unwrap();
+    }
+}
+
+/// Runs cycles until all rows of the register stand so.
+async fn until_all(engine: &Engine, state: ExchangeState) {
+    let give_up = Instant::now() + Duration::from_secs(60);
+    loop {
+        engine.cycle().await;
+        let states = engine.states().await;
+        if !states.is_empty() && states.iter().all(|found| *found == state) {
+            return;
+        }
+        assert!(Instant::now() < give_up, "{states:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_set_goes_out_and_its_numbers_come_back() {
+    let slow = RegisterSettings { reads_before_number: 1, ..RegisterSettings::new(KEY) };
+    let site = Site::new(&["a-1", "a-2"], slow).await;
+    let engine = site.start(site.signed()).await;
+    engine.cycle().await;
+    assert_eq!(site.running.mock().sets().len(), 1);
+    until_all(&engine, ExchangeState::Confirmed).await;
+    let mock = site.running.mock();
+    for row in engine.exchanges().await {
+        let receipt = row.receipt.unwrap();
+        assert_eq!(receipt.base_no, mock.base_no(&row.key.to_string()));
+        assert_eq!(receipt.set_id.as_deref(), Some(mock.sets()[0].id.as_str()));
+        let last = (row.key.to_string(), "confirmed".to_owned(), receipt.base_no);
+        assert!(site.written.0.lock().unwrap().contains(&last), "{last:?}");
+    }
+    assert_eq!(mock.counters().pushes, 1);
+}
+
+#[tokio::test]
+async fn a_lost_answer_makes_no_second_set() {
+    let site = Site::new(&["a-1", "a-2", "a-3", "a-4", "a-5"], RegisterSettings::new(KEY)).await;
+    site.running.mock().inject(Fault::LoseAnswer);
+    let engine = site.start(site.signed()).await;
+    until_all(&engine, ExchangeState::Confirmed).await;
+    site.assert_no_second_set();
+    assert_eq!(site.running.mock().counters().pushes, 1);
+    assert!(
+        engine
+            .exchanges()
+            .await
+            .iter()
+            .all(|row| row.receipt.as_ref().is_some_and(|receipt| receipt.base_no.is_some()))
+    );
+}
+
+#[tokio::test]
+async fn a_push_that_never_arrived_is_repeated_once() {
+    let site = Site::new(&["a-1", "a-2", "a-3", "a-4", "a-5"], RegisterSettings::new(KEY)).await;
+    site.running.mock().inject(Fault::LoseRequest);
+    let engine = site.start(site.signed()).await;
+    until_all(&engine, ExchangeState::Confirmed).await;
+    site.assert_no_second_set();
+    assert_eq!(site.running.mock().counters().pushes, 2);
+}
+
+/// Pushes, and kills the engine when the set is made and its answer has not come.
+async fn crash_after_push(site: &Site, settings: SoutSettings) {
+    site.running.mock().inject(Fault::HoldAnswer);
+    let engine = site.start(settings).await;
+    let running = Arc::clone(&engine.line);
+    let task = tokio::spawn(async move { running.cycle("training", Order::default()).await });
+    let give_up = Instant::now() + Duration::from_secs(60);
+    while site.running.mock().sets().is_empty() {
+        assert!(Instant::now() < give_up, "nothing was pushed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    task.abort();
+    let _ = task.await;
+    engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_crash_between_push_and_settling_makes_no_second_set() {
+    // One of the keys is a GUID: it is found again all the same.
+    let site = Site::new(&["a-1", "ab7cbc4b-2e68-40d2-881b-6f957b044818"], RegisterSettings::new(KEY)).await;
+    crash_after_push(&site, site.signed()).await;
+    let engine = site.start(site.signed()).await;
+    assert_eq!(engine.states().await, [ExchangeState::Unknown; 2]);
+    until_all(&engine, ExchangeState::Confirmed).await;
+    site.assert_no_second_set();
+    assert_eq!(site.running.mock().counters().pushes, 1);
+    engine.stop().await;
+    // And the next process knows it.
+    let engine = site.start(site.signed()).await;
+    engine.cycle().await;
+    assert_eq!(engine.states().await, [ExchangeState::Confirmed; 2]);
+    assert_eq!(site.running.mock().counters().pushes, 1);
+}
+
+#[tokio::test]
+async fn after_a_crash_a_record_that_is_not_shown_yet_is_not_taken_for_absent() {
+    let site = Site::new(&["a-1"], RegisterSettings::new(KEY)).await;
+    // What this one pushes is a draft, which no read-back shows: as a set is that is on its way.
+    crash_after_push(&site, settings(&site.running.url(), None)).await;
+    let patient = SoutSettings { absent_after: Duration::from_secs(900), ..site.signed() };
+    let engine = site.start(patient).await;
+    for _ in 0..3 {
+        engine.cycle().await;
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+    }
+    assert!(site.running.mock().counters().reads > 0, "it was looked for");
+    assert_eq!(engine.states().await, [ExchangeState::Unknown]);
+    assert_eq!(site.running.mock().counters().pushes, 1);
+    site.running.mock().send_drafts();
+    until_all(&engine, ExchangeState::Confirmed).await;
+    site.assert_no_second_set();
+}
+
+#[tokio::test]
+async fn a_lost_draft_waits_for_an_operators_word() {
+    const GUID: &str = "ab7cbc4b-2e68-40d2-881b-6f957b044818";
+    let site = Site::new(&[GUID], RegisterSettings::new(KEY)).await;
+    site.running.mock().inject(Fault::LoseAnswer);
+    let engine = site.start(settings(&site.running.url(), None)).await;
+    for _ in 0..5 {
+        engine.cycle().await;
+        site.rows(vec![row(GUID, "главный врач")]);
+    }
+    assert_eq!(engine.states().await, [ExchangeState::Unknown]);
+    let refusals = engine.refusals().await;
+    assert_eq!((refusals[0].state, refusals[0].code.as_str()), (State::Unknown, "OUTCOME_UNKNOWN"));
+    site.rows(vec![row(GUID, "врач")]);
+    let set = site.running.mock().sets()[0].id.clone();
+    let word = ResolveWord { key: GUID.to_owned(), outcome: Resolution::Sent(set) };
+    assert_eq!(engine.line.resolve("training", &word).await.unwrap(), Resolved::Done);
+    site.running.mock().send_drafts();
+    until_all(&engine, ExchangeState::Confirmed).await;
+    assert_eq!(site.running.mock().counters().pushes, 1);
+}
+
+#[tokio::test]
+async fn a_record_at_fault_is_found_and_its_neighbours_go_once() {
+    let ids: Vec<String> = (1..=16).map(|number| format!("a-{number}")).collect();
+    let site = Site::new(&ids.iter().map(String::as_str).collect::<Vec<_>>(), RegisterSettings::new(KEY)).await;
+    site.running.mock().refuse("a-5", "Запись 5: некорректный ИНН");
+    let engine = site.start(site.signed()).await;
+    for _ in 0..3 {
+        engine.cycle().await;
+    }
+    site.assert_no_second_set();
+    let sent: usize = site.running.mock().sets().iter().map(|set| set.outer_ids.len()).sum();
+    assert_eq!(sent, 15);
+    let refusals = engine.refusals().await;
+    assert_eq!(refusals.len(), 1);
+    assert_eq!(
+        (refusals[0].key.as_ref().unwrap().to_string().as_str(), refusals[0].code.as_str()),
+        ("a-5", "SOUT-400")
+    );
+    assert!(site.running.mock().counters().pushes <= 10, "{:?}", site.running.mock().counters());
+}
+
+#[tokio::test]
+async fn what_the_register_cannot_do_is_not_tried() {
+    let site = Site::new(&["a-1", "a-2"], RegisterSettings::new(KEY)).await;
+    let engine = site.start(site.signed()).await;
+    until_all(&engine, ExchangeState::Confirmed).await;
+    site.rows(vec![row("a-1", "главный врач")]);
+    for _ in 0..3 {
+        engine.cycle().await;
+    }
+    assert_eq!(site.running.mock().counters().pushes, 1);
+    let refusals = engine.refusals().await;
+    let codes: Vec<_> = refusals.iter().map(|refusal| refusal.code.as_str()).collect();
+    assert!(codes.contains(&"NO_UPDATE"), "{codes:?}");
+    let noted = engine.exchanges().await.into_iter().find(|row| row.key.to_string() == "a-2").unwrap();
+    assert_eq!(noted.code.as_deref(), Some("NO_REMOVAL"));
+}
