@@ -59,10 +59,12 @@ pub(super) fn is_doubtful(contest: &Contest, index: &Index) -> bool {
     holder.is_some_and(|at| !index.in_flight(at) && index.place(at) != Some(contest.place))
 }
 
-/// True when the holder may have left the place, or been removed from it, by a request of unknown outcome.
+/// True when the holder may have left the place, or been removed from it, by a request of unknown outcome, and is not sent again by itself:
+/// what comes of that tells more than a second refusal.
 pub(super) fn may_be_free(contest: &Contest, index: &Index) -> bool {
-    let holder = index.find(contest.holder.id());
-    holder.is_some_and(|at| !index.in_flight(at) && index.may_have_moved(at)) || is_doubtful(contest, index)
+    let at_rest = |at: &At| !index.in_flight(*at) && index.state(*at) != State::Pending;
+    let holder = index.find(contest.holder.id()).filter(at_rest);
+    holder.is_some_and(|at| index.may_have_moved(at) || is_doubtful(contest, index))
 }
 
 /// True when a fault may be over without anybody noticing: the other record may hold the place only by a version of unknown outcome, and
@@ -217,6 +219,24 @@ mod tests {
         for (rows, decision) in table {
             assert_eq!(decide(&contest(1, 2), &wants(rows)), decision, "{rows:?}");
         }
+    }
+
+    #[test]
+    fn a_holder_that_is_sent_again_by_itself_is_waited_for() {
+        let mut index = Index::default();
+        let mut holder = Entry {
+            accepted: Some(Fingerprint(1)),
+            place: Some(7),
+            mark: Some(Mark::Version(Fingerprint(2))),
+            wanted: Some(Fingerprint(2)),
+            state: State::Pending,
+            ..Entry::new(Key::Guid(2))
+        };
+        index.put(&holder, 0);
+        assert!(!may_be_free(&contest(1, 2), &index), "its next attempt says where it is");
+        holder.state = State::Held;
+        index.put(&holder, 0);
+        assert!(may_be_free(&contest(1, 2), &index), "nobody but the one that waits can find out");
     }
 
     #[test]

@@ -743,12 +743,12 @@ impl Index {
         }
     }
 
-    /// The unit of a record, for children that belong to their parent's.
-    pub fn unit(&self, id: KeyId) -> Option<Key> {
-        self.others.key(self.slim[self.find(id)?.0 as usize].unit)
+    /// The unit that the row of a record names.
+    pub fn unit(&self, at: At) -> Option<Key> {
+        self.others.key(self.slim[at.0 as usize].unit)
     }
 
-    /// The unit that the record at a position belongs to.
+    /// As [`Self::unit`], for comparison.
     pub fn unit_of(&self, at: At) -> Option<KeyId> {
         self.others.key(self.slim[at.0 as usize].unit).map(|unit| unit.id())
     }

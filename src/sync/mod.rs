@@ -4,6 +4,7 @@
 mod accept;
 pub mod audit;
 mod batch_size;
+mod belonging;
 mod cascade;
 mod clock;
 mod contest;

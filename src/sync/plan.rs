@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::MutexGuard;
 
+use super::belonging::own_units;
 use super::contest::{self, Contest, Wants};
 use super::index::{At, Index, Standing};
 use super::line::FeedLine;
@@ -12,7 +13,7 @@ use super::units::{Admission, Gate};
 use crate::ledger::{Entry, Mark, Refusal, Settlement, State};
 use crate::portal::Abilities;
 use crate::record::{
-    Edge, Encoder, Expiry, Fingerprint, Hold, Key, KeyId, Record, Row, RowChunk, Rule, Unit, Violation,
+    Edge, Encoder, Expiry, Fingerprint, Hold, Key, KeyId, Record, Row, RowChunk, Rule, Schema, Unit, Violation,
 };
 use crate::source::Source;
 
@@ -30,6 +31,7 @@ pub(super) const DUPLICATE_KEY: &str = "DUPLICATE_KEY";
 /// What planning sees of a parent's feed.
 pub(super) struct ParentFeed<'a> {
     edge: &'static Edge,
+    schema: &'static Schema,
     index: MutexGuard<'a, Index>,
     /// Index in the parent's enum of the status that the edge asks for.
     status: Option<u8>,
@@ -449,14 +451,21 @@ impl Plan {
 
     fn unit_of(&self, record: &Record, parents: &[Option<ParentFeed<'_>>]) -> Option<Key> {
         match self.encoder.schema().unit {
-            Unit::OfParent(field) => of_parent(field, record, parents, |index, id| index.unit(id)),
+            Unit::OfParent(field) => of_parent(field, record, parents, |parent, key| {
+                let units = own_units(parent.schema, &parent.index, parent.index.find(key.id())?);
+                // While nobody knows which is its parent's, one that is paused keeps it back.
+                let paused = units.iter().find(|unit| self.gate.is_paused(unit));
+                paused.or(units.first()).cloned()
+            }),
             Unit::Itself | Unit::Field(_) | Unit::None => record.unit.clone(),
         }
     }
 
     fn expiry_of(&self, record: &Record, parents: &[Option<ParentFeed<'_>>]) -> Option<i64> {
         match self.encoder.schema().expires {
-            Expiry::WithParent(field) => of_parent(field, record, parents, |index, id| index.expires(id)),
+            Expiry::WithParent(field) => {
+                of_parent(field, record, parents, |parent, key| parent.index.expires(key.id()))
+            }
             Expiry::At(_) | Expiry::Never => record.expires,
         }
     }
@@ -508,13 +517,13 @@ fn of_parent<T>(
     field: &str,
     record: &Record,
     parents: &[Option<ParentFeed<'_>>],
-    ask: impl Fn(&Index, KeyId) -> Option<T>,
+    ask: impl Fn(&ParentFeed<'_>, &Key) -> Option<T>,
 ) -> Option<T> {
     let (parent, key) = parents
         .iter()
         .zip(&record.parents)
         .find_map(|(parent, key)| parent.as_ref().filter(|parent| parent.edge.field == field).zip(key.as_ref()))?;
-    ask(&parent.index, key.id())
+    ask(parent, key)
 }
 
 /// Locks the indexes of the feeds that the holding edges name; gives them in the edges' order. `parents` stand parents first. An edge to a
@@ -526,7 +535,8 @@ fn lock_parents<'a, S: Source>(feed: &FeedLine<S>, parents: &[&'a FeedLine<S>]) 
             Hold::AcceptedAs { status, .. } => parent.plan.schema.status_number(status),
             Hold::Accepted | Hold::AcceptedIfOurs | Hold::OrderOnly => None,
         };
-        Some(ParentFeed { edge, index: parent.index(), status, is_read: parent.is_read() })
+        let schema = parent.plan.schema;
+        Some(ParentFeed { edge, schema, index: parent.index(), status, is_read: parent.is_read() })
     };
     // Every feed locks children before parents, so that no two wait for each other.
     let mut edges: Vec<(usize, &'static Edge)> = feed.plan.schema.holding_edges().enumerate().collect();

@@ -57,6 +57,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         Ok(paused)
     }
 
+    /// True when one of these units is paused, or on probation.
+    pub(super) fn any_paused(&self, units: &[Key]) -> bool {
+        units.iter().any(|unit| self.units.holds_back(unit.id()))
+    }
+
     /// The portal has blocked the unit.
     pub(super) async fn block_unit(&self, unit: &Key, said: &str) -> Result<(), LedgerError> {
         let Some(pause) = self.units.block(unit, self.clock.now()) else { return Ok(()) };
@@ -92,8 +97,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         for feed in self.feeds.values() {
             let mut index = feed.index();
             let details = index.detailed().filter(|(at, state, _)| is_pending(*state) && !index.in_flight(*at));
-            let waiting: Vec<_> =
-                details.map(|(at, ..)| at).filter(|at| index.unit_of(*at) == Some(unit.id())).collect();
+            let belonging = self.belonging(feed);
+            let is_of_unit = |at: &At| {
+                index.unit_of(*at) == Some(unit.id()) || belonging.units(&index, *at).iter().any(|one| one == unit)
+            };
+            let waiting: Vec<_> = details.map(|(at, ..)| at).filter(is_of_unit).collect();
+            drop(belonging);
             if !waiting.is_empty() {
                 released.insert(feed.plan.schema.feed);
             }
@@ -108,7 +117,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         feed: &FeedLine<S>,
         removed: &mut Removed,
     ) -> Result<(), LedgerError> {
-        let on_probation = self.candidates(feed, |_, unit| unit.is_some_and(|unit| self.units.holds_back(unit)));
+        let on_probation = self.candidates(feed, |_, units| self.any_paused(units));
         let is_alone = |at: &At| {
             let key = feed.index().key(*at);
             self.subtree(feed, vec![key]).feeds.is_empty()
@@ -133,9 +142,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         with_children: bool,
         removed: &mut Removed,
     ) -> Result<(), LedgerError> {
-        let Some(unit) = feed.index().entry(at).unit else { return Ok(()) };
+        let key = feed.index().key(at);
+        let mut units = self.units_at_portal(feed, &key);
+        units.retain(|unit| self.units.holds_back(unit.id()));
         let Some(_place) = self.place_in_flight(false).await else { return Ok(()) };
-        if self.units.admit(unit.id(), feed.plan.schema.feed, || self.clock.now()) != Admission::Alone {
+        let admits = |unit: &Key| self.units.admit(unit.id(), feed.plan.schema.feed, || self.clock.now());
+        if units.iter().any(|unit| admits(unit) != Admission::Alone) {
             return Ok(());
         }
         let judged = removed.removed + removed.refused;
@@ -147,7 +159,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         }
         removed.alone = false;
         if removed.removed + removed.refused > judged {
-            removed.released.extend(self.end_pause(&unit).await?);
+            for unit in &units {
+                removed.released.extend(self.end_pause(unit).await?);
+            }
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use super::line::{FeedLine, Line};
 use super::plan::refusal;
 use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Remark, Settlement, State};
 use crate::portal::{Delivery, Portal, Verdict};
-use crate::record::KeyId;
+use crate::record::Key;
 use crate::source::Source;
 use crate::transport::{Failure, Trouble, is_due};
 
@@ -156,9 +156,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// The next records to go: several that nothing hangs on, or one.
     fn next_group(&self, feed: &FeedLine<S>, passed_over: &mut BTreeSet<At>, removed: &mut Removed) -> Vec<At> {
         loop {
-            let candidates = self.candidates(feed, |at, unit| {
-                !passed_over.contains(&at) && !unit.is_some_and(|unit| self.units.holds_back(unit))
-            });
+            let candidates = self.candidates(feed, |at, units| !passed_over.contains(&at) && !self.any_paused(units));
             if candidates.is_empty() {
                 return candidates;
             }
@@ -179,18 +177,17 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// Records that are to go, and may by this rule.
-    pub(super) fn candidates(&self, feed: &FeedLine<S>, may: impl Fn(At, Option<KeyId>) -> bool) -> Vec<At> {
+    pub(super) fn candidates(&self, feed: &FeedLine<S>, may: impl Fn(At, &[Key]) -> bool) -> Vec<At> {
         let (now, longest_wait) = (self.clock.now(), self.settings.longest_wait());
         let index = feed.index();
-        let may_go =
-            |at: &At| !index.in_flight(*at) && !is_past(index.expiry(*at), now) && may(*at, index.unit_of(*at));
+        let belonging = self.belonging(feed);
+        let is_ready = |at: At| !index.in_flight(at) && !is_past(index.expiry(at), now);
+        let may_go = |at: &At| is_ready(*at) && may(*at, &belonging.units(&index, *at));
         let due = index.detailed().filter(|(_, state, detail)| {
             let has_come = |next: i64| is_due(next, now, longest_wait);
             *state == State::Gone && (detail.due || detail.next_attempt.is_none_or(has_come))
         });
-        let due = due.map(|(at, ..)| at).filter(may_go).take(GROUP).collect();
-        drop(index);
-        due
+        due.map(|(at, ..)| at).filter(may_go).take(GROUP).collect()
     }
 
     /// True when every feed with children of a record has run since the record was found gone. Those that have not are asked to.
@@ -382,8 +379,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     /// Asks the portal to remove one record.
     async fn ask(&self, feed: &FeedLine<S>, entry: &Entry, removed: &mut Removed) -> Result<Away, LedgerError> {
-        let waits = entry.unit.as_ref().is_some_and(|unit| !removed.alone && self.units.holds_back(unit.id()));
-        if waits || self.standstill(feed).is_some() {
+        let units = self.units_at_portal(feed, &entry.key);
+        if (!removed.alone && self.any_paused(&units)) || self.standstill(feed).is_some() {
             return Ok(Away::NotAsked);
         }
         match self.portal.remove(feed.plan.schema, &entry.key).await {
@@ -395,14 +392,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     Some(Verdict::Begun { .. } | Verdict::Unknown) | None => Away::Open { maybe_applied: true },
                 })
             }
-            Delivery::Failed(failure) => self.not_removed(feed, entry, failure, removed).await,
+            Delivery::Failed(failure) => self.not_removed(feed, &units, failure, removed).await,
         }
     }
 
     async fn not_removed(
         &self,
         feed: &FeedLine<S>,
-        entry: &Entry,
+        units: &[Key],
         failure: Failure,
         removed: &mut Removed,
     ) -> Result<Away, LedgerError> {
@@ -412,7 +409,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 Ok(Away::Refused { code: REFUSED.into(), text: failure.text })
             }
             Trouble::UnitBlocked => {
-                if let Some(unit) = &entry.unit {
+                // It may be of any of these; the one that is not blocked comes back with its next record.
+                for unit in units {
                     self.block_unit(unit, &failure.text).await?;
                 }
                 Ok(Away::Open { maybe_applied: false })

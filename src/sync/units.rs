@@ -312,6 +312,11 @@ impl Gate {
         is_due(next_attempt, now, self.longest_wait)
     }
 
+    /// True when this unit is paused, or on probation after that.
+    pub(super) fn is_paused(&self, unit: &Key) -> bool {
+        self.units.holds_back(unit.id())
+    }
+
     /// True when no record of this unit may go out: nothing is claimed.
     pub(super) fn keeps_back(&self, unit: Option<&Key>) -> bool {
         unit.is_some_and(|unit| match self.dry_run {

@@ -561,14 +561,17 @@ pub struct SimLedger {
 }
 
 impl SimLedger {
-    /// What comes before each call: a step, and maybe a fault.
-    async fn before(&self) {
+    /// What comes before each call: a step, and maybe a fault. Gives what becomes of the call.
+    async fn before(&self) -> Fate {
         self.process.step().await;
         let stage = &self.process.stage;
         let mut chance = stage.chance();
         if !stage.is_quiet() && chance.below(1000) < stage.plan.ledger_faults {
-            self.disk.script([chance.any(&[Fate::Refuse, Fate::LoseAnswer])]);
+            let fate = chance.any(&[Fate::Refuse, Fate::LoseAnswer]);
+            self.disk.script([fate]);
+            return fate;
         }
+        Fate::Serve
     }
 
     /// What comes after each call: a step.
@@ -601,12 +604,16 @@ impl Ledger for SimLedger {
     }
 
     async fn mark(&self, feed: FeedId, entries: &[Entry]) -> Result<MarkId, LedgerError> {
-        self.before().await;
+        let fate = self.before().await;
         let marked = self.disk.mark(feed, entries).await;
-        if let Ok(MarkId(mark)) = marked {
+        let stage = &self.process.stage;
+        // One that is on the disk although the process was told otherwise puts its records in doubt for the next process. Its number is
+        // not known: it is given one that no other has.
+        let unheard = || (fate == Fate::LoseAnswer).then(|| -(stage.trace().events.len() as i64));
+        if let Some(mark) = marked.as_ref().ok().map(|MarkId(mark)| *mark).or_else(unheard) {
             let feed = FEEDS[(feed.0 - 1) as usize];
             let ids = entries.iter().map(|entry| id_of(&entry.key)).collect();
-            self.process.stage.note(What::Marked { mark, feed, ids });
+            stage.note(What::Marked { mark, feed, ids });
         }
         self.after(marked).await
     }

@@ -179,6 +179,10 @@ impl Trace {
                     });
                     lines.extend(shown);
                 }
+                What::Remembered(memories) => {
+                    let of_it = memories.iter().filter(|memory| (memory.feed, memory.id) == (feed, id));
+                    lines.extend(of_it.map(|memory| format!("{at:>6} {} {memory:?}\n", event.second)));
+                }
                 what if what.is_about(feed, id, &requests, &marks) => lines.push(format!("{at:>6} {event}\n")),
                 _ => {}
             }

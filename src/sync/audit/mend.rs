@@ -108,7 +108,7 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
 
     fn unit_of(&self, feed: &FeedLine<S>, record: Option<&Record>) -> Option<Key> {
         match feed.plan.schema.unit {
-            Unit::OfParent(field) => self.of_parent(feed, record?, field, Index::unit),
+            Unit::OfParent(field) => self.of_parent(feed, record?, field, |index, id| index.unit(index.find(id)?)),
             Unit::Itself | Unit::Field(_) | Unit::None => record?.unit.clone(),
         }
     }

@@ -8,6 +8,7 @@ use crate::gateway::unit_of;
 use crate::hospital::{Body, Feed, Id, Version};
 use crate::stage::{SLOW_RETRY, UNIT_PAUSE};
 use crate::trace::{Answer, Asked, Said, What};
+use crate::wire;
 
 /// A cycle may find that a record is past a little after its read ended.
 const SOON: i64 = 180;
@@ -45,12 +46,16 @@ impl Known {
 struct Refused {
     body: Body,
     holder: Option<Id>,
+    /// When the request was sent that it was refused in.
+    asked: usize,
     at: usize,
     second: i64,
 }
 
 /// A request without an answer.
 struct Open {
+    /// When it was sent.
+    at: usize,
     feed: Feed,
     records: Vec<(Id, Body)>,
     removal: bool,
@@ -130,7 +135,7 @@ impl Watch<'_> {
             What::Sent { request, feed, records } => {
                 self.check_pauses(at, second, *feed, records);
                 records.iter().for_each(|(id, body)| self.check_record(at, second, (*feed, *id), body));
-                self.open(*request, *feed, records.clone(), None);
+                self.open(at, *request, *feed, records.clone(), None);
                 self.check_places(at, *feed);
             }
             What::Asked { request, feed, id } => {
@@ -141,7 +146,7 @@ impl Watch<'_> {
                 self.check_pauses(at, second, *feed, &[(*id, body)]);
                 let may_go = self.doubt_what_may_go(*feed, *id);
                 self.may_be_gone.extend(may_go.iter().map(|record| (*record, at)));
-                self.open(*request, *feed, vec![(*id, Body::from(""))], Some(may_go));
+                self.open(at, *request, *feed, vec![(*id, Body::from(""))], Some(may_go));
                 self.check_places(at, *feed);
             }
             What::Answered { request, answer } => {
@@ -260,10 +265,17 @@ impl Watch<'_> {
         }
     }
 
-    fn open(&mut self, request: usize, feed: Feed, records: Vec<(Id, Body)>, may_go: Option<BTreeSet<(Feed, Id)>>) {
+    fn open(
+        &mut self,
+        at: usize,
+        request: usize,
+        feed: Feed,
+        records: Vec<(Id, Body)>,
+        may_go: Option<BTreeSet<(Feed, Id)>>,
+    ) {
         records.iter().for_each(|(id, _)| self.known.entry((feed, *id)).or_default().open = true);
         let removal = may_go.is_some();
-        self.open.insert(request, Open { feed, records, removal, may_go: may_go.unwrap_or_default() });
+        self.open.insert(request, Open { at, feed, records, removal, may_go: may_go.unwrap_or_default() });
     }
 
     /// One place in flight is for slots alone.
@@ -314,11 +326,20 @@ impl Watch<'_> {
         let Some(refused) = self.known.get(&record).and_then(|known| known.refused.as_ref()) else { return false };
         // The same answer may tell that the holder has moved away: the next request may have the place.
         let since = |other: (Feed, Id)| self.told.get(&other).is_some_and(|told| *told >= refused.at);
+        // Of two requests that are under way at once nobody knows which the portal took first: the holder may have moved after the refusal
+        // although its answer came before.
+        let is_elsewhere = |holder: (Feed, Id)| {
+            let held = self.known.get(&holder).and_then(|known| known.acknowledged.as_ref());
+            held.is_none_or(|held| wire::place(record.0, held) != wire::place(record.0, body))
+        };
+        let has_moved = |holder: (Feed, Id)| {
+            since(holder) || (self.told.get(&holder).is_some_and(|told| *told >= refused.asked) && is_elsewhere(holder))
+        };
         // Whether the holder went with another, only the portal can say.
         let may_have_left =
             |holder: (Feed, Id)| self.may_be_gone.get(&holder).is_some_and(|asked| *asked >= refused.at);
         let cause = parents(record.0, body).iter().any(|parent| since((parent.feed, parent.id)))
-            || refused.holder.is_some_and(|holder| since((record.0, holder)) || may_have_left((record.0, holder)));
+            || refused.holder.is_some_and(|holder| has_moved((record.0, holder)) || may_have_left((record.0, holder)));
         refused.body == *body && !cause && second < refused.second + SLOW_RETRY as i64
     }
 
@@ -352,7 +373,8 @@ impl Watch<'_> {
                         self.told.insert((feed, *id), at);
                     }
                     Some(Said::Refused { holder }) if !open.removal => {
-                        known.refused = Some(Refused { body: body.clone(), holder: *holder, at, second });
+                        known.refused =
+                            Some(Refused { body: body.clone(), holder: *holder, asked: open.at, at, second });
                     }
                     Some(Said::Refused { .. }) => {}
                     Some(Said::Nothing) | None => known.leave_in_doubt(body),
