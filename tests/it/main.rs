@@ -36,4 +36,5 @@ mod sout;
 mod storm;
 mod support;
 mod transport;
+mod uploads;
 mod write_back;
