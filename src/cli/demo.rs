@@ -49,7 +49,10 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
         return Err(CliError::Failed(anyhow!("{task} ended unexpectedly")));
     }
     print("the hospital's life is stopped; waiting until the portals have caught up ...\n")?;
-    let (progress, differences) = stage.close().await?;
+    let (progress, differences) = tokio::select! {
+        closed = Box::pin(stage.close()) => closed?,
+        () = signals.next() => return Err(CliError::Failed(anyhow!("left before the portals had caught up"))),
+    };
     print(&view::summary(&progress, &differences))?;
     if differences.is_empty() {
         Ok(Outcome::Done)

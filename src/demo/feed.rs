@@ -27,15 +27,8 @@ pub enum Feed {
 
 impl Feed {
     /// The feeds of the offices, parents before children.
-    pub const OFFICES: [Feed; 7] = [
-        Feed::Training,
-        Feed::Module,
-        Feed::Result,
-        Feed::Poll,
-        Feed::Voting,
-        Feed::VotingObject,
-        Feed::Document,
-    ];
+    pub const OFFICES: [Feed; 7] =
+        [Feed::Training, Feed::Module, Feed::Result, Feed::Poll, Feed::Voting, Feed::VotingObject, Feed::Document];
 
     /// All feeds, portal by portal.
     pub fn all() -> impl Iterator<Item = Feed> {

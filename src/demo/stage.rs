@@ -2,6 +2,7 @@
 
 mod configuration;
 mod life;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,15 +15,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::Feed;
-use super::hospital::{Differences, Expected, Hospital, HospitalSettings, compare};
+use super::hospital::{Differences, Hospital, HospitalSettings};
 use super::mocks::Mocks;
 use super::view::{DemoProgress, FeedProgress};
 use crate::config::{self, Environment};
-use crate::daemon::{Access, Assembly, Daemon, DaemonSettings, RegisterStatus, Status};
+use crate::daemon::{Access, Assembly, Daemon, DaemonSettings, Status};
 use crate::serve::Listener;
 use crate::telemetry::Metrics;
 use configuration::Folder;
 use life::{Counts, live};
+use verdict::differences;
 
 /// How long the portals may take, after the hospital's life stopped, to hold and confirm all of it.
 const CATCH_UP: Duration = Duration::from_secs(60);
@@ -83,16 +85,18 @@ impl Stage {
     }
 
     fn feed(&self, feed: Feed, rows: &BTreeMap<Feed, u64>, status: &Status) -> FeedProgress {
-        let known = status.feeds.iter().find(|known| known.portal == feed.portal() && known.feed == feed.name());
+        let known = verdict::status_of(feed, status);
         let lag = known.filter(|known| known.pending > 0).map(|known| Duration::from_secs(known.lag_seconds));
         // Where there is a register, what it calls confirmed is more than what the portal has taken.
         let confirmed =
             known.map_or(0, |known| known.register.as_ref().map_or(known.accepted, |register| register.confirmed));
+        let at_portal = self.mocks.count(feed);
         FeedProgress {
             feed,
             source_rows: rows.get(&feed).copied().unwrap_or_default(),
-            at_portal: self.mocks.count(feed),
-            confirmed,
+            at_portal,
+            // A withdrawal is confirmed too, and stays in the register.
+            confirmed: confirmed.min(at_portal),
             rejected: known.map_or(0, |known| known.rejected),
             held: known.map_or(0, |known| known.held),
             lag,
@@ -109,9 +113,11 @@ impl Stage {
         self.stop_life.cancel();
         (&mut self.life).await.context("the hospital's life ended unexpectedly")??;
         let expected = self.hospital.expected().await?;
+        let papers = Folder(self.folder.path()).papers();
         let deadline = Instant::now() + CATCH_UP;
         let differences = loop {
-            let differences = self.differences(&expected).await?;
+            let status = self.daemon.status();
+            let differences = differences(&self.hospital, &self.mocks, &papers, &status, &expected).await?;
             if differences.is_empty() || Instant::now() > deadline {
                 break differences;
             }
@@ -124,28 +130,6 @@ impl Stage {
         self.hospital.close().await;
         Ok((progress, differences))
     }
-
-    /// All portals against the hospital, and against the register. What the offices expect is asked anew: it tells what came back.
-    async fn differences(&self, expected: &Expected) -> Result<Differences> {
-        let mut differences = compare(expected, |subsystem| self.mocks.fer().snapshot(subsystem));
-        let papers = Folder(self.folder.path()).papers();
-        let status = self.daemon.status();
-        for (feed, wanted) in self.hospital.expected_of_offices(&papers).await? {
-            differences.compare(feed, &wanted, &self.mocks.held(feed, &wanted));
-            let known = status.feeds.iter().find(|known| known.portal == feed.portal() && known.feed == feed.name());
-            let register = known.and_then(|known| known.register.as_ref());
-            differences.unconfirmed(feed, unconfirmed(register, wanted.len() as u64));
-        }
-        Ok(differences)
-    }
-}
-
-/// How many records a register does not call confirmed, or has yet to write back. Rows of what was withdrawn stay in it as confirmed.
-fn unconfirmed(register: Option<&RegisterStatus>, wanted: u64) -> u64 {
-    register.map_or(wanted, |register| {
-        let open = register.ready + register.sent + register.refused + register.unknown;
-        open.max(register.write_back).max(wanted.saturating_sub(register.confirmed))
-    })
 }
 
 async fn start_daemon(path: &Path, listen: SocketAddr) -> Result<(Daemon, SocketAddr)> {
@@ -159,16 +143,4 @@ async fn start_daemon(path: &Path, listen: SocketAddr) -> Result<(Daemon, Socket
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_register_is_done_when_all_is_confirmed_and_written_back() {
-        let done = RegisterStatus { ready: 0, sent: 0, confirmed: 8, refused: 0, unknown: 0, write_back: 0 };
-        assert_eq!(unconfirmed(Some(&done), 7), 0, "what was withdrawn stays in it");
-        assert_eq!(unconfirmed(Some(&done), 9), 1);
-        assert_eq!(unconfirmed(Some(&RegisterStatus { sent: 2, ..done.clone() }), 8), 2);
-        assert_eq!(unconfirmed(Some(&RegisterStatus { write_back: 3, ..done }), 8), 3);
-        assert_eq!(unconfirmed(None, 4), 4, "no register, no confirmation");
-    }
-}
+mod tests;

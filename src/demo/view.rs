@@ -78,7 +78,7 @@ impl DemoProgress {
             }
             if let Some((_, sum)) = portals.last_mut() {
                 sum.source_rows += feed.source_rows;
-                sum.confirmed += feed.confirmed.min(feed.at_portal);
+                sum.confirmed += feed.confirmed;
                 sum.rejected += feed.rejected;
                 sum.held += feed.held;
             }
@@ -194,8 +194,7 @@ pub fn summary(progress: &DemoProgress, differences: &Differences) -> String {
     let mut text = format!("\n{}\n\n", head(progress));
     let mut line = |feed: &str, cells: [&dyn Display; 5]| {
         let [rows, at_portal, confirmed, rejected, held] = cells;
-        let _infallible =
-            writeln!(text, "{feed:<24} {rows:>9} {at_portal:>9} {confirmed:>9} {rejected:>9} {held:>6}");
+        let _infallible = writeln!(text, "{feed:<24} {rows:>9} {at_portal:>9} {confirmed:>9} {rejected:>9} {held:>6}");
     };
     line("feed", [&"rows", &"at portal", &"confirmed", &"rejected", &"held"]);
     for feed in &progress.feeds {

@@ -11,6 +11,7 @@ mod cli_log;
 mod cli_rejects;
 mod cli_unit;
 mod dashboard;
+mod demo;
 mod ekdo;
 mod ekdo_replay;
 mod engine;

@@ -19,8 +19,8 @@ mod work;
 use std::path::{Path, PathBuf};
 
 use chrono::{Days, Local, NaiveDate};
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlitePool};
 
 pub use compare::{Differences, compare};
 pub use expected::Expected;
@@ -113,7 +113,9 @@ impl Hospital {
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal);
+            .synchronous(SqliteSynchronous::Normal)
+            // A large hospital is read whole to be compared: that takes its time and is no news.
+            .disable_statement_logging();
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await.map_err(failed)?;
         Box::pin(fill::fill(&pool, &settings)).await.map_err(failed)?;
         Ok(Hospital { path: path.to_owned(), pool })

@@ -42,9 +42,7 @@ impl Mocks {
             Feed::Poll => self.pos.activities(Kind::Polls).len(),
             Feed::Voting => self.pos.activities(Kind::Voting).len(),
             Feed::VotingObject => self.pos.activities(Kind::VotingObjects).len(),
-            Feed::Document => {
-                self.ekdo.documents().values().filter(|document| document.signature.is_some()).count()
-            }
+            Feed::Document => self.ekdo.documents().values().filter(|document| document.signature.is_some()).count(),
         };
         count as u64
     }
@@ -110,8 +108,7 @@ fn activities(held: Activities) -> Records {
 }
 
 fn documents(held: BTreeMap<String, EkdoDocument>, wanted: &Records) -> Records {
-    let known: BTreeMap<&str, &String> =
-        wanted.iter().map(|(key, record)| (text(record, "file_name"), key)).collect();
+    let known: BTreeMap<&str, &String> = wanted.iter().map(|(key, record)| (text(record, "file_name"), key)).collect();
     let mut records = Records::new();
     for (id, document) in held {
         let key = known.get(document.file_name.as_str()).map_or_else(|| format!("nobody's {id}"), |key| (*key).clone());

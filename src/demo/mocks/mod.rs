@@ -39,7 +39,9 @@ pub struct Account {
 #[derive(Debug, thiserror::Error)]
 pub enum MocksError {
     /// There are too few ports behind the one that was asked for.
-    #[error("--listen {listen}: the five mock portals take this port and the four behind it; choose one up to 65531, or 0 for free ones")]
+    #[error(
+        "--listen {listen}: the five mock portals take this port and the four behind it; choose one up to 65531, or 0 for free ones"
+    )]
     Ports {
         /// The address asked for.
         listen: SocketAddr,
@@ -110,8 +112,7 @@ impl Mocks {
 
     /// Where each is and who may use it.
     pub fn accounts(&self) -> [Account; PORTALS as usize] {
-        let (fer, nmo, pos, ekdo) =
-            (GatewaySettings::default(), education(), PosAccount::default(), personnel());
+        let (fer, nmo, pos, ekdo) = (GatewaySettings::default(), education(), PosAccount::default(), personnel());
         let account = |kind, title, url, credentials| Account { kind, title, url, credentials };
         [
             account("fer", "FER gateway", self.fer.url(), vec![("username", fer.username), ("password", fer.password)]),

@@ -139,7 +139,8 @@ pub(super) async fn learn(office: &mut Office<'_>) -> Result<u64, sqlx::Error> {
 
 /// The courses that are open, as the portal should hold them.
 pub(super) async fn modules(conn: &mut SqliteConnection) -> Result<Records, sqlx::Error> {
-    let query = "SELECT c.*, o.inn, o.title AS organization FROM courses c, organizations o WHERE o.id = 1 AND NOT c.closed";
+    let query =
+        "SELECT c.*, o.inn, o.title AS organization FROM courses c, organizations o WHERE o.id = 1 AND NOT c.closed";
     let mut records = Records::new();
     for row in sqlx::query(query).fetch_all(conn).await? {
         let mut out = Wire::new(&row);

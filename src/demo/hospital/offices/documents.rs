@@ -49,7 +49,11 @@ pub(super) async fn expected(conn: &mut SqliteConnection, papers: &Path) -> Resu
         let date: NaiveDate = row.try_get("signed_on")?;
         let (subtype, number) = (text("subtype")?, text("number")?.replace('/', "-"));
         let name = format!("{} {subtype} {number} от {}.pdf", text("employee")?, date.format("%d.%m.%Y"));
-        let group = if subtype.starts_with("Приказ") { "Приказы по личному составу" } else { "Трудовые договоры" };
+        let group = if subtype.starts_with("Приказ") {
+            "Приказы по личному составу"
+        } else {
+            "Трудовые договоры"
+        };
         let mut out = Wire::new(&row);
         out.put("file_name", Some(name.into()));
         out.put("group", Some(group.into()));
