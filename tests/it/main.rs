@@ -24,6 +24,7 @@ mod hospital;
 mod ledgers;
 mod nmo;
 mod nmo_engine;
+mod offices;
 mod places;
 mod platform;
 mod pos;

@@ -25,8 +25,8 @@ use sqlx::{ConnectOptions, SqlitePool};
 pub use compare::{Differences, compare};
 pub use expected::Expected;
 pub use life::{Life, Lived};
-pub(crate) use offices::digest;
-pub use offices::{OfficeLife, OfficeRecords, PaperError, signature, write_papers};
+pub use offices::{OfficeLife, OfficeRecords, PaperError, write_papers};
+pub(crate) use offices::{digest, signature};
 
 use super::feed::Feed;
 use super::fer::Subsystem;

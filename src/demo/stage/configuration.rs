@@ -30,7 +30,8 @@ impl Folder<'_> {
         write_papers(&papers)?;
         let stamp = signature(b"a set of the demo").map_err(|_| anyhow::anyhow!("no signature can be made"))?;
         std::fs::write(self.0.join("set.sig"), stamp).context("cannot write a signature")?;
-        let script = "#!/bin/sh\nexec cp \"${0%/*}/set.sig\" \"$1.sig\"\n";
+        // Ctrl-C reaches every program of a terminal; a set that is being signed is finished all the same.
+        let script = "#!/bin/sh\ntrap '' INT\nexec cp \"${0%/*}/set.sig\" \"$1.sig\"\n";
         std::fs::write(self.signer(), script).context("cannot write the program that signs")
     }
 

@@ -66,7 +66,7 @@ pub(super) async fn expected(conn: &mut SqliteConnection, papers: &Path) -> Resu
     Ok(records)
 }
 
-/// By what a comparison knows bytes.
+/// The digest of a file; none where it cannot be read, which shows as a difference.
 fn digest_of(path: &Path) -> Option<String> {
     std::fs::read(path).ok().map(|bytes| digest(&bytes))
 }

@@ -1,6 +1,7 @@
 //! The hospital's other offices: labour protection, the education platform, public relations, personnel. Each keeps tables of its own, lives
 //! on while the demo runs, and says what its portal should hold.
 
+mod cms;
 mod courses;
 mod documents;
 mod life;
@@ -16,9 +17,10 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use sqlx::{SqliteConnection, SqlitePool};
 
+pub(crate) use cms::signature;
 pub(crate) use documents::digest;
 pub use life::OfficeLife;
-pub use papers::{PaperError, signature, write_papers};
+pub use papers::{PaperError, write_papers};
 
 use crate::demo::feed::Feed;
 use crate::demo::fer::Records;
