@@ -21,6 +21,7 @@ mod gateway;
 mod guard;
 mod hospital;
 mod ledgers;
+mod mis;
 mod nmo;
 mod nmo_engine;
 mod places;
