@@ -198,7 +198,7 @@ BEGIN
     DECLARE v_tag_type, v_tag_age, v_status, v_referral_patient, v_referral_status, v_area varchar(255);
     DECLARE v_start, v_end datetime;
     DECLARE v_referral_end date;
-    DECLARE v_duration, v_years integer;
+    DECLARE v_duration, v_years, v_against integer;
     DECLARE v_by_referral boolean DEFAULT COALESCE(TRIM(p_referral_id), '') <> '';
     DECLARE CONTINUE HANDLER FOR NOT FOUND BEGIN END;
 
@@ -281,23 +281,18 @@ BEGIN
 
         -- The patient's other bookings: one place at a time, one visit a day to a doctor and to a speciality.
         SET v_end = v_start + INTERVAL v_duration MINUTE;
-        IF EXISTS (
-            SELECT 1 FROM mis_booking b JOIN mis_slot s ON s.id = b.slot_id
-            WHERE b.patient_id = v_patient AND b.status_code = 5000
-              AND s.visit_time < v_end AND s.visit_time + INTERVAL s.duration MINUTE > v_start
-        ) THEN
+        -- One plain SELECT: inside an IF it would lock what it reads, and the gaps between, against the bookings of others.
+        SELECT MAX(CASE WHEN s.visit_time < v_end AND s.visit_time + INTERVAL s.duration MINUTE > v_start THEN 3
+                        WHEN DATE(s.visit_time) = DATE(v_start) AND s.resource_id = v_resource THEN 2
+                        WHEN DATE(s.visit_time) = DATE(v_start) AND r.speciality_id = v_speciality THEN 1 END)
+        INTO v_against
+        FROM mis_booking b JOIN mis_slot s ON s.id = b.slot_id JOIN mis_resource r ON r.id = s.resource_id
+        WHERE b.patient_id = v_patient AND b.status_code = 5000;
+        IF v_against = 3 THEN
             SET v_code = 12, v_message = 'Есть бирка на то же время';
-        ELSEIF EXISTS (
-            SELECT 1 FROM mis_booking b JOIN mis_slot s ON s.id = b.slot_id
-            WHERE b.patient_id = v_patient AND b.status_code = 5000
-              AND s.resource_id = v_resource AND DATE(s.visit_time) = DATE(v_start)
-        ) THEN
+        ELSEIF v_against = 2 THEN
             SET v_code = 13, v_message = 'Есть бирка на тот же день к тому же врачу';
-        ELSEIF EXISTS (
-            SELECT 1 FROM mis_booking b JOIN mis_slot s ON s.id = b.slot_id JOIN mis_resource r ON r.id = s.resource_id
-            WHERE b.patient_id = v_patient AND b.status_code = 5000
-              AND r.speciality_id = v_speciality AND DATE(s.visit_time) = DATE(v_start)
-        ) THEN
+        ELSEIF v_against = 1 THEN
             SET v_code = 13, v_message = 'Пациент имеет предстоящую запись к данному врачу или врачу данной специальности';
         END IF;
         IF v_code IS NOT NULL THEN
