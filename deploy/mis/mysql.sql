@@ -12,7 +12,7 @@
 --     source = "mis"
 --     book = "CALL vitrina_book(:slot_id, :patient_id, :booking_type, :case_number, :referral_id, :service_id, :email, :mobile_phone, :rrp_id, :united_guids, :snils, :oms_number, :birthdate)"
 --     cancel = "CALL vitrina_cancel(:book_ext_id, :patient_id, :united_guids)"
---     lookup = "CALL vitrina_booking_lookup(:slot_id, :patient_id, :case_number, :rrp_id, :united_guids, :snils, :oms_number, :birthdate)"
+--     lookup = "CALL vitrina_booking_lookup(:slot_id, :patient_id, :case_number, :united_guids)"
 --
 -- WHAT TO ADAPT
 -- 1. The five tables below are what the procedures need. If your information system has its own, delete the CREATE TABLE here and create
@@ -160,6 +160,13 @@ BEGIN
     END IF;
     RETURN v_day;
 END //
+
+-- True when a request means a patient by this name: as its own, or as one that the register has united with it.
+DROP FUNCTION IF EXISTS vitrina_mis_is_named //
+CREATE FUNCTION vitrina_mis_is_named(p_name varchar(64), p_patient_id varchar(255), p_united_guids longtext) RETURNS boolean
+DETERMINISTIC SQL SECURITY DEFINER
+    RETURN COALESCE(p_name = TRIM(p_patient_id), FALSE)
+        OR COALESCE(JSON_VALID(p_united_guids) AND JSON_CONTAINS(p_united_guids, JSON_QUOTE(p_name)), FALSE) //
 
 -- True when the slot may be booked in this way: a word of its tag_type must be among those of the way. NULL for an unknown way.
 DROP FUNCTION IF EXISTS vitrina_mis_tag_fits //
@@ -341,9 +348,8 @@ BEGIN
         SELECT b.slot_id, b.patient_id, b.referral_id, b.given_patient_id, b.service_id, b.status_code
         INTO v_slot, v_patient, v_referral, v_given, v_service, v_status FROM mis_booking b WHERE b.id = v_booking FOR UPDATE;
         SELECT p.rrp_id INTO v_rrp FROM mis_patient p WHERE p.id = v_patient FOR UPDATE;
-        IF NOT COALESCE(TRIM(p_patient_id) IN (v_rrp, v_given), FALSE)
-            AND NOT COALESCE(JSON_VALID(p_united_guids) AND JSON_CONTAINS(p_united_guids, JSON_QUOTE(v_rrp)), FALSE)
-            AND NOT COALESCE(JSON_VALID(p_united_guids) AND JSON_CONTAINS(p_united_guids, JSON_QUOTE(v_given)), FALSE)
+        IF NOT vitrina_mis_is_named(v_rrp, p_patient_id, p_united_guids)
+            AND NOT vitrina_mis_is_named(v_given, p_patient_id, p_united_guids)
         THEN
             SET v_slot = NULL, v_service = NULL;
             LEAVE rules;
@@ -369,29 +375,24 @@ BEGIN
 END //
 
 -- The booking that stands for a slot, patient and application: status_code 0 and its book_ext_id, or 18 without one. It waits until a
--- booking that is under way has ended, so that its answer is final.
+-- booking of the slot that is under way has ended, so that its answer is final.
 DROP PROCEDURE IF EXISTS vitrina_booking_lookup //
 CREATE PROCEDURE vitrina_booking_lookup(
-    IN p_slot_id varchar(255), IN p_patient_id varchar(255), IN p_case_number varchar(255),
-    IN p_rrp_id varchar(255), IN p_united_guids longtext, IN p_snils varchar(64), IN p_oms_number varchar(64),
-    IN p_birthdate varchar(64)
+    IN p_slot_id varchar(255), IN p_patient_id varchar(255), IN p_case_number varchar(255), IN p_united_guids longtext
 ) MODIFIES SQL DATA SQL SECURITY DEFINER
 BEGIN
-    DECLARE v_patient varchar(64);
-    DECLARE v_birth_date date;
     DECLARE v_service, v_area varchar(255);
     DECLARE v_slot, v_mo, v_booking varchar(36);
     DECLARE v_start datetime;
     DECLARE v_duration integer;
     DECLARE CONTINUE HANDLER FOR NOT FOUND BEGIN END;
 
-    CALL vitrina_mis_find_patient(
-        p_patient_id, p_rrp_id, p_united_guids, p_snils, p_oms_number, vitrina_mis_day(p_birthdate), v_patient, v_birth_date
-    );
     SELECT s.id, s.mo_id, s.visit_time, s.duration, s.area_id INTO v_slot, v_mo, v_start, v_duration, v_area
     FROM mis_slot s WHERE s.id = LOWER(TRIM(p_slot_id)) FOR UPDATE;
-    SELECT b.id, b.service_id INTO v_booking, v_service FROM mis_booking b
-    WHERE b.slot_id = v_slot AND b.patient_id = v_patient AND b.status_code IN (5000, 5020, 5030) AND b.case_number <=> p_case_number;
+    SELECT b.id, b.service_id INTO v_booking, v_service FROM mis_booking b JOIN mis_patient p ON p.id = b.patient_id
+    WHERE b.slot_id = v_slot AND b.status_code IN (5000, 5020, 5030) AND b.case_number <=> p_case_number
+      AND (vitrina_mis_is_named(p.rrp_id, p_patient_id, p_united_guids)
+           OR vitrina_mis_is_named(b.given_patient_id, p_patient_id, p_united_guids));
 
     SELECT IF(v_booking IS NULL, 18, 0) AS status_code, IF(v_booking IS NULL, 'Извините, запись невозможна', NULL) AS status_message,
            v_booking AS book_ext_id, COALESCE(v_slot, p_slot_id) AS slot_id, v_start AS visit_time, v_duration AS duration,

@@ -10,7 +10,7 @@
 --     source = "mis"
 --     book = "SELECT * FROM vitrina_book(:slot_id, :patient_id, :booking_type, :case_number, :referral_id, :service_id, :email, :mobile_phone, :rrp_id, :united_guids, :snils, :oms_number, :birthdate)"
 --     cancel = "SELECT * FROM vitrina_cancel(:book_ext_id, :patient_id, :united_guids)"
---     lookup = "SELECT * FROM vitrina_booking_lookup(:slot_id, :patient_id, :case_number, :rrp_id, :united_guids, :snils, :oms_number, :birthdate)"
+--     lookup = "SELECT * FROM vitrina_booking_lookup(:slot_id, :patient_id, :case_number, :united_guids)"
 --
 -- WHAT TO ADAPT
 -- 1. The five tables below are what the functions need. If your information system has its own, delete the CREATE TABLE here and create
@@ -392,21 +392,20 @@ END
 $$;
 
 -- The booking that stands for a slot, patient and application: status_code 0 and its book_ext_id, or 18 without one. It waits until a
--- booking that is under way has ended, so that its answer is final.
+-- booking of the slot that is under way has ended, so that its answer is final.
 CREATE OR REPLACE FUNCTION public.vitrina_booking_lookup(
-    p_slot_id text, p_patient_id text, p_case_number text,
-    p_rrp_id text, p_united_guids text, p_snils text, p_oms_number text, p_birthdate text
+    p_slot_id text, p_patient_id text, p_case_number text, p_united_guids text
 ) RETURNS vitrina_mis.answer LANGUAGE plpgsql SECURITY DEFINER SET search_path = vitrina_mis, pg_temp AS $$
 DECLARE
-    v_patient patient;
+    v_names   text[] := names(p_patient_id, NULL, p_united_guids);
     v_slot    slot;
     v_booking booking;
 BEGIN
-    v_patient := find_patient(names(p_patient_id, p_rrp_id, p_united_guids), p_snils, p_oms_number, day(p_birthdate));
     SELECT * INTO v_slot FROM slot s WHERE s.id = guid(p_slot_id) FOR NO KEY UPDATE;
-    SELECT * INTO v_booking FROM booking b
-    WHERE b.slot_id = v_slot.id AND b.patient_id = v_patient.id AND b.status_code IN (5000, 5020, 5030)
-      AND b.case_number IS NOT DISTINCT FROM p_case_number;
+    SELECT b.* INTO v_booking FROM booking b JOIN patient p ON p.id = b.patient_id
+    WHERE b.slot_id = v_slot.id AND b.status_code IN (5000, 5020, 5030)
+      AND b.case_number IS NOT DISTINCT FROM p_case_number
+      AND (p.rrp_id = ANY (v_names) OR b.given_patient_id = ANY (v_names));
     IF NOT FOUND THEN
         RETURN told(18, 'Извините, запись невозможна', NULL, v_slot, p_slot_id, NULL);
     END IF;
@@ -420,12 +419,12 @@ $$;
 REVOKE ALL ON FUNCTION
     public.vitrina_book(text, text, text, text, text, text, text, text, text, text, text, text, text),
     public.vitrina_cancel(text, text, text),
-    public.vitrina_booking_lookup(text, text, text, text, text, text, text, text)
+    public.vitrina_booking_lookup(text, text, text, text)
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     public.vitrina_book(text, text, text, text, text, text, text, text, text, text, text, text, text),
     public.vitrina_cancel(text, text, text),
-    public.vitrina_booking_lookup(text, text, text, text, text, text, text, text)
+    public.vitrina_booking_lookup(text, text, text, text)
 TO vitrina_booking;
 
 COMMIT;

@@ -329,6 +329,10 @@ async fn a_lookup_finds_what_stands_and_waits_for_what_is_under_way() {
         let booked = site.book(&request(1, 1)).await;
         let found = site.lookup(&request(1, 1)).await;
         assert_eq!((found.code, &found.book), (0, &booked.book));
+        let stranger = with(request(3, 1), &[("patient_id", "nobody"), ("snils", "50000000002")]);
+        site.slot(3, ROOM, day(3), "09:00").await;
+        let booked = site.book(&stranger).await;
+        assert_eq!(site.lookup(&stranger).await.book, booked.book, "under the name that the request had");
         for nothing in [request(1, 2), request(2, 1), request(9, 9), with(request(1, 1), &[("case_number", "1")])] {
             let answer = site.lookup(&nothing).await;
             assert_eq!((answer.code, answer.book), (18, None), "{:?}", site.db.engine);

@@ -38,6 +38,8 @@ const PARAMETERS: &[&str] = &[
     "gender",
     "book_ext_id",
 ];
+/// What the daemon remembers of a booking whose outcome was lost.
+const LOOKUP_PARAMETERS: &[&str] = &["slot_id", "patient_id", "case_number", "united_guids"];
 
 /// Doctors of two specialities and two rooms.
 pub const DOCTOR: u32 = 1;
@@ -119,12 +121,13 @@ impl Site {
         run_client(&db, &sql).await;
         run_client(&db, &sql).await;
         let text = std::fs::read_to_string(&sql).unwrap();
-        let statement = |key: &str| {
+        let statement = |key: &str, known| {
             let start = format!("--     {key} = \"");
             let line = text.lines().find_map(|line| line.strip_prefix(&start)).unwrap();
-            Script::parse(db.engine, &[line.strip_suffix('"').unwrap()], PARAMETERS).unwrap()
+            Script::parse(db.engine, &[line.strip_suffix('"').unwrap()], known).unwrap()
         };
-        let (book, cancel, lookup) = (statement("book"), statement("cancel"), statement("lookup"));
+        let (book, cancel) = (statement("book", PARAMETERS), statement("cancel", PARAMETERS));
+        let lookup = statement("lookup", LOOKUP_PARAMETERS);
         let writer = booker(&db).await;
         let site = Site { db, writer, book, cancel, lookup };
         let resources =
