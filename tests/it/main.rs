@@ -37,4 +37,5 @@ mod sout;
 mod storm;
 mod support;
 mod transport;
+mod webhook;
 mod write_back;
