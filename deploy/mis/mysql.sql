@@ -15,9 +15,9 @@
 --     lookup = "CALL vitrina_booking_lookup(:slot_id, :patient_id, :case_number, :united_guids)"
 --
 -- WHAT TO ADAPT
--- 1. The five tables below are what the procedures need. If your information system has its own, delete the CREATE TABLE here and create
---    a view of the same name and columns over yours: a plain view over one table can be locked and updated through. What goes into a
---    view that cannot, write where the procedures say WRITES.
+-- 1. The five tables below are what the procedures need. If your information system has its own, create views of these names and columns
+--    over yours before you install: what is there is left alone. A plain view over one table can be locked and updated through; what goes
+--    into a view that cannot, write where the procedures say WRITES. If only some are views, delete the FOREIGN KEYs to them below.
 -- 2. "One booking a slot" must be a constraint of the table itself, as taken_slot_id is here: the procedures lock, your other programs may
 --    not.
 -- 3. Every program that books must lock in the order patient, slot, referral, booking, or at least lock the slot's row before it looks.
@@ -313,13 +313,14 @@ BEGIN
                 SET v_code = 11, v_message = 'Бирка к врачу занята или заблокирована', v_booking = NULL;
             SET v_booking = LOWER(UUID());
             INSERT INTO mis_booking (
-                id, slot_id, patient_id, given_patient_id, case_number, booking_type, referral_id, service_id, email, mobile_phone
+                id, slot_id, patient_id, given_patient_id, case_number, booking_type, referral_id, service_id, email, mobile_phone,
+                status_code, create_ts, updated_at
             ) VALUES (
                 v_booking, v_slot, v_patient, TRIM(p_patient_id), p_case_number, p_booking_type, v_referral, p_service_id, p_email,
-                p_mobile_phone
+                p_mobile_phone, 5000, NOW(), NOW()
             );
-            UPDATE mis_slot SET status = 'RECORDED' WHERE id = v_slot;
-            UPDATE mis_referral SET status = 'RECORDED' WHERE id = v_referral;
+            UPDATE mis_slot SET status = 'RECORDED', updated_at = NOW() WHERE id = v_slot;
+            UPDATE mis_referral SET status = 'RECORDED', updated_at = NOW() WHERE id = v_referral;
             SET v_code = 0, v_service = p_service_id;
         END;
     END rules;
@@ -361,9 +362,9 @@ BEGIN
             SET v_code = 1, v_message = 'Запись с таким ИД уже отменена';
         ELSEIF v_status = 5000 THEN
             -- WRITES. A slot that was blocked or annulled meanwhile stays so.
-            UPDATE mis_booking SET status_code = 5010 WHERE id = v_booking;
-            UPDATE mis_slot SET status = 'AVAILABLE' WHERE id = v_slot AND status = 'RECORDED';
-            UPDATE mis_referral SET status = 'AVAILABLE' WHERE id = v_referral AND status = 'RECORDED';
+            UPDATE mis_booking SET status_code = 5010, updated_at = NOW() WHERE id = v_booking;
+            UPDATE mis_slot SET status = 'AVAILABLE', updated_at = NOW() WHERE id = v_slot AND status = 'RECORDED';
+            UPDATE mis_referral SET status = 'AVAILABLE', updated_at = NOW() WHERE id = v_referral AND status = 'RECORDED';
             SET v_code = 0, v_message = 'Вы отменили своё заявление';
         END IF;
         -- Otherwise the visit took place, or its time has passed: there is nothing to cancel.

@@ -13,9 +13,10 @@
 --     lookup = "SELECT * FROM vitrina_booking_lookup(:slot_id, :patient_id, :case_number, :united_guids)"
 --
 -- WHAT TO ADAPT
--- 1. The five tables below are what the functions need. If your information system has its own, delete the CREATE TABLE here and create
---    a view of the same name and columns over yours: a plain view over one table can be locked and updated through. What goes into a
---    view that cannot, write where the functions say WRITES.
+-- 1. The five tables below are what the functions need. If your information system has its own, create the schema vitrina_mis and views of
+--    these names and columns over yours before you install: what is there is left alone. A plain view over one table can be locked and
+--    updated through; what goes into a view that cannot, write where the functions say WRITES. If only some are views, delete the
+--    REFERENCES to them below.
 -- 2. "One booking a slot" must be a constraint of the table itself, as taken_slot_id is here: the functions lock, your other programs may not.
 -- 3. Every program that books must lock in the order patient, slot, referral, booking, or at least lock the slot's row before it looks.
 -- 4. The days of "the same day" are those of the session's time zone, which vitrina sets to `timezone` of the source.
@@ -341,9 +342,13 @@ BEGIN
 
     -- WRITES
     BEGIN
-        INSERT INTO booking (slot_id, patient_id, given_patient_id, case_number, booking_type, referral_id, service_id, email, mobile_phone)
-        VALUES (v_slot.id, v_patient.id, btrim(p_patient_id), p_case_number, p_booking_type, v_referral.id, p_service_id, p_email,
-                p_mobile_phone)
+        INSERT INTO booking (
+            id, slot_id, patient_id, given_patient_id, case_number, booking_type, referral_id, service_id, email, mobile_phone,
+            status_code, create_ts, updated_at
+        ) VALUES (
+            gen_random_uuid(), v_slot.id, v_patient.id, btrim(p_patient_id), p_case_number, p_booking_type, v_referral.id, p_service_id,
+            p_email, p_mobile_phone, 5000, now(), now()
+        )
         RETURNING * INTO v_booking;
     EXCEPTION
         -- A program that does not lock was faster.

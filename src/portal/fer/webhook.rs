@@ -174,14 +174,14 @@ impl FerPortal {
 /// An address as it may be shown: without an account, and not endless.
 pub fn shown_address(address: &str) -> String {
     match Url::parse(address) {
-        Ok(mut url) => {
+        Ok(mut url) if url.has_host() => {
             // An address that cannot have an account has none.
             let _ = url.set_username("");
             let _ = url.set_password(None);
             url.set_query(None);
             written(&url).chars().take(SHOWN).collect()
         }
-        Err(_) => redact(address).chars().take(SHOWN).collect(),
+        Ok(_) | Err(_) => redact(address).chars().take(SHOWN).collect(),
     }
 }
 

@@ -57,7 +57,7 @@ async fn a_crowd(site: Site) {
         site.slot(number, resource, day(0), &format!("{:02}:{:02}", 8 + number / 2 / 3, number / 2 % 3 * 20)).await;
     }
     let writers = writers(&site);
-    for round in 0..4 {
+    for round in 0..3 {
         let wishes = (0..PATIENTS * SLOTS).map(|n| (n % SLOTS + 1, n / SLOTS + 1));
         let calls = wishes.zip(writers.iter().cycle()).map(|((slot, patient), writer)| {
             // Every second round by referral, so that these rows are locked too.

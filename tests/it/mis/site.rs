@@ -105,14 +105,24 @@ pub fn with(mut request: Values, changes: &[(&'static str, &str)]) -> Values {
 
 impl Site {
     pub async fn postgres() -> Self {
-        Site::install(database::postgres().await).await
+        Site::new(database::postgres().await).await
     }
 
     pub async fn mariadb() -> Self {
-        Site::install(database::mariadb().await).await
+        Site::new(database::mariadb().await).await
     }
 
-    async fn install(db: TestDb) -> Self {
+    async fn new(db: TestDb) -> Self {
+        let site = Site::install(db).await;
+        let resources =
+            [(DOCTOR, Some("10")), (COLLEAGUE, Some("10")), (SURGEON, Some("20")), (ROOM, None), (OTHER_ROOM, None)];
+        let rows = resources.map(|(number, speciality)| format!("('{}', {})", id(1, number), quoted(speciality)));
+        site.insert("resource", "id, speciality_id", &rows).await;
+        site
+    }
+
+    /// Installs the file into whatever the database holds.
+    pub async fn install(db: TestDb) -> Self {
         let sql = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("deploy/mis").join(match db.engine {
             Engine::Postgres => "postgres.sql",
             _ => "mysql.sql",
@@ -129,12 +139,7 @@ impl Site {
         let (book, cancel) = (statement("book", PARAMETERS), statement("cancel", PARAMETERS));
         let lookup = statement("lookup", LOOKUP_PARAMETERS);
         let writer = booker(&db).await;
-        let site = Site { db, writer, book, cancel, lookup };
-        let resources =
-            [(DOCTOR, Some("10")), (COLLEAGUE, Some("10")), (SURGEON, Some("20")), (ROOM, None), (OTHER_ROOM, None)];
-        let rows = resources.map(|(number, speciality)| format!("('{}', {})", id(1, number), quoted(speciality)));
-        site.insert("resource", "id, speciality_id", &rows).await;
-        site
+        Site { db, writer, book, cancel, lookup }
     }
 
     /// The name of a table of the reference.
