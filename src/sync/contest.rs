@@ -120,10 +120,7 @@ pub(super) fn of_refusal(
     let place = entry.place.filter(|_| holder != entry.key)?;
     let learnt = match index.find(holder.id()) {
         // Its own request says where it goes; if that comes to nothing, it is here.
-        Some(at) if index.in_flight(at) => {
-            index.see_at(at, place);
-            None
-        }
+        Some(at) if index.in_flight(at) => index.see_at(at, place).then(|| seen_in_flight(index, at, place)),
         // It was there when the portal refused, and has gone since: two requests were under way at once.
         Some(at) if index.has_moved(at) => None,
         Some(at) if index.place(at) == Some(place) && !index.may_have_moved(at) => None,
@@ -152,6 +149,19 @@ fn in_doubt(index: &mut Index, at: At, now: i64) -> Entry {
             entry.state = State::Pending;
         }
         index.put_at(at, &entry, now);
+    }
+    entry
+}
+
+/// A record in flight is here, unless its own request has moved it since: what a process needs to know that never hears of that request.
+/// Which version is here, it cannot know.
+fn seen_in_flight(index: &Index, at: At, place: u64) -> Entry {
+    let mut entry = index.entry(at);
+    let version = entry.accepted.unwrap_or(Fingerprint::of(b""));
+    entry.mark = Some(if index.is_leaving(at) { Mark::Removal } else { Mark::Version(version) });
+    entry.place = Some(place);
+    if entry.state == State::Accepted {
+        entry.state = State::Pending;
     }
     entry
 }

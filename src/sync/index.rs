@@ -517,12 +517,21 @@ impl Index {
         self.seen_at.remove(&at);
     }
 
-    /// The portal has said that a record in flight is at this place. What becomes of its own request decides whether it still is.
-    pub fn see_at(&mut self, at: At, place: u64) {
-        if self.place(at) != Some(place) || self.may_have_moved(at) {
+    /// The portal has said that a record in flight is at this place. What becomes of its own request decides whether it still is. True
+    /// when that was not known.
+    pub fn see_at(&mut self, at: At, place: u64) -> bool {
+        let is_news =
+            self.seen_at(at) != Some(place) && (self.place(at) != Some(place) || self.may_have_moved(at));
+        if is_news {
             self.places.dispel_all(at);
             self.seen_at.insert(at, place);
         }
+        is_news
+    }
+
+    /// True while the record is in a request that takes it away from the portal.
+    pub fn is_leaving(&self, at: At) -> bool {
+        self.slim[at.0 as usize].flags & LEAVING != 0
     }
 
     /// Where the portal has said that a record in flight is, if that was not known for sure.

@@ -74,6 +74,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let records = outgoing.entries.into_iter().zip(outgoing.at).zip(outgoing.before);
         for ((((mut entry, at), before), outcome), contest) in records.zip(outcomes).zip(contests) {
             let superseded = index.is_superseded(at);
+            // Where it was seen meanwhile stands behind its mark in the journal.
+            let was_seen = index.seen_at(at).is_some();
             let sent = (entry.mark, entry.place);
             let mut told = Told::of(&outcome, now);
             let mut goes_on = false;
@@ -97,7 +99,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     if superseded && entry.state == State::Accepted {
                         entry.state = State::Pending;
                     }
-                    superseded || named || entry.state != State::Accepted
+                    superseded || named || was_seen || entry.state != State::Accepted
                 }
                 Outcome::Begun { remote_id } => {
                     goes_on = entry.remote_id.as_deref() != Some(remote_id.as_str());
@@ -240,7 +242,10 @@ fn hear_holders(
 ) -> Vec<Option<(Contest, Option<Entry>)>> {
     let hear = |(entry, outcome): (&Entry, &Outcome)| match outcome {
         Outcome::Rejected { code, text, holder: Some(holder), .. } => {
-            contest::of_refusal(feed, index, entry, holder.clone(), (code, text), now)
+            let (contest, learnt) = contest::of_refusal(feed, index, entry, holder.clone(), (code, text), now)?;
+            // One that is in this very request is about to be stated anew.
+            let is_here = |learnt: &Entry| index.find(learnt.key.id()).is_some_and(|at| outgoing.at.contains(&at));
+            Some((contest, learnt.filter(|learnt| !is_here(learnt))))
         }
         Outcome::Rejected { .. } | Outcome::Accepted { .. } | Outcome::Begun { .. } | Outcome::Open { .. } => None,
     };
