@@ -520,8 +520,7 @@ impl Index {
     /// The portal has said that a record in flight is at this place. What becomes of its own request decides whether it still is. True
     /// when that was not known.
     pub fn see_at(&mut self, at: At, place: u64) -> bool {
-        let is_news =
-            self.seen_at(at) != Some(place) && (self.place(at) != Some(place) || self.may_have_moved(at));
+        let is_news = self.seen_at(at) != Some(place) && (self.place(at) != Some(place) || self.may_have_moved(at));
         if is_news {
             self.places.dispel_all(at);
             self.seen_at.insert(at, place);
