@@ -15,6 +15,7 @@ pub(crate) mod fuzzing {
     //! What must hold of the reading of the gateway's answers.
     pub(crate) use super::answer::fuzzing::{read, removal, upsert};
     pub(crate) use super::auth::fuzzing::auth;
+    pub(crate) use super::webhook::fuzzing::webhook;
 }
 
 use std::num::NonZeroU32;

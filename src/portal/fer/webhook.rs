@@ -89,12 +89,7 @@ impl FerPortal {
     pub async fn webhook(&self, department: Option<&str>) -> Result<Option<String>, Failure> {
         let query: Vec<(&str, &str)> = department.map(|oid| (DEPARTMENT, oid)).into_iter().collect();
         let call = Call { method: Method::GET, path: PATH, query: &query, body: Body::AsBuilt };
-        let reply = self.wire.call(&call).await?;
-        match (reply.status(), reply.envelope()) {
-            (404, Some(_)) | (204, _) => Ok(None),
-            (200..=299, _) => addresses(&accepted(reply)?, department),
-            _ => Err(refused(&reply)),
-        }
+        registered(self.wire.call(&call).await?, department)
     }
 
     /// Registers an address. The gateway takes one at a time, so that what is registered is read first and then, if need be, changed. It
@@ -134,17 +129,7 @@ impl FerPortal {
         let address = written(address);
         let query = [(ADDRESS, address.as_str())];
         let call = Call { method: Method::GET, path: CHECK_PATH, query: &query, body: Body::AsBuilt };
-        let reply = self.wire.call(&call).await?;
-        let said = reply.envelope().map(|envelope| (envelope.succeeded(), envelope.said(&[])));
-        match (reply.status(), said) {
-            (200..=299, None | Some((true, _))) if is_no(reply.payload()) => {
-                Ok(Reachability::Unreachable("it got no answer".into()))
-            }
-            (200..=299, None | Some((true, _))) => Ok(Reachability::Reachable),
-            // The answering service's own status may be passed on, in the gateway's words.
-            (200..=299 | 400 | 404 | 422 | 500 | 502 | 504, Some((_, said))) => Ok(Reachability::Unreachable(said)),
-            _ => Err(refused(&reply)),
-        }
+        reached(&self.wire.call(&call).await?)
     }
 
     /// Holds what is registered against the address that should be.
@@ -171,7 +156,7 @@ impl FerPortal {
     }
 }
 
-/// An address as it may be shown: without an account, and not endless.
+/// An address as it may be shown: without an account, without what a terminal would obey, and not endless.
 pub fn shown_address(address: &str) -> String {
     match Url::parse(address) {
         Ok(mut url) if url.has_host() => {
@@ -181,7 +166,7 @@ pub fn shown_address(address: &str) -> String {
             url.set_query(None);
             written(&url).chars().take(SHOWN).collect()
         }
-        Ok(_) | Err(_) => redact(address).chars().take(SHOWN).collect(),
+        Ok(_) | Err(_) => redact(address).chars().filter(|sign| !sign.is_control()).take(SHOWN).collect(),
     }
 }
 
@@ -194,6 +179,29 @@ fn written(address: &Url) -> String {
 fn is_same(registered: &str, wanted: &str) -> bool {
     let normal = |text: &str| Url::parse(text.trim()).map_or_else(|_| text.trim().to_owned(), |url| written(&url));
     normal(registered) == normal(wanted)
+}
+
+/// The address in the answer to a question for it.
+fn registered(reply: Reply, department: Option<&str>) -> Result<Option<String>, Failure> {
+    match (reply.status(), reply.envelope()) {
+        (404, Some(_)) | (204, _) => Ok(None),
+        (200..=299, _) => addresses(&accepted(reply)?, department),
+        _ => Err(refused(&reply)),
+    }
+}
+
+/// Whether the gateway has reached an address that it was to call.
+fn reached(reply: &Reply) -> Result<Reachability, Failure> {
+    let said = reply.envelope().map(|envelope| (envelope.succeeded(), envelope.said(&[])));
+    match (reply.status(), said) {
+        (200..=299, None | Some((true, _))) if is_no(reply.payload()) => {
+            Ok(Reachability::Unreachable("it got no answer".into()))
+        }
+        (200..=299, None | Some((true, _))) => Ok(Reachability::Reachable),
+        // The answering service's own status may be passed on, in the gateway's words.
+        (200..=299 | 400 | 404 | 422 | 500 | 502 | 504, Some((_, said))) => Ok(Reachability::Unreachable(said)),
+        _ => Err(refused(reply)),
+    }
 }
 
 /// A success in the status and in the gateway's words.
@@ -245,6 +253,9 @@ fn is_no(payload: &Value) -> bool {
         Value::Null | Value::Number(_) | Value::Array(_) => false,
     }
 }
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 
 #[cfg(test)]
 mod tests {
