@@ -188,6 +188,9 @@ END //
 -- ------------------------------------------------------------------------------------------------------------------------- booking
 
 -- Books a slot. Asked again for the same slot, patient and application it gives the same booking again.
+-- vitrina fills more parameters than are asked for here: preliminary_reservation, cards_id, dictionary_nsi_code, firstname, lastname,
+-- middlename, gender, rrp_phone, rrp_email. A preliminary reservation is a booking like any other: the document has no request that would
+-- confirm one, and the gateway makes a booking of every 0.
 DROP PROCEDURE IF EXISTS vitrina_book //
 CREATE PROCEDURE vitrina_book(
     IN p_slot_id varchar(255), IN p_patient_id varchar(255), IN p_booking_type varchar(255), IN p_case_number varchar(255),

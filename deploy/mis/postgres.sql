@@ -292,6 +292,9 @@ CREATE OR REPLACE FUNCTION vitrina_mis.told(
 $$;
 
 -- Books a slot. Asked again for the same slot, patient and application it gives the same booking again.
+-- vitrina fills more parameters than are asked for here: preliminary_reservation, cards_id, dictionary_nsi_code, firstname, lastname,
+-- middlename, gender, rrp_phone, rrp_email. A preliminary reservation is a booking like any other: the document has no request that would
+-- confirm one, and the gateway makes a booking of every 0.
 CREATE OR REPLACE FUNCTION public.vitrina_book(
     p_slot_id text, p_patient_id text, p_booking_type text, p_case_number text, p_referral_id text, p_service_id text,
     p_email text, p_mobile_phone text,

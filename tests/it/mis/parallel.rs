@@ -13,9 +13,9 @@ fn adult() -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(1980, 5, 5)
 }
 
-/// Writers with forty connections between them.
+/// Writers with twenty-four connections between them.
 fn writers(site: &Site) -> Vec<Writer> {
-    (0..5).map(|_| another(&site.db)).collect()
+    (0..3).map(|_| another(&site.db)).collect()
 }
 
 async fn book_all(site: &Site, requests: &[Values]) -> Vec<Answer> {
