@@ -81,17 +81,18 @@ pub(super) fn rings(contests: &[Contest]) -> Vec<Vec<KeyId>> {
     let mut done = BTreeSet::new();
     let mut rings = Vec::new();
     for start in next.keys() {
-        let mut path = Vec::new();
+        let (mut path, mut position) = (Vec::new(), BTreeMap::new());
         let mut at = *start;
-        while !done.contains(&at) && !path.contains(&at) {
+        while !done.contains(&at) && !position.contains_key(&at) {
+            position.insert(at, path.len());
             path.push(at);
             match next.get(&at) {
                 Some(holder) => at = *holder,
                 None => break,
             }
         }
-        if let Some(entry) = path.iter().position(|one| *one == at).filter(|_| next.contains_key(&at)) {
-            rings.push(path[entry..].to_vec());
+        if let Some(entry) = position.get(&at).filter(|_| next.contains_key(&at)) {
+            rings.push(path[*entry..].to_vec());
         }
         done.extend(path);
     }

@@ -621,11 +621,16 @@ impl Index {
 
     /// Makes the records due that wait for places which have become free, and says how many.
     pub fn release_places(&mut self) -> usize {
-        let released = self.places.released();
+        let released = self.take_released();
         for at in &released {
             self.make_due(*at);
         }
         released.len()
+    }
+
+    /// Takes the records that waited for places which have become free: they wait no longer.
+    pub fn take_released(&mut self) -> BTreeSet<At> {
+        self.places.released()
     }
 
     /// Takes a stranger in for the time being.
@@ -745,8 +750,9 @@ impl Index {
         }
         match self.detail(at).and_then(|detail| detail.mark) {
             Some(Mark::Removal) => Standing::NotAccepted,
-            // A version of unknown outcome may have changed the status at the portal.
+            // A version of unknown outcome may have changed the status at the portal, and so may one that is under way.
             Some(Mark::Version(_)) => Standing::Accepted(None),
+            None if slim.flags & IN_FLIGHT != 0 => Standing::Accepted(None),
             None => Standing::Accepted((slim.status != u8::MAX).then_some(slim.status)),
         }
     }

@@ -21,6 +21,8 @@ use crate::transport::Failure;
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     pub(super) accepted: Vec<KeyId>,
+    /// Records that stand as they did before they were sent, as far as their children care.
+    pub(super) as_before: Vec<KeyId>,
     pub(super) refused: u64,
     pub(super) postponed: u64,
     /// Records of which nobody knows whether the portal took them.
@@ -52,7 +54,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         self.ledger.settle(feed.id, settlement).await?;
         Live::add(&feed.live.accepted, settled.accepted.len() as u64);
         self.warn_of_unknown(feed, settled.unknown);
-        settled.released.extend(self.release_children(feed, &settled.accepted));
+        let known: Vec<KeyId> = settled.accepted.iter().chain(&settled.as_before).copied().collect();
+        settled.released.extend(self.release_children(feed, &known));
         Ok(settled)
     }
 
@@ -115,6 +118,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 }
                 Outcome::Rejected { code, text, holder: _, cure, maybe_applied } => {
                     settled.refused += 1;
+                    if entry.accepted.is_some() {
+                        settled.as_before.push(entry.key.id());
+                    }
                     let key = Some(entry.key.clone());
                     let unsent = if maybe_applied { None } else { Some(before) };
                     self.reject(index, at, &mut entry, unsent, cure, now);
@@ -207,10 +213,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// Children that wait for these records, or were refused while these were otherwise, are to be looked at again.
-    pub(super) fn release_children(&self, feed: &FeedLine<S>, accepted: &[KeyId]) -> BTreeSet<&'static str> {
+    pub(super) fn release_children(&self, feed: &FeedLine<S>, parents: &[KeyId]) -> BTreeSet<&'static str> {
         let mut released = BTreeSet::new();
-        let mut accepted = accepted.to_vec();
-        accepted.sort_unstable();
+        let mut parents = parents.to_vec();
+        parents.sort_unstable();
         for child in feed.children.iter().filter_map(|name| self.feeds.get(name)) {
             let mut index = child.index();
             if !index.any_waits() {
@@ -220,7 +226,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             let waiting: Vec<_> = index.detailed().filter(|(_, state, _)| waits(*state)).map(|(at, ..)| at).collect();
             for at in waiting {
                 let names_one =
-                    index.parents(at).iter().flatten().any(|parent| accepted.binary_search(&parent.id()).is_ok());
+                    index.parents(at).iter().flatten().any(|parent| parents.binary_search(&parent.id()).is_ok());
                 if names_one {
                     index.make_due(at);
                     released.insert(child.plan.schema.feed);
