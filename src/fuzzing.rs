@@ -21,7 +21,7 @@ use crate::transport::fuzzing as transport;
 pub type Target = fn(&[u8]);
 
 /// The targets by the names of their files in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 19] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("ekdo_answer", ekdo::answer),
     ("ekdo_login", ekdo::login),
     ("ekdo_signature", ekdo::signature),
@@ -29,6 +29,7 @@ pub const TARGETS: [(&str, Target); 19] = [
     ("fer_read", fer::read),
     ("fer_removal", fer::removal),
     ("fer_upsert", fer::upsert),
+    ("fer_webhook", fer::webhook),
     ("gzip", transport::gzip),
     ("http_dates", transport::http_dates),
     ("journal", ledger::journal),

@@ -43,7 +43,7 @@ pub use load::{Loaded, load};
 pub use portals::{
     Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, LoginForm, NmoConfig, OnConflict, OnUnknownOutcome,
     Own, PlanCheck, PlatformConfig, PortalConfig, PortalKind, PosConfig, Retry, SignatureEncoding, SignatureForm,
-    SoutConfig, TokenPlace, VisitTimeZone,
+    SoutConfig, TokenPlace, VisitTimeZone, WebhookRemove, WebhookUpdate,
 };
 pub use problem::{Problem, Problems, Severity};
 pub use schedule::{Schedule, ScheduleError};
