@@ -22,6 +22,7 @@ mod gateway;
 mod guard;
 mod hospital;
 mod ledgers;
+mod live;
 mod mis;
 mod nmo;
 mod nmo_engine;
