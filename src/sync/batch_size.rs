@@ -17,6 +17,9 @@ const PATIENCE: u32 = 20;
 const GROWTH: usize = 8;
 /// Time-outs in a row that halve the size: one alone may be anything.
 const TIMEOUTS: u32 = 2;
+/// Time-outs make the size no smaller than one part in so many of the configured one: a portal that is too slow for less than that is slow
+/// whatever the size, and smaller requests would only be more requests.
+const TIMEOUTS_LEAVE: usize = 16;
 /// How long a size that the portal found too large is not tried again.
 const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -83,7 +86,7 @@ impl BatchSize {
             self.judged = 0;
             if self.timeouts >= TIMEOUTS {
                 self.timeouts = 0;
-                self.halve(size);
+                self.halve(size.max(self.most.div_ceil(TIMEOUTS_LEAVE) * 2));
             }
         }
         self.now != before
@@ -194,6 +197,12 @@ mod tests {
         assert_eq!(sizes(500, &[timed_out(500), timed_out(500), timed_out(250), timed_out(250)]), [500, 250, 250, 125]);
         assert_eq!(sizes(500, &[timed_out(500), judged(&[500]), timed_out(500)]), [500, 500, 500]);
         assert_eq!(sizes(1, &[timed_out(1), timed_out(1)]), [1, 1]);
+    }
+
+    #[test]
+    fn time_outs_of_small_requests_are_not_laid_on_their_size() {
+        assert_eq!(sizes(160, &[timed_out(12), timed_out(12), timed_out(10), timed_out(10)]), [160, 10, 10, 10]);
+        assert_eq!(sizes(160, &[too_large(8), timed_out(4), timed_out(4)]), [4, 4, 4], "what was too large stays so");
     }
 
     #[test]

@@ -64,7 +64,14 @@ impl Site {
 
     /// Every feed looks at the database each second.
     pub fn every_second() -> String {
-        let section = |subsystem: Subsystem| format!("[portals.fer.feeds.{}]\nevery = \"1s\"\n", subsystem.name());
+        Site::every(Duration::from_secs(1))
+    }
+
+    /// Every feed looks at the database so often.
+    pub fn every(cycle: Duration) -> String {
+        let seconds = cycle.as_secs();
+        let section =
+            |subsystem: Subsystem| format!("[portals.fer.feeds.{}]\nevery = \"{seconds}s\"\n", subsystem.name());
         Subsystem::ALL.map(section).concat()
     }
 

@@ -26,6 +26,8 @@ struct Size {
     storm: Duration,
     slots: usize,
     batch: usize,
+    /// A feed looks at the database so often, and one slot of a hundred changes each time.
+    cycle: Duration,
     between_kills: Duration,
 }
 
@@ -34,9 +36,11 @@ impl Size {
         let seconds = std::env::var("STORM_SECONDS").ok().map_or(20, |seconds| seconds.parse().expect("STORM_SECONDS"));
         let storm = Duration::from_secs(seconds);
         if seconds < 120 {
-            Size { storm, slots: 2_000, batch: 25, between_kills: Duration::from_secs(3) }
+            let cycle = Duration::from_secs(1);
+            Size { storm, slots: 2_000, batch: 25, cycle, between_kills: Duration::from_secs(3) }
         } else {
-            Size { storm, slots: 20_000, batch: 500, between_kills: Duration::from_secs(20) }
+            let cycle = Duration::from_secs(5);
+            Size { storm, slots: 20_000, batch: 500, cycle, between_kills: Duration::from_secs(20) }
         }
     }
 }
@@ -47,7 +51,7 @@ async fn after_a_storm_the_mart_is_equal_to_the_source() {
     let size = Size::of_environment();
     let db = postgres().await;
     Hospital::new(size.slots, false).fill(&db).await;
-    let settings = Settings { requests_per_second: RATE, batch: size.batch, timeout: 1, more: Site::every_second() };
+    let settings = Settings { requests_per_second: RATE, batch: size.batch, timeout: 1, more: Site::every(size.cycle) };
     let site = Site::new(db, &settings).await;
     let mut fork = || StdRng::seed_from_u64(rng.random());
     let mut work = Workload::new(Kinds { removals: true, swaps: true }, size.slots, fork(), &site.db).await;
@@ -56,7 +60,7 @@ async fn after_a_storm_the_mart_is_equal_to_the_source() {
     let (began, mut killed) = (Instant::now(), Instant::now());
     let mut daemon = site.start_daemon();
     while began.elapsed() < size.storm {
-        let second = Instant::now();
+        let cycle = Instant::now();
         work.change(&site.db, size.slots / 100).await;
         if killed.elapsed() > size.between_kills {
             site.kill(daemon).await;
@@ -64,7 +68,7 @@ async fn after_a_storm_the_mart_is_equal_to_the_source() {
             daemon = site.start_daemon();
         }
         daemon.assert_runs(&site);
-        tokio::time::sleep_until((second + Duration::from_secs(1)).into()).await;
+        tokio::time::sleep_until((cycle + size.cycle).into()).await;
     }
     site.receiver.calm();
     let took = site.becomes_equal(CALM).await;
