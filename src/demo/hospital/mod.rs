@@ -144,6 +144,12 @@ impl Hospital {
         Box::pin(expected::expected(&self.pool)).await.map_err(|source| self.failed(source))
     }
 
+    /// Patients who may book: their identifiers in the patient register, and their dates of birth.
+    pub async fn patients(&self, most: u32) -> Result<Vec<(String, String)>, HospitalError> {
+        let query = sqlx::query_as("SELECT guid, birth_date FROM patients ORDER BY guid LIMIT $1").bind(most);
+        query.fetch_all(&self.pool).await.map_err(|source| self.failed(source))
+    }
+
     /// Life in this hospital, with its own seed.
     pub fn life(&self, seed: u64) -> Life {
         Life::new(self.clone(), seed)

@@ -1,0 +1,142 @@
+//! Booking in the real process: from its section of the configuration to a desk that answers, and from what the desk did to the portals.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::tasks::Tasks;
+use super::write_back::open_writer;
+use super::{AnyLine, Shared};
+use crate::config::{BookingConfig, Config};
+use crate::portal::AnyPortal;
+use crate::serve::booking::{
+    BookingBindError, BookingListener, BookingStatus, Callers, Changed, Code, Desk, LIMIT, Statements, TlsFiles, Verb,
+    router,
+};
+use crate::source::{ScriptError, SourceError};
+use crate::telemetry::Metrics;
+
+/// How long bookings that are begun may take to be answered when the process is asked to stop.
+pub(super) const GRACE: Duration = LIMIT.saturating_add(Duration::from_secs(2));
+
+/// Booking, open and not yet answering.
+pub struct Booking {
+    listener: BookingListener,
+    statements: Statements,
+    callers: Callers,
+    metrics: Metrics,
+    public_url: Option<String>,
+    max_body: usize,
+    connections: usize,
+}
+
+/// Why bookings cannot be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum BookingError {
+    /// The listener.
+    #[error(transparent)]
+    Bind(#[from] BookingBindError),
+    /// The source.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// There is no such source.
+    #[error("booking.source: there is no source {0}")]
+    NoSource(String),
+    /// A statement.
+    #[error("booking: {0}")]
+    Script(#[from] ScriptError),
+}
+
+/// Booking that answers, as the process sees it.
+pub(super) struct Answering {
+    desk: Arc<Desk<Statements>>,
+    address: SocketAddr,
+    public_url: Option<String>,
+}
+
+impl Answering {
+    /// What `status` shows.
+    pub(super) fn status(&self) -> BookingStatus {
+        BookingStatus { listen: self.address.to_string(), public_url: self.public_url.clone(), ..self.desk.status() }
+    }
+}
+
+/// Opens what the configuration says of booking: binds the listener, and connects to nothing yet. None where it says nothing.
+pub async fn open_booking(config: &Config, metrics: &Metrics) -> Result<Option<Booking>, BookingError> {
+    let Some(booking) = &config.booking else { return Ok(None) };
+    let statements = statements(config, booking)?;
+    let listener = BookingListener::bind(booking.listen, booking_certificate(booking).as_ref()).await?;
+    for verb in [Verb::Book, Verb::Cancel] {
+        metrics.announce_booking(verb.name(), Code::of(verb).iter().map(|code| code.number()));
+    }
+    Ok(Some(Booking {
+        listener,
+        statements,
+        callers: Callers::new(booking.allow.clone(), booking.proxies.clone()),
+        metrics: metrics.clone(),
+        public_url: booking.public_url.clone(),
+        max_body: booking.max_body,
+        connections: booking.connections,
+    }))
+}
+
+/// The files of the listener's certificate; none where it speaks plain HTTP.
+pub fn booking_certificate(booking: &BookingConfig) -> Option<TlsFiles> {
+    let (cert, key) = booking.tls_cert_file.clone().zip(booking.tls_key_file.clone())?;
+    Some(TlsFiles { cert, key })
+}
+
+/// The site's statements, on connections that nothing else uses.
+fn statements(config: &Config, booking: &BookingConfig) -> Result<Statements, BookingError> {
+    let name = &booking.source;
+    let source = config.sources.get(name).ok_or_else(|| BookingError::NoSource(name.clone()))?;
+    let writer = open_writer(name, source)?;
+    Ok(Statements::new(booking, source.url.engine().into(), writer, source.timezone)?)
+}
+
+impl Booking {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.address
+    }
+
+    /// Begins to answer.
+    pub(super) fn start(self, shared: &Arc<Shared>, tasks: &mut Tasks, stop: &CancellationToken) {
+        // Weak: the process owns the desk, and the desk must not own the process.
+        let hears = Arc::downgrade(shared);
+        let changed = Box::new(move |changed: Changed| {
+            if let Some(shared) = hears.upgrade() {
+                shared.has_changed(&changed);
+            }
+        });
+        let desk = Arc::new(Desk::new(self.statements, self.metrics, changed));
+        let answering =
+            Answering { desk: Arc::clone(&desk), address: self.listener.address, public_url: self.public_url };
+        let _set_once = shared.booking.set(answering);
+        tasks.spawn("doubts", Arc::clone(&desk).resolve_doubts(stop.clone()));
+        let routes = router(Arc::clone(&desk), self.callers.clone(), self.max_body);
+        let serving = self.listener.serve(routes, self.callers, self.connections, stop.clone());
+        tasks.spawn("booking", async move {
+            serving.await;
+            desk.finish().await;
+        });
+    }
+}
+
+impl Shared {
+    /// A booking or cancellation has changed these records: every gateway is to hear of it.
+    fn has_changed(&self, changed: &Changed) {
+        for (line, fresh) in self.lines.iter().zip(&self.fresh) {
+            if is_gateway(line) {
+                fresh.want(changed);
+            }
+        }
+    }
+}
+
+/// True for lines whose records bookings change.
+fn is_gateway(line: &AnyLine) -> bool {
+    matches!(line.portal(), AnyPortal::Fer(_))
+}
