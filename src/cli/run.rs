@@ -63,6 +63,9 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let address = listener.address;
     let platform = bind_platform(&config).await?;
     let booking = daemon::open_booking(&config, &metrics).await.map_err(anyhow::Error::from)?;
+    if let Some(booking) = &booking {
+        tracing::info!(address = %booking.address(), "bookings are answered");
+    }
     let Some(assembly) = assemble(&config, &metrics, &mut signals).await? else { return Ok(Outcome::Done) };
     let settings = DaemonSettings { workers: config.daemon.workers, grace: config.daemon.grace };
     let mut daemon = Daemon::start(assembly, listener, metrics, settings).await.context("cannot start the clock")?;
@@ -70,7 +73,6 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
         daemon.serve_platform(listener, portals);
     }
     if let Some(booking) = booking {
-        tracing::info!(address = %booking.address(), "bookings are answered");
         daemon.serve_booking(booking);
     }
     daemon::tell_ready();

@@ -1,7 +1,7 @@
 //! Booking in the real process: from its section of the configuration to a desk that answers, and from what the desk did to the portals.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -21,15 +21,14 @@ use crate::telemetry::Metrics;
 /// How long bookings that are begun may take to be answered when the process is asked to stop.
 pub(super) const GRACE: Duration = LIMIT.saturating_add(Duration::from_secs(2));
 
-/// Booking, open and not yet answering.
+/// Booking that answers. It begins before anything else of the process, which may have to wait for a database that is not there yet: the
+/// gateway is to hear even then that it cannot be done, and not to wait in vain.
 pub struct Booking {
-    listener: BookingListener,
-    statements: Statements,
-    callers: Callers,
-    metrics: Metrics,
-    public_url: Option<String>,
-    max_body: usize,
-    connections: usize,
+    answering: Answering,
+    tasks: Tasks,
+    stop: CancellationToken,
+    /// Who is told of changes, once there is somebody. What changes before is read at the process's start anyway.
+    hears: Arc<OnceLock<Weak<Shared>>>,
 }
 
 /// Why bookings cannot be answered.
@@ -63,7 +62,7 @@ impl Answering {
     }
 }
 
-/// Opens what the configuration says of booking: binds the listener, and connects to nothing yet. None where it says nothing.
+/// Begins to answer bookings as the configuration says. Connects to no database yet. None where it says nothing of them.
 pub async fn open_booking(config: &Config, metrics: &Metrics) -> Result<Option<Booking>, BookingError> {
     let Some(booking) = &config.booking else { return Ok(None) };
     let statements = statements(config, booking)?;
@@ -71,15 +70,27 @@ pub async fn open_booking(config: &Config, metrics: &Metrics) -> Result<Option<B
     for verb in [Verb::Book, Verb::Cancel] {
         metrics.announce_booking(verb.name(), Code::of(verb).iter().map(|code| code.number()));
     }
-    Ok(Some(Booking {
-        listener,
-        statements,
-        callers: Callers::new(booking.allow.clone(), booking.proxies.clone()),
-        metrics: metrics.clone(),
-        public_url: booking.public_url.clone(),
-        max_body: booking.max_body,
-        connections: booking.connections,
-    }))
+    // Weak: the process owns the desk, and the desk must not own the process.
+    let hears: Arc<OnceLock<Weak<Shared>>> = Arc::default();
+    let told = Arc::clone(&hears);
+    let changed = Box::new(move |changed: Changed| {
+        if let Some(shared) = told.get().and_then(Weak::upgrade) {
+            shared.has_changed(&changed);
+        }
+    });
+    let desk = Arc::new(Desk::new(statements, metrics.clone(), changed));
+    let (address, public_url) = (listener.address, booking.public_url.clone());
+    let (mut tasks, stop) = (Tasks::default(), CancellationToken::new());
+    tasks.spawn("doubts", Arc::clone(&desk).resolve_doubts(stop.clone()));
+    let callers = Callers::new(booking.allow.clone(), booking.proxies.clone());
+    let routes = router(Arc::clone(&desk), callers.clone(), booking.max_body);
+    let serving = listener.serve(routes, callers, booking.connections, stop.clone());
+    let closes = Arc::clone(&desk);
+    tasks.spawn("booking", async move {
+        serving.await;
+        closes.finish().await;
+    });
+    Ok(Some(Booking { answering: Answering { desk, address, public_url }, tasks, stop, hears }))
 }
 
 /// The files of the listener's certificate; none where it speaks plain HTTP.
@@ -99,29 +110,15 @@ fn statements(config: &Config, booking: &BookingConfig) -> Result<Statements, Bo
 impl Booking {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.listener.address
+        self.answering.address
     }
 
-    /// Begins to answer.
-    pub(super) fn start(self, shared: &Arc<Shared>, tasks: &mut Tasks, stop: &CancellationToken) {
-        // Weak: the process owns the desk, and the desk must not own the process.
-        let hears = Arc::downgrade(shared);
-        let changed = Box::new(move |changed: Changed| {
-            if let Some(shared) = hears.upgrade() {
-                shared.has_changed(&changed);
-            }
-        });
-        let desk = Arc::new(Desk::new(self.statements, self.metrics, changed));
-        let answering =
-            Answering { desk: Arc::clone(&desk), address: self.listener.address, public_url: self.public_url };
-        let _set_once = shared.booking.set(answering);
-        tasks.spawn("doubts", Arc::clone(&desk).resolve_doubts(stop.clone()));
-        let routes = router(Arc::clone(&desk), self.callers.clone(), self.max_body);
-        let serving = self.listener.serve(routes, self.callers, self.connections, stop.clone());
-        tasks.spawn("booking", async move {
-            serving.await;
-            desk.finish().await;
-        });
+    /// Tells the process of changes from now on, and lets it show and stop this.
+    pub(super) fn join(self, shared: &Arc<Shared>) -> (Tasks, CancellationToken) {
+        let Booking { answering, tasks, stop, hears } = self;
+        let _joined_once = hears.set(Arc::downgrade(shared));
+        let _joined_once = shared.booking.set(answering);
+        (tasks, stop)
     }
 }
 

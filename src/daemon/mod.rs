@@ -143,9 +143,9 @@ impl Daemon {
         self.listeners.spawn("platform", listener.serve(router(portals, evaluations), stop));
     }
 
-    /// Answers bookings, and brings what they change to the portals at once.
+    /// Takes over the answering of bookings, and brings what they change to the portals at once.
     pub fn serve_booking(&mut self, booking: Booking) {
-        booking.start(&self.shared, &mut self.booking, &self.stop_booking);
+        (self.booking, self.stop_booking) = booking.join(&self.shared);
         for line in 0..self.shared.lines.len() {
             self.workers.spawn("fresh", Arc::clone(&self.shared).keep_fresh(line));
         }

@@ -3,6 +3,7 @@
 
 mod audit;
 mod binary;
+mod booking;
 mod cli_check;
 mod cli_check_kinds;
 mod cli_fuse;
@@ -21,6 +22,7 @@ mod gateway;
 mod guard;
 mod hospital;
 mod ledgers;
+mod look;
 mod nmo;
 mod nmo_engine;
 mod places;

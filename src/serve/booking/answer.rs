@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Datelike};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
@@ -235,7 +236,8 @@ fn with_offset(text: &str, zone: &mut Zone) -> Option<String> {
             (seconds + offset, offset)
         }
     };
-    let shown = chrono::DateTime::from_timestamp(local, 0)?.format("%Y-%m-%dT%H:%M:%S");
+    let shown = DateTime::from_timestamp(local, 0).filter(|shown| (1900..=9999).contains(&shown.year()))?;
+    let shown = shown.format("%Y-%m-%dT%H:%M:%S");
     let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / 60);
     Some(format!("{shown}{sign}{:02}:{:02}", minutes / 60, minutes % 60))
 }

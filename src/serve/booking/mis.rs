@@ -80,20 +80,24 @@ impl Mis for Statements {
         };
         let values = fields.values();
         let read = |row: Option<&Row>| Answer::read(verb, fields, row, Zone::new(self.zone));
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let limit = end.saturating_duration_since(Instant::now());
             let run = Run { key, script, values: &values, limit };
             return match self.writer.run_if(run, |row| read(row).map(drop)).await {
                 Written::Done(row) => match read(row.as_ref()) {
                     Ok(answer) => Fate::Answered(answer),
+                    // Such a row is not committed.
                     Err(why) => Fate::Uncertain(why.to_owned()),
                 },
-                Written::RolledBack(error) if error.is_collision() && attempt < COLLISIONS => continue,
+                Written::RolledBack(error) if error.is_collision() && attempt < COLLISIONS => {
+                    attempt += 1;
+                    continue;
+                }
                 Written::RolledBack(error) => Fate::Undone(error.to_string()),
                 Written::Uncertain(error) => Fate::Uncertain(error.to_string()),
             };
         }
-        Fate::Undone("collided too often".to_owned())
     }
 
     async fn look_up(&self, fields: &Fields, limit: Duration) -> Result<Option<String>, String> {

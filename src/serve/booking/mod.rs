@@ -9,6 +9,8 @@ mod builtin;
 mod callers;
 mod desk;
 mod doubts;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod journal;
 mod listener;
 mod mis;
