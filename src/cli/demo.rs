@@ -41,20 +41,23 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let listen = args.listen.unwrap_or_else(free_or_default);
     let mut stage = Stage::open(StageSettings { slots: args.slots, listen }).await?;
     print(&format!(
-        "the hospital lives, the daemon runs; status: http://{0}/api/status  metrics: http://{0}/metrics\n",
+        "the hospital lives, the daemon feeds five mock portals; status: http://{0}/api/status  metrics: http://{0}/metrics\n",
         stage.address
     ))?;
     let failed = show(&mut stage, args.lasts, &mut signals).await;
     if let Some(task) = failed {
         return Err(CliError::Failed(anyhow!("{task} ended unexpectedly")));
     }
-    print("the hospital's life is stopped; waiting until the mart has caught up ...\n")?;
-    let (progress, differences) = stage.close().await?;
+    print("the hospital's life is stopped; waiting until the portals have caught up ...\n")?;
+    let (progress, differences) = tokio::select! {
+        closed = Box::pin(stage.close()) => closed?,
+        () = signals.next() => return Err(CliError::Failed(anyhow!("left before the portals had caught up"))),
+    };
     print(&view::summary(&progress, &differences))?;
     if differences.is_empty() {
         Ok(Outcome::Done)
     } else {
-        Err(CliError::Failed(anyhow!("the mart does not hold what the hospital says")))
+        Err(CliError::Failed(anyhow!("the portals do not hold, or have not confirmed, what the hospital says")))
     }
 }
 

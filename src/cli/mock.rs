@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 
 use super::run::Signals;
 use super::{CliError, Outcome, print};
-use crate::demo::fer::{FerGateway, GatewaySettings};
+use crate::demo::mocks::{Account, Mocks};
 
 /// Options of `mock`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where the mock portals are served, for example 127.0.0.1:2100; port 0 takes a free one
+    /// Where the FER gateway is served, for example 127.0.0.1:2100. SOUT, NMO, POS and EKDO take the four ports behind it, in this order;
+    /// with port 0 each takes a free one
     #[arg(long, value_name = "ADDR")]
     pub listen: SocketAddr,
 }
@@ -17,11 +18,17 @@ pub struct Args {
 /// Serves until told to stop.
 pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let mut signals = Signals::new()?;
-    let settings = GatewaySettings::default();
-    let (username, password) = (settings.username.clone(), settings.password.clone());
-    let gateway = FerGateway::start(args.listen, settings).await.map_err(anyhow::Error::from)?;
-    print(&format!("FER gateway: {}  username {username}  password {password}\n", gateway.url()))?;
+    let mocks = Mocks::start(args.listen).await.map_err(anyhow::Error::from)?;
+    for account in mocks.accounts() {
+        print(&line(&account))?;
+    }
     signals.next().await;
-    gateway.shutdown().await.map_err(anyhow::Error::from)?;
+    mocks.shutdown().await.map_err(anyhow::Error::from)?;
     Ok(Outcome::Done)
+}
+
+/// A portal with its address and its credentials, by the keys of a configuration.
+fn line(account: &Account) -> String {
+    let credentials: String = account.credentials.iter().map(|(key, value)| format!("  {key} {value}")).collect();
+    format!("{}: {}{credentials}\n", account.title, account.url)
 }

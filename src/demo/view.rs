@@ -2,7 +2,7 @@
 //!
 //! Numbers come from a closure, so this file knows nothing of the daemon.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, P
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::feed::Feed;
 use super::hospital::Differences;
 
 /// How often the bars move.
@@ -29,16 +30,16 @@ pub struct DemoProgress {
 }
 
 /// A feed at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedProgress {
-    /// Its name.
-    pub name: String,
+    /// Which.
+    pub feed: Feed,
     /// Rows in the hospital.
     pub source_rows: u64,
-    /// Records in the mart.
-    pub in_mart: u64,
-    /// Records sent so far, repeats included.
-    pub sent: u64,
+    /// Records at the portal.
+    pub at_portal: u64,
+    /// Records that the portal has confirmed, by the daemon's own memory.
+    pub confirmed: u64,
     /// Records refused now.
     pub rejected: u64,
     /// Records that wait for a parent now.
@@ -48,9 +49,41 @@ pub struct FeedProgress {
 }
 
 impl FeedProgress {
-    fn numbers(&self) -> String {
-        let lag = self.lag.map_or_else(|| "-".to_owned(), |lag| format!("{:.1} s", lag.as_secs_f64()));
-        format!("sent {:>7}  rejected {:>3}  held {:>4}  lag {lag}", self.sent, self.rejected, self.held)
+    /// What is not as it should be, or is not yet.
+    fn troubles(&self) -> String {
+        let to_confirm = self.at_portal.saturating_sub(self.confirmed);
+        let counts = [("to confirm", to_confirm), ("rejected", self.rejected), ("held", self.held)];
+        let counts = counts.into_iter().filter(|(_, number)| *number > 0).map(|(name, n)| format!("{name} {n}"));
+        let lag = self.lag.map(|lag| format!("lag {} s", lag.as_secs()));
+        lag.into_iter().chain(counts).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// All feeds of one portal together.
+#[derive(Debug, Default)]
+struct PortalProgress {
+    source_rows: u64,
+    confirmed: u64,
+    rejected: u64,
+    held: u64,
+}
+
+impl DemoProgress {
+    /// The portals in the order of their feeds.
+    fn portals(&self) -> Vec<(&'static str, PortalProgress)> {
+        let mut portals: Vec<(&'static str, PortalProgress)> = Vec::new();
+        for feed in &self.feeds {
+            if portals.last().is_none_or(|(portal, _)| *portal != feed.feed.portal()) {
+                portals.push((feed.feed.portal(), PortalProgress::default()));
+            }
+            if let Some((_, sum)) = portals.last_mut() {
+                sum.source_rows += feed.source_rows;
+                sum.confirmed += feed.confirmed;
+                sum.rejected += feed.rejected;
+                sum.held += feed.held;
+            }
+        }
+        portals
     }
 }
 
@@ -114,14 +147,14 @@ impl Bars {
     fn draw(&mut self, progress: &DemoProgress) {
         self.head.set_message(head(progress));
         while self.feeds.len() < progress.feeds.len() {
-            let bar = ProgressBar::new(0).with_style(style("{prefix:20} {bar:24} {pos:>8}/{len:<8} {msg}"));
+            let bar = ProgressBar::new(0).with_style(style("{prefix:24} {bar:16} {pos:>7}/{len:<7} {msg}"));
             self.feeds.push(self.all.add(bar));
         }
         for (bar, feed) in self.feeds.iter().zip(&progress.feeds) {
-            bar.set_prefix(feed.name.clone());
+            bar.set_prefix(feed.feed.to_string());
             bar.set_length(feed.source_rows);
-            bar.set_position(feed.in_mart);
-            bar.set_message(feed.numbers());
+            bar.set_position(feed.at_portal);
+            bar.set_message(feed.troubles());
         }
     }
 
@@ -142,12 +175,12 @@ fn head(progress: &DemoProgress) -> String {
     format!("demo {}: {} changes in the hospital", HumanDuration(seconds), progress.changes)
 }
 
-/// The whole demo in one line.
+/// The whole demo in one line: of each portal, how many rows there are and how many are confirmed.
 pub fn plain_line(progress: &DemoProgress) -> String {
     let mut line = format!("{:>4} s  changes {}", progress.elapsed.as_secs(), progress.changes);
-    for feed in &progress.feeds {
-        let _infallible = write!(line, "  {} {}/{}", feed.name, feed.in_mart, feed.source_rows);
-        for (name, number) in [("rejected", feed.rejected), ("held", feed.held)] {
+    for (portal, sum) in progress.portals() {
+        let _infallible = write!(line, "  {portal} {}/{}", sum.confirmed, sum.source_rows);
+        for (name, number) in [("rejected", sum.rejected), ("held", sum.held)] {
             if number > 0 {
                 let _infallible = write!(line, " {name} {number}");
             }
@@ -156,21 +189,25 @@ pub fn plain_line(progress: &DemoProgress) -> String {
     line
 }
 
-/// What has been shown, in the end: a table and the verdict on the mart.
+/// What has been shown, in the end: a table and the verdict on the portals.
 pub fn summary(progress: &DemoProgress, differences: &Differences) -> String {
     let mut text = format!("\n{}\n\n", head(progress));
-    let _infallible =
-        writeln!(text, "{:<20} {:>9} {:>9} {:>9} {:>9} {:>6}", "feed", "rows", "in mart", "sent", "rejected", "held");
+    let mut line = |feed: &str, cells: [&dyn Display; 5]| {
+        let [rows, at_portal, confirmed, rejected, held] = cells;
+        let _infallible = writeln!(text, "{feed:<24} {rows:>9} {at_portal:>9} {confirmed:>9} {rejected:>9} {held:>6}");
+    };
+    line("feed", [&"rows", &"at portal", &"confirmed", &"rejected", &"held"]);
     for feed in &progress.feeds {
-        let _infallible = writeln!(
-            text,
-            "{:<20} {:>9} {:>9} {:>9} {:>9} {:>6}",
-            feed.name, feed.source_rows, feed.in_mart, feed.sent, feed.rejected, feed.held
-        );
+        let cells: [&dyn Display; 5] =
+            [&feed.source_rows, &feed.at_portal, &feed.confirmed, &feed.rejected, &feed.held];
+        line(&feed.feed.to_string(), cells);
     }
     let verdict = match differences.is_empty() {
-        true => format!("\nThe mart holds what the hospital says: {} records compared.\n", differences.compared()),
-        false => format!("\nThe mart differs from the hospital in {} records:\n{differences}", differences.len()),
+        true => format!(
+            "\nAll portals hold what the hospital says, and have confirmed it: {} records compared.\n",
+            differences.compared()
+        ),
+        false => format!("\nThe portals differ from the hospital in {} records:\n{differences}", differences.len()),
     };
     text + &verdict
 }
@@ -178,31 +215,53 @@ pub fn summary(progress: &DemoProgress, differences: &Differences) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::fer::Subsystem;
 
     fn progress() -> DemoProgress {
+        let mo = FeedProgress {
+            feed: Feed::Fer(Subsystem::Mo),
+            source_rows: 2,
+            at_portal: 2,
+            confirmed: 2,
+            rejected: 0,
+            held: 0,
+            lag: None,
+        };
         let slot = FeedProgress {
-            name: "slot".to_owned(),
+            feed: Feed::Fer(Subsystem::Slot),
             source_rows: 5_003,
-            in_mart: 5_000,
-            sent: 5_100,
+            at_portal: 5_000,
+            confirmed: 5_000,
             rejected: 1,
             held: 2,
             lag: Some(Duration::from_millis(1_250)),
         };
-        let mo = FeedProgress { name: "mo".to_owned(), source_rows: 2, in_mart: 2, sent: 2, ..FeedProgress::default() };
-        DemoProgress { elapsed: Duration::from_secs(65), changes: 12, feeds: vec![mo, slot] }
+        let training = FeedProgress { feed: Feed::Training, source_rows: 9, at_portal: 9, confirmed: 4, ..mo.clone() };
+        DemoProgress { elapsed: Duration::from_secs(65), changes: 12, feeds: vec![mo, slot, training] }
     }
 
     #[test]
-    fn a_plain_line_tells_all_feeds_and_only_troubles_that_are() {
-        assert_eq!(plain_line(&progress()), "  65 s  changes 12  mo 2/2  slot 5000/5003 rejected 1 held 2");
+    fn a_plain_line_tells_all_portals_and_only_troubles_that_are() {
+        assert_eq!(plain_line(&progress()), "  65 s  changes 12  fer 5002/5005 rejected 1 held 2  sout 4/9");
     }
 
     #[test]
-    fn the_summary_says_whether_the_mart_is_right() {
+    fn a_bar_says_what_is_still_to_come() {
+        let troubles: Vec<String> = progress().feeds.iter().map(FeedProgress::troubles).collect();
+        assert_eq!(troubles, ["", "lag 1 s, rejected 1, held 2", "to confirm 5"]);
+    }
+
+    #[test]
+    fn the_summary_says_whether_the_portals_are_right() {
         let text = summary(&progress(), &Differences::default());
-        assert!(text.contains("slot                      5003      5000      5100         1      2"), "{text}");
-        assert!(text.ends_with("The mart holds what the hospital says: 0 records compared.\n"), "{text}");
+        assert!(text.contains("fer.slot                      5003      5000      5000         1      2\n"), "{text}");
+        let verdict = "All portals hold what the hospital says, and have confirmed it: 0 records compared.\n";
+        assert!(text.ends_with(verdict), "{text}");
+        let mut differences = Differences::default();
+        differences.unconfirmed(Feed::Training, 5);
+        let text = summary(&progress(), &differences);
+        let verdict = "The portals differ from the hospital in 5 records:\nsout.training: 5 not confirmed\n";
+        assert!(text.ends_with(verdict), "{text}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -81,17 +81,18 @@ pub(super) fn rings(contests: &[Contest]) -> Vec<Vec<KeyId>> {
     let mut done = BTreeSet::new();
     let mut rings = Vec::new();
     for start in next.keys() {
-        let mut path = Vec::new();
+        let (mut path, mut position) = (Vec::new(), BTreeMap::new());
         let mut at = *start;
-        while !done.contains(&at) && !path.contains(&at) {
+        while !done.contains(&at) && !position.contains_key(&at) {
+            position.insert(at, path.len());
             path.push(at);
             match next.get(&at) {
                 Some(holder) => at = *holder,
                 None => break,
             }
         }
-        if let Some(entry) = path.iter().position(|one| *one == at).filter(|_| next.contains_key(&at)) {
-            rings.push(path[entry..].to_vec());
+        if let Some(entry) = position.get(&at).filter(|_| next.contains_key(&at)) {
+            rings.push(path[*entry..].to_vec());
         }
         done.extend(path);
     }
@@ -120,10 +121,7 @@ pub(super) fn of_refusal(
     let place = entry.place.filter(|_| holder != entry.key)?;
     let learnt = match index.find(holder.id()) {
         // Its own request says where it goes; if that comes to nothing, it is here.
-        Some(at) if index.in_flight(at) => {
-            index.see_at(at, place);
-            None
-        }
+        Some(at) if index.in_flight(at) => index.see_at(at, place).then(|| seen_in_flight(index, at, place)),
         // It was there when the portal refused, and has gone since: two requests were under way at once.
         Some(at) if index.has_moved(at) => None,
         Some(at) if index.place(at) == Some(place) && !index.may_have_moved(at) => None,
@@ -152,6 +150,19 @@ fn in_doubt(index: &mut Index, at: At, now: i64) -> Entry {
             entry.state = State::Pending;
         }
         index.put_at(at, &entry, now);
+    }
+    entry
+}
+
+/// A record in flight is here, unless its own request has moved it since: what a process needs to know that never hears of that request.
+/// Which version is here, it cannot know.
+fn seen_in_flight(index: &Index, at: At, place: u64) -> Entry {
+    let mut entry = index.entry(at);
+    let version = entry.accepted.unwrap_or(Fingerprint::of(b""));
+    entry.mark = Some(if index.is_leaving(at) { Mark::Removal } else { Mark::Version(version) });
+    entry.place = Some(place);
+    if entry.state == State::Accepted {
+        entry.state = State::Pending;
     }
     entry
 }

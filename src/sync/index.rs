@@ -517,12 +517,20 @@ impl Index {
         self.seen_at.remove(&at);
     }
 
-    /// The portal has said that a record in flight is at this place. What becomes of its own request decides whether it still is.
-    pub fn see_at(&mut self, at: At, place: u64) {
-        if self.place(at) != Some(place) || self.may_have_moved(at) {
+    /// The portal has said that a record in flight is at this place. What becomes of its own request decides whether it still is. True
+    /// when that was not known.
+    pub fn see_at(&mut self, at: At, place: u64) -> bool {
+        let is_news = self.seen_at(at) != Some(place) && (self.place(at) != Some(place) || self.may_have_moved(at));
+        if is_news {
             self.places.dispel_all(at);
             self.seen_at.insert(at, place);
         }
+        is_news
+    }
+
+    /// True while the record is in a request that takes it away from the portal.
+    pub fn is_leaving(&self, at: At) -> bool {
+        self.slim[at.0 as usize].flags & LEAVING != 0
     }
 
     /// Where the portal has said that a record in flight is, if that was not known for sure.
@@ -613,11 +621,16 @@ impl Index {
 
     /// Makes the records due that wait for places which have become free, and says how many.
     pub fn release_places(&mut self) -> usize {
-        let released = self.places.released();
+        let released = self.take_released();
         for at in &released {
             self.make_due(*at);
         }
         released.len()
+    }
+
+    /// Takes the records that waited for places which have become free: they wait no longer.
+    pub fn take_released(&mut self) -> BTreeSet<At> {
+        self.places.released()
     }
 
     /// Takes a stranger in for the time being.
@@ -737,8 +750,9 @@ impl Index {
         }
         match self.detail(at).and_then(|detail| detail.mark) {
             Some(Mark::Removal) => Standing::NotAccepted,
-            // A version of unknown outcome may have changed the status at the portal.
+            // A version of unknown outcome may have changed the status at the portal, and so may one that is under way.
             Some(Mark::Version(_)) => Standing::Accepted(None),
+            None if slim.flags & IN_FLIGHT != 0 => Standing::Accepted(None),
             None => Standing::Accepted((slim.status != u8::MAX).then_some(slim.status)),
         }
     }

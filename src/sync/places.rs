@@ -129,7 +129,9 @@ impl Places {
         let free = std::mem::take(&mut self.free);
         let released: BTreeSet<At> =
             free.into_iter().filter_map(|place| self.waiting.remove(&place)).flatten().collect();
-        self.waiters.retain(|at, _| !released.contains(at));
+        for at in &released {
+            self.waiters.remove(at);
+        }
         released
     }
 

@@ -16,9 +16,76 @@ use crate::record::{Key, KeyId};
 use crate::source::Source;
 
 /// Most rounds of one cycle: a chain of moves takes one for each of its records.
-const MOST_ROUNDS: usize = 200;
+const MOST_ROUNDS: usize = 1000;
 /// Most contests of one round.
 const MOST_CONTESTS: usize = 5000;
+/// A ring that is longer is opened in several places, so that its chains are sent side by side.
+const LONGEST_CHAIN: usize = 100;
+
+/// The contests of a cycle that are not decided.
+#[derive(Default)]
+struct Contests {
+    /// Those that may be looked at.
+    open: BTreeMap<Key, Contest>,
+    /// Those of rounds in which nothing moved: they are not looked at again before all others were, and something has moved.
+    stuck: BTreeMap<Key, Contest>,
+    /// Those of them whose place has become free.
+    free: BTreeSet<Key>,
+}
+
+impl Contests {
+    /// Takes the contests whose rows are read next. As long as places become free, these are of those who wait for them, so that a chain goes
+    /// on link by link; else of rings, and of those whose holder waits for nobody. Who waits for one that waits is brought further by that one.
+    fn next(&mut self) -> Vec<Contest> {
+        let mut next = Vec::new();
+        while next.len() < MOST_CONTESTS
+            && let Some(key) = self.free.pop_first()
+        {
+            next.extend(self.open.remove(&key).or_else(|| self.stuck.remove(&key)));
+        }
+        if !next.is_empty() {
+            return next;
+        }
+        let all: Vec<Contest> = self.open.values().chain(self.stuck.values()).cloned().collect();
+        let waits: BTreeSet<KeyId> = all.iter().map(|contest| contest.key.id()).collect();
+        let rings = contest::rings(&all);
+        let in_rings: BTreeSet<KeyId> = rings.iter().flatten().copied().collect();
+        let is_inner =
+            |contest: &Contest| waits.contains(&contest.holder.id()) && !in_rings.contains(&contest.key.id());
+        self.stuck.extend(self.open.extract_if(.., |_, contest| is_inner(contest)));
+        // Rings are taken whole: what is read of one decides on it.
+        let mut of_rings: BTreeMap<KeyId, Key> =
+            self.open.keys().map(|key| (key.id(), key.clone())).filter(|(id, _)| in_rings.contains(id)).collect();
+        for ring in rings {
+            if next.len() >= MOST_CONTESTS {
+                break;
+            }
+            let keys: Vec<Key> = ring.iter().filter_map(|id| of_rings.remove(id)).collect();
+            next.extend(keys.iter().filter_map(|key| self.open.remove(key)));
+        }
+        if next.len() < MOST_CONTESTS {
+            let room = MOST_CONTESTS - next.len();
+            let heads: Vec<Key> =
+                self.open.keys().filter(|key| !of_rings.contains_key(&key.id())).take(room).cloned().collect();
+            next.extend(heads.iter().filter_map(|key| self.open.remove(key)));
+        }
+        next
+    }
+
+    fn any_is_free(&self) -> bool {
+        self.free.iter().any(|key| self.open.contains_key(key) || self.stuck.contains_key(key))
+    }
+
+    /// True when a contest is known as it is: nothing is new.
+    fn have(&self, contest: &Contest) -> bool {
+        let known = self.open.get(&contest.key).or_else(|| self.stuck.get(&contest.key));
+        known.is_some_and(|known| (&known.holder, known.place) == (&contest.holder, contest.place))
+    }
+
+    fn into_all(self) -> impl Iterator<Item = Contest> {
+        self.open.into_values().chain(self.stuck.into_values())
+    }
+}
 
 impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     /// Sends contested records as far as their places become free.
@@ -27,47 +94,50 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         watermark: &mut Watermark,
         findings: &mut Vec<Refusal>,
     ) -> Result<(), CycleError> {
-        let until = self.until();
-        // Contests of rounds in which nothing moved: they are not looked at again before all others were, and something has moved.
-        let mut stuck: BTreeMap<Key, Contest> = BTreeMap::new();
+        // Places that become free have a time of their own, else a large muddle would never get beyond being looked at.
+        let (until, mut until_freed) = (self.until(), None);
+        let is_over = |until: Option<Instant>| until.is_some_and(|until| Instant::now() >= until);
+        let mut contests = Contests::default();
         let (mut any_moved, mut moved_since) = (false, false);
         for _ in 0..MOST_ROUNDS {
-            let mut contests = self.open_contests();
-            contests.retain(|one| !stuck.contains_key(&one.key));
-            if contests.is_empty() && std::mem::take(&mut moved_since) {
-                self.contested.extend(std::mem::take(&mut stuck).into_values());
-                contests = self.open_contests();
+            self.take_up(&mut contests);
+            let whole = !contests.any_is_free();
+            if whole && contests.open.is_empty() && std::mem::take(&mut moved_since) {
+                contests.open = std::mem::take(&mut contests.stuck);
             }
-            if contests.is_empty() || self.report.stop.is_some() {
+            if whole && contests.open.is_empty() {
                 return Ok(());
             }
-            // As long as places become free, the rows of who waits for them are enough: so a chain goes on link by link.
-            let mut later = if any_moved { self.without_the_free(&mut contests) } else { Vec::new() };
-            let whole = later.is_empty();
-            later.extend(contests.split_off(contests.len().min(MOST_CONTESTS)));
+            let over = if whole { is_over(until) } else { is_over(*until_freed.get_or_insert_with(|| self.until())) };
+            if self.report.stop.is_some() || over {
+                break;
+            }
+            let next = contests.next();
+            if next.is_empty() {
+                continue;
+            }
             let accepted = self.report.accepted;
-            let keys: BTreeSet<Key> = contests.iter().flat_map(|one| [one.key.clone(), one.holder.clone()]).collect();
+            // Who holds a place that is free does not matter any more.
+            let names = |one: &Contest| [Some(one.key.clone()), whole.then(|| one.holder.clone())];
+            let keys: BTreeSet<Key> = next.iter().flat_map(names).flatten().collect();
             let asked_for: BTreeSet<KeyId> = keys.iter().map(Key::id).collect();
-            self.report.held -= (contests.len() as u64).min(self.report.held);
+            self.report.held -= (next.len() as u64).min(self.report.held);
             let read = self.read_and_settle(Wanted::Contested(keys.into_iter().collect()), watermark, findings).await;
             if read.is_err() {
-                self.contested.extend(contests.into_iter().chain(later).chain(stuck.into_values()));
+                self.contested.extend(next.into_iter().chain(contests.into_all()));
                 return read;
             }
-            let (moved, waiting) = self.decide(&asked_for, stuck.values(), whole).await?;
+            let (moved, waiting) = self.decide(&asked_for, &contests, whole, until).await?;
             let moved = moved || self.report.accepted > accepted;
             if moved || !whole {
                 any_moved |= moved;
                 moved_since |= moved;
                 self.contested.extend(waiting);
             } else {
-                stuck.extend(waiting.into_iter().map(|one| (one.key.clone(), one)));
-            }
-            self.contested.extend(later);
-            if until.is_some_and(|until| Instant::now() >= until) {
-                break;
+                contests.stuck.extend(waiting.into_iter().map(|one| (one.key.clone(), one)));
             }
         }
+        self.contested.extend(contests.into_all());
         if any_moved {
             self.report.released.insert(self.feed.plan.schema.feed);
         }
@@ -102,36 +172,47 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         open.into_values().collect()
     }
 
-    /// Leaves the contests whose places are free by now, if there are any, and gives the others.
-    fn without_the_free(&self, contests: &mut Vec<Contest>) -> Vec<Contest> {
-        let index = self.feed.index();
-        let is_free = |contest: &Contest| {
+    /// Takes up what the last read has left, and notes whose places have become free since.
+    fn take_up(&mut self, contests: &mut Contests) {
+        let new = self.open_contests();
+        let mut index = self.feed.index();
+        for contest in new {
+            if contests.stuck.contains_key(&contest.key) {
+                continue;
+            }
             let at = index.find(contest.key.id());
-            at.is_some() && index.holder(contest.place, at).is_none()
-        };
-        let (free, held): (Vec<_>, Vec<_>) = std::mem::take(contests).into_iter().partition(is_free);
-        if free.is_empty() {
-            *contests = held;
-            return Vec::new();
+            if at.is_some() && index.holder(contest.place, at).is_none() {
+                contests.free.insert(contest.key.clone());
+            }
+            contests.open.insert(contest.key.clone(), contest);
         }
-        *contests = free;
-        held
+        for at in index.take_released() {
+            let key = index.key(at);
+            if contests.open.contains_key(&key) || contests.stuck.contains_key(&key) {
+                contests.free.insert(key);
+            } else {
+                index.make_due(at);
+                self.report.released.insert(self.feed.plan.schema.feed);
+            }
+        }
     }
 
     /// Decides on every contest that the last read has left. True when something has moved at the portal; and the contests that wait,
-    /// which with those that are `stuck` already may make rings. Unless the `whole` of what waits was looked at, somebody else may still bring
+    /// which with those that are stuck already may make rings. Unless the `whole` of what waits was looked at, somebody else may still bring
     /// it further.
     async fn decide(
         &mut self,
         asked_for: &BTreeSet<KeyId>,
-        stuck: impl Iterator<Item = &Contest>,
+        contests: &Contests,
         whole: bool,
+        until: Option<Instant>,
     ) -> Result<(bool, Vec<Contest>), CycleError> {
         let mut waiting = Vec::new();
         let wants = std::mem::take(&mut self.wants);
         // A place that this very read has found taken: of its holder nothing is known before the next one.
-        let (known, news): (Vec<_>, Vec<_>) =
+        let (known, mut news): (Vec<_>, Vec<_>) =
             self.open_contests().into_iter().partition(|contest| asked_for.contains(&contest.holder.id()));
+        news.retain(|contest| !contests.have(contest));
         let mut moved = !news.is_empty();
         for contest in known {
             match contest::decide(&contest, &wants) {
@@ -141,43 +222,62 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 Some(Decision::HolderGone) => moved |= self.holder_gone(contest).await?,
             }
         }
-        let open: Vec<Contest> = stuck.cloned().chain(waiting.iter().cloned()).collect();
-        let all: Vec<Contest> = {
-            let index = self.feed.index();
-            open.iter().filter(|contest| !contest::is_doubtful(contest, &index)).cloned().collect()
-        };
-        for ring in contest::rings(&all) {
-            if let Some(at) = self.who_steps_aside(&ring) {
-                let removed = self.line.make_room(self.feed, at).await?;
-                moved |= removed.removed > 0;
-                if removed.busy {
-                    // A request that is under way keeps the ring closed.
-                    let in_ring = all.iter().filter(|one| ring.contains(&one.key.id()));
-                    self.contested.extend(in_ring.cloned());
-                }
-                self.take_removed(removed);
-            }
-        }
-        if whole && !moved {
-            // Nobody else can bring it further: the portal is asked, and if the holder is there after all, its refusal says so.
-            let mut index = self.feed.index();
-            let doubtful: Vec<&Contest> = open.iter().filter(|contest| contest::may_be_free(contest, &index)).collect();
-            for contest in doubtful {
-                if let Some(at) = index.find(contest.holder.id()) {
-                    index.does_not_hold(at, contest.place);
-                    moved = true;
-                }
-            }
+        if whole {
+            let open: Vec<Contest> = contests.stuck.values().chain(&waiting).cloned().collect();
+            moved |= self.open_rings(&open, until).await?;
+            moved = moved || self.doubt_the_doubtful(&open);
         }
         self.contested.extend(news);
         Ok((moved, waiting))
     }
 
-    /// Who of a ring is taken away for a moment: one whose status says that nothing hangs on it, else the one with the fewest children, which
-    /// are sent again after it. Nobody where the schema knows no such status: a unit is not torn down for a name.
-    fn who_steps_aside(&self, ring: &[KeyId]) -> Option<At> {
+    /// Opens the rings among contests, as many as time allows. True when a record has gone.
+    async fn open_rings(&mut self, open: &[Contest], until: Option<Instant>) -> Result<bool, CycleError> {
+        let certain: Vec<Contest> = {
+            let index = self.feed.index();
+            open.iter().filter(|contest| !contest::is_doubtful(contest, &index)).cloned().collect()
+        };
+        let mut moved = false;
+        for ring in contest::rings(&certain) {
+            if until.is_some_and(|until| Instant::now() >= until) {
+                break;
+            }
+            for at in self.who_steps_aside(&ring) {
+                let removed = self.line.make_room(self.feed, at).await?;
+                moved |= removed.removed > 0;
+                if removed.busy {
+                    // A request that is under way keeps the ring closed.
+                    let in_ring = certain.iter().filter(|one| ring.contains(&one.key.id()));
+                    self.contested.extend(in_ring.cloned());
+                }
+                self.take_removed(removed);
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Where nobody else can bring a contest further, the portal is asked, and if the holder is there after all, its refusal says so. True
+    /// when there is something to ask.
+    fn doubt_the_doubtful(&self, open: &[Contest]) -> bool {
+        let mut index = self.feed.index();
+        let doubtful: Vec<&Contest> = open.iter().filter(|contest| contest::may_be_free(contest, &index)).collect();
+        let mut any = false;
+        for contest in doubtful {
+            if let Some(at) = index.find(contest.holder.id()) {
+                index.does_not_hold(at, contest.place);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Who of a ring is taken away for a moment: one whose status says that nothing hangs on it, of a long ring several; else the one with
+    /// the fewest children, which are sent again after it. Nobody where the schema knows no such status: a unit is not torn down for a name.
+    fn who_steps_aside(&self, ring: &[KeyId]) -> Vec<At> {
         let schema = self.feed.plan.schema;
-        schema.spare_statuses().next()?;
+        if schema.spare_statuses().next().is_none() {
+            return Vec::new();
+        }
         let (spare, members) = {
             let index = self.feed.index();
             // One that the portal has just refused to remove is not asked about again before its time.
@@ -185,13 +285,20 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             let waits = |at: At| index.detail(at).and_then(|detail| detail.next_attempt).is_some_and(|next| next > now);
             let at_rest = |at: &At| !index.in_flight(*at) && !waits(*at);
             let members: Vec<At> = ring.iter().filter_map(|id| index.find(*id)).filter(at_rest).collect();
-            (contest::spare(&members, &index, schema), members)
+            let parts = members.len().div_ceil(LONGEST_CHAIN).max(1);
+            let length = members.len().div_ceil(parts).max(1);
+            let spare: Vec<At> =
+                members.chunks(length).filter_map(|part| contest::spare(part, &index, schema)).collect();
+            (spare, members)
         };
+        if !spare.is_empty() {
+            return spare;
+        }
         let children = |at: &At| {
             let key = self.feed.index().key(*at);
             self.line.subtree(self.feed, vec![key]).feeds.values().map(Vec::len).sum::<usize>()
         };
-        spare.or_else(|| members.into_iter().min_by_key(children))
+        members.into_iter().min_by_key(children).into_iter().collect()
     }
 
     /// Both rows want the place: the one that the portal holds there stays, the other is a fault of the site's data.

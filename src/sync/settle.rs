@@ -21,6 +21,8 @@ use crate::transport::Failure;
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     pub(super) accepted: Vec<KeyId>,
+    /// Records that stand as they did before they were sent, as far as their children care.
+    pub(super) as_before: Vec<KeyId>,
     pub(super) refused: u64,
     pub(super) postponed: u64,
     /// Records of which nobody knows whether the portal took them.
@@ -52,7 +54,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         self.ledger.settle(feed.id, settlement).await?;
         Live::add(&feed.live.accepted, settled.accepted.len() as u64);
         self.warn_of_unknown(feed, settled.unknown);
-        settled.released.extend(self.release_children(feed, &settled.accepted));
+        let known: Vec<KeyId> = settled.accepted.iter().chain(&settled.as_before).copied().collect();
+        settled.released.extend(self.release_children(feed, &known));
         Ok(settled)
     }
 
@@ -74,6 +77,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let records = outgoing.entries.into_iter().zip(outgoing.at).zip(outgoing.before);
         for ((((mut entry, at), before), outcome), contest) in records.zip(outcomes).zip(contests) {
             let superseded = index.is_superseded(at);
+            // Where it was seen meanwhile stands behind its mark in the journal.
+            let was_seen = index.seen_at(at).is_some();
             let sent = (entry.mark, entry.place);
             let mut told = Told::of(&outcome, now);
             let mut goes_on = false;
@@ -97,7 +102,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     if superseded && entry.state == State::Accepted {
                         entry.state = State::Pending;
                     }
-                    superseded || named || entry.state != State::Accepted
+                    superseded || named || was_seen || entry.state != State::Accepted
                 }
                 Outcome::Begun { remote_id } => {
                     goes_on = entry.remote_id.as_deref() != Some(remote_id.as_str());
@@ -113,6 +118,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 }
                 Outcome::Rejected { code, text, holder: _, cure, maybe_applied } => {
                     settled.refused += 1;
+                    if entry.accepted.is_some() {
+                        settled.as_before.push(entry.key.id());
+                    }
                     let key = Some(entry.key.clone());
                     let unsent = if maybe_applied { None } else { Some(before) };
                     self.reject(index, at, &mut entry, unsent, cure, now);
@@ -205,10 +213,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// Children that wait for these records, or were refused while these were otherwise, are to be looked at again.
-    pub(super) fn release_children(&self, feed: &FeedLine<S>, accepted: &[KeyId]) -> BTreeSet<&'static str> {
+    pub(super) fn release_children(&self, feed: &FeedLine<S>, parents: &[KeyId]) -> BTreeSet<&'static str> {
         let mut released = BTreeSet::new();
-        let mut accepted = accepted.to_vec();
-        accepted.sort_unstable();
+        let mut parents = parents.to_vec();
+        parents.sort_unstable();
         for child in feed.children.iter().filter_map(|name| self.feeds.get(name)) {
             let mut index = child.index();
             if !index.any_waits() {
@@ -218,7 +226,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             let waiting: Vec<_> = index.detailed().filter(|(_, state, _)| waits(*state)).map(|(at, ..)| at).collect();
             for at in waiting {
                 let names_one =
-                    index.parents(at).iter().flatten().any(|parent| accepted.binary_search(&parent.id()).is_ok());
+                    index.parents(at).iter().flatten().any(|parent| parents.binary_search(&parent.id()).is_ok());
                 if names_one {
                     index.make_due(at);
                     released.insert(child.plan.schema.feed);
@@ -240,7 +248,10 @@ fn hear_holders(
 ) -> Vec<Option<(Contest, Option<Entry>)>> {
     let hear = |(entry, outcome): (&Entry, &Outcome)| match outcome {
         Outcome::Rejected { code, text, holder: Some(holder), .. } => {
-            contest::of_refusal(feed, index, entry, holder.clone(), (code, text), now)
+            let (contest, learnt) = contest::of_refusal(feed, index, entry, holder.clone(), (code, text), now)?;
+            // One that is in this very request is about to be stated anew.
+            let is_here = |learnt: &Entry| index.find(learnt.key.id()).is_some_and(|at| outgoing.at.contains(&at));
+            Some((contest, learnt.filter(|learnt| !is_here(learnt))))
         }
         Outcome::Rejected { .. } | Outcome::Accepted { .. } | Outcome::Begun { .. } | Outcome::Open { .. } => None,
     };

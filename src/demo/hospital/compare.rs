@@ -1,4 +1,5 @@
-//! What the hospital says against what the mart holds. The report names ids and fields, never values.
+//! What the hospital says against what the portals hold, and against what the register says of it. The report names ids and fields, never
+//! values.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,27 +7,30 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::Expected;
+use crate::demo::feed::Feed;
 use crate::demo::fer::{Records, Subsystem};
 
-/// Ids that a report prints of one kind of difference in one subsystem.
+/// Ids that a report prints of one kind of difference in one feed.
 const SHOWN: usize = 5;
 
-/// Where mart and hospital differ.
+/// Where portals and hospital differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Differences {
-    subsystems: BTreeMap<Subsystem, Difference>,
+    feeds: BTreeMap<Feed, Difference>,
     compared: u64,
 }
 
-/// What differs in one subsystem.
+/// What differs in one feed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Difference {
-    /// Ids that the mart lacks.
+    /// Ids that the portal lacks.
     missing: Found,
-    /// Ids that the mart should not hold.
+    /// Ids that the portal should not hold.
     extra: Found,
     /// Ids whose records differ, with the fields that do.
     unequal: Found,
+    /// Records that the register of exchange does not call confirmed, or whose receipt is not written back.
+    unconfirmed: u64,
 }
 
 /// A number of ids, and the first of them.
@@ -51,12 +55,7 @@ pub fn compare(expected: &Expected, snapshot: impl Fn(Subsystem) -> Records) -> 
     let nothing = Records::new();
     for subsystem in Subsystem::ALL {
         let wanted = expected.get(&subsystem).unwrap_or(&nothing);
-        let held = snapshot(subsystem);
-        differences.compared += wanted.len() as u64;
-        let difference = compare_one(wanted, &held);
-        if difference != Difference::default() {
-            differences.subsystems.insert(subsystem, difference);
-        }
+        differences.compare(Feed::Fer(subsystem), wanted, &snapshot(subsystem));
     }
     differences
 }
@@ -95,15 +94,32 @@ fn same(left: &Value, right: &Value) -> bool {
 }
 
 impl Differences {
-    /// True when mart and hospital agree.
-    pub fn is_empty(&self) -> bool {
-        self.subsystems.is_empty()
+    /// Adds what differs between what one feed's portal should hold and what it holds.
+    pub fn compare(&mut self, feed: Feed, wanted: &Records, held: &Records) {
+        self.compared += wanted.len() as u64;
+        let difference = compare_one(wanted, held);
+        if difference != Difference::default() {
+            self.feeds.insert(feed, difference);
+        }
     }
 
-    /// Records in which they differ.
+    /// Adds records of a feed that are not confirmed.
+    pub fn unconfirmed(&mut self, feed: Feed, records: u64) {
+        if records > 0 {
+            self.feeds.entry(feed).or_default().unconfirmed += records;
+        }
+    }
+
+    /// True when portals and hospital agree.
+    pub fn is_empty(&self) -> bool {
+        self.feeds.is_empty()
+    }
+
+    /// Records in which they differ; one that differs and is not confirmed counts twice.
     pub fn len(&self) -> u64 {
-        let count = |found: &Difference| found.missing.count + found.extra.count + found.unequal.count;
-        self.subsystems.values().map(count).sum()
+        let count =
+            |found: &Difference| found.missing.count + found.extra.count + found.unequal.count + found.unconfirmed;
+        self.feeds.values().map(count).sum()
     }
 
     /// Records that were expected.
@@ -117,11 +133,14 @@ impl fmt::Display for Differences {
         if self.is_empty() {
             return write!(f, "no differences in {} records", self.compared);
         }
-        for (subsystem, found) in &self.subsystems {
+        for (feed, found) in &self.feeds {
             let kinds = [("missing", &found.missing), ("extra", &found.extra), ("different", &found.unequal)];
             for (kind, found) in kinds.into_iter().filter(|(_, found)| found.count > 0) {
                 let more = if found.count > found.first.len() as u64 { ", …" } else { "" };
-                writeln!(f, "{}: {} {kind}: {}{more}", subsystem.name(), found.count, found.first.join(", "))?;
+                writeln!(f, "{feed}: {} {kind}: {}{more}", found.count, found.first.join(", "))?;
+            }
+            if found.unconfirmed > 0 {
+                writeln!(f, "{feed}: {} not confirmed", found.unconfirmed)?;
             }
         }
         Ok(())
@@ -160,7 +179,7 @@ mod tests {
         assert_eq!(found.len(), 10);
         assert_eq!(
             found.to_string(),
-            "service: 8 missing: b, c, d, e, f, …\nservice: 1 extra: x\nservice: 1 different: a (code)\n"
+            "fer.service: 8 missing: b, c, d, e, f, …\nfer.service: 1 extra: x\nfer.service: 1 different: a (code)\n"
         );
     }
 }

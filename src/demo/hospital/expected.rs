@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
+use super::wire::Wire;
 use crate::demo::fer::{Records, Subsystem};
 
 /// What the mart should hold, by subsystem and id.
@@ -100,7 +101,7 @@ fn query(subsystem: Subsystem) -> &'static str {
 }
 
 fn record(subsystem: Subsystem, row: &SqliteRow) -> Result<Map<String, Value>, sqlx::Error> {
-    let mut out = Wire { row, record: Map::new() };
+    let mut out = Wire::new(row);
     match subsystem {
         Subsystem::Mo => unit(&mut out)?,
         Subsystem::Resource => resource(&mut out)?,
@@ -121,7 +122,7 @@ fn record(subsystem: Subsystem, row: &SqliteRow) -> Result<Map<String, Value>, s
         Subsystem::Book => book(&mut out)?,
     }
     out.time("create_ts", "created_at")?;
-    Ok(out.record)
+    Ok(out.record())
 }
 
 fn unit(out: &mut Wire<'_>) -> Result<(), sqlx::Error> {
@@ -226,62 +227,3 @@ fn book(out: &mut Wire<'_>) -> Result<(), sqlx::Error> {
 
 /// Words of the wire by the hospital's codes.
 const ATTACHMENT: [&str; 4] = ["NONE", "ATTACHED_MO", "ATTACHED_REG", "ALL"];
-
-/// A record in the making: NULL leaves its field out.
-struct Wire<'a> {
-    row: &'a SqliteRow,
-    record: Map<String, Value>,
-}
-
-impl Wire<'_> {
-    fn put(&mut self, field: &str, value: Option<Value>) {
-        if let Some(value) = value {
-            self.record.insert(field.to_owned(), value);
-        }
-    }
-
-    fn map_text(&mut self, field: &str, column: &str, map: fn(String) -> String) -> Result<(), sqlx::Error> {
-        let text: Option<String> = self.row.try_get(column)?;
-        self.put(field, text.map(|text| map(text).into()));
-        Ok(())
-    }
-
-    fn text(&mut self, field: &str, column: &str) -> Result<(), sqlx::Error> {
-        self.map_text(field, column, |text| text)
-    }
-
-    /// Lower case, with hyphens where a table has none.
-    fn guid(&mut self, field: &str, column: &str) -> Result<(), sqlx::Error> {
-        self.map_text(field, column, |text| {
-            let mut guid = text.to_lowercase();
-            if guid.len() == 32 {
-                [8, 13, 18, 23].into_iter().for_each(|at| guid.insert(at, '-'));
-            }
-            guid
-        })
-    }
-
-    /// The letter between day and time.
-    fn time(&mut self, field: &str, column: &str) -> Result<(), sqlx::Error> {
-        self.map_text(field, column, |text| text.replace(' ', "T"))
-    }
-
-    fn number(&mut self, field: &str, column: &str) -> Result<(), sqlx::Error> {
-        let number: Option<i64> = self.row.try_get(column)?;
-        self.put(field, number.map(Value::from));
-        Ok(())
-    }
-
-    fn number_as_text(&mut self, field: &str, column: &str) -> Result<(), sqlx::Error> {
-        let number: Option<i64> = self.row.try_get(column)?;
-        self.put(field, number.map(|number| number.to_string().into()));
-        Ok(())
-    }
-
-    fn word(&mut self, field: &str, column: &str, words: &[&str]) -> Result<(), sqlx::Error> {
-        let code: i64 = self.row.try_get(column)?;
-        let word = usize::try_from(code).ok().and_then(|code| words.get(code)).copied();
-        self.put(field, word.map(Value::from));
-        Ok(())
-    }
-}

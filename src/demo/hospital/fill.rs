@@ -8,6 +8,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::HospitalSettings;
 use super::faults;
+use super::offices;
 use super::people::{self, DEPARTMENTS, STREETS, pick};
 use super::rows::{self, Absence, ROWS_PER_INSERT, Referral, Slot, Visit, referral_state, slot_state};
 use super::work::{ResourceKind, kind_of, machine_of, post_of, room_of, work_of};
@@ -37,6 +38,8 @@ pub(super) async fn fill(pool: &SqlitePool, settings: &HospitalSettings) -> Resu
     filler.patients(&mut tx).await?;
     sqlx::raw_sql(include_str!("indexes.sql")).execute(&mut *tx).await?;
     sqlx::raw_sql(include_str!("views.sql")).execute(&mut *tx).await?;
+    let today = settings.first_day.checked_sub_days(Days::new(1)).unwrap_or(settings.first_day);
+    offices::fill(&mut tx, settings.seed, today).await?;
     tx.commit().await
 }
 

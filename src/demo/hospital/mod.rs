@@ -2,28 +2,34 @@
 //! it does.
 //!
 //! Filled from a seed: the same settings make the same rows. `expected` says, by code that shares nothing with the
-//! engine, what the mart should hold; `life` changes rows as a day in a hospital does.
+//! engine, what the mart should hold; `life` changes rows as a day in a hospital does. `offices` holds what goes to the four
+//! other portals, with an expectation and a life of its own.
 
 mod compare;
 mod expected;
 mod faults;
 mod fill;
 mod life;
+mod offices;
 mod people;
 mod rows;
+mod wire;
 mod work;
 
 use std::path::{Path, PathBuf};
 
 use chrono::{Days, Local, NaiveDate};
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqlitePool};
 
 pub use compare::{Differences, compare};
 pub use expected::Expected;
 pub use life::{Life, Lived};
+pub use offices::{OfficeLife, OfficeRecords, PaperError, write_papers};
+pub(crate) use offices::{digest, signature};
 
-use crate::demo::fer::Subsystem;
+use super::feed::Feed;
+use super::fer::Subsystem;
 
 /// The zone to name as the source's `timezone`: change times are written in UTC, visits stand on the wall clock as they are.
 pub const TIMEZONE: &str = "UTC";
@@ -107,7 +113,9 @@ impl Hospital {
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal);
+            .synchronous(SqliteSynchronous::Normal)
+            // A large hospital is read whole to be compared: that takes its time and is no news.
+            .disable_statement_logging();
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await.map_err(failed)?;
         Box::pin(fill::fill(&pool, &settings)).await.map_err(failed)?;
         Ok(Hospital { path: path.to_owned(), pool })
@@ -124,16 +132,23 @@ impl Hospital {
     }
 
     /// Rows that the view of a feed shows now.
-    pub async fn rows(&self, feed: Subsystem) -> Result<u64, HospitalError> {
-        let query = match feed {
-            Subsystem::Mo => "SELECT count(*) FROM departments",
-            Subsystem::Resource => "SELECT count(*) FROM resources WHERE archived = 0",
-            Subsystem::Service => "SELECT count(*) FROM services",
-            Subsystem::ProfilecodeResource => "SELECT count(*) FROM profiles",
-            Subsystem::UnaccessablePeriod => "SELECT count(*) FROM absences",
-            Subsystem::Slot => "SELECT count(*) FROM slots",
-            Subsystem::Referral => "SELECT count(*) FROM referrals",
-            Subsystem::Book => "SELECT count(*) FROM visits",
+    pub async fn rows(&self, feed: impl Into<Feed>) -> Result<u64, HospitalError> {
+        let query = match feed.into() {
+            Feed::Fer(Subsystem::Mo) => "SELECT count(*) FROM departments",
+            Feed::Fer(Subsystem::Resource) => "SELECT count(*) FROM resources WHERE archived = 0",
+            Feed::Fer(Subsystem::Service) => "SELECT count(*) FROM services",
+            Feed::Fer(Subsystem::ProfilecodeResource) => "SELECT count(*) FROM profiles",
+            Feed::Fer(Subsystem::UnaccessablePeriod) => "SELECT count(*) FROM absences",
+            Feed::Fer(Subsystem::Slot) => "SELECT count(*) FROM slots",
+            Feed::Fer(Subsystem::Referral) => "SELECT count(*) FROM referrals",
+            Feed::Fer(Subsystem::Book) => "SELECT count(*) FROM visits",
+            Feed::Training => "SELECT count(*) FROM tests",
+            Feed::Module => "SELECT count(*) FROM courses WHERE NOT closed",
+            Feed::Result => "SELECT count(*) FROM learners",
+            Feed::Poll => "SELECT count(*) FROM surveys",
+            Feed::Voting => "SELECT count(*) FROM votings",
+            Feed::VotingObject => "SELECT count(*) FROM candidates",
+            Feed::Document => "SELECT count(*) FROM documents",
         };
         let count: i64 = sqlx::query_scalar(query).fetch_one(&self.pool).await.map_err(|source| self.failed(source))?;
         Ok(count.unsigned_abs())
@@ -148,6 +163,16 @@ impl Hospital {
     pub async fn patients(&self, most: u32) -> Result<Vec<(String, String)>, HospitalError> {
         let query = sqlx::query_as("SELECT guid, birth_date FROM patients ORDER BY guid LIMIT $1").bind(most);
         query.fetch_all(&self.pool).await.map_err(|source| self.failed(source))
+    }
+
+    /// What the other portals should hold, what they gave back included. `papers` is the folder into which [`write_papers`] wrote.
+    pub async fn expected_of_offices(&self, papers: &Path) -> Result<OfficeRecords, HospitalError> {
+        Box::pin(offices::expected(&self.pool, papers)).await.map_err(|source| self.failed(source))
+    }
+
+    /// Life in the hospital's other offices, with its own seed.
+    pub fn office_life(&self, seed: u64) -> OfficeLife {
+        OfficeLife::new(self.clone(), seed)
     }
 
     /// Life in this hospital, with its own seed.

@@ -128,6 +128,23 @@ fn snils_check(number: i64) -> i64 {
     }
 }
 
+/// An INN of an organisation of the demo's region, with its check digit.
+pub(super) fn inn(rng: &mut StdRng) -> String {
+    let number: u64 = 860_000_000 + rng.random_range(0..10_000_000);
+    format!("{number}{}", inn_check(number))
+}
+
+/// The check digit of nine digits, by the weights of the tax service.
+fn inn_check(number: u64) -> u64 {
+    let mut rest = number;
+    let mut sum = 0;
+    for weight in [8, 6, 4, 9, 5, 3, 10, 4, 2] {
+        sum += rest % 10 * weight;
+        rest /= 10;
+    }
+    sum % 11 % 10
+}
+
 /// A random GUID, lower case with hyphens.
 pub(super) fn guid(rng: &mut StdRng) -> String {
     Builder::from_random_bytes(rng.random()).into_uuid().hyphenated().to_string()
@@ -141,5 +158,6 @@ mod tests {
     fn check_digits_are_those_of_a_known_number() {
         assert_eq!(snils_check(112_233_445), 95);
         assert_eq!(snils_check(87_654_302), 0);
+        assert_eq!(inn_check(770_708_389), 3);
     }
 }

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -136,6 +136,11 @@ impl NmoMock {
     /// What it was told of results and took, oldest first.
     pub fn results(&self) -> Vec<News> {
         self.shared.state().results.news().to_vec()
+    }
+
+    /// Where every specialist stands with a module, as it was told last: by module and SNILS, the fields that were sent.
+    pub fn standings(&self) -> BTreeMap<(String, String), Map<String, Value>> {
+        self.shared.state().results.last().clone()
     }
 
     /// The people who look at modules come to a conclusion. False when there is no such module.

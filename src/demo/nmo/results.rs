@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// What the portal was told of a specialist and took.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,7 @@ struct Plan {
 
 pub(super) struct Results {
     plans: BTreeMap<(String, String), Plan>,
+    last: BTreeMap<(String, String), Map<String, Value>>,
     news: Vec<News>,
     plan_everything: bool,
 }
@@ -35,11 +36,16 @@ fn text<'a>(body: &'a Value, name: &str) -> &'a str {
 
 impl Results {
     pub(super) fn new(plan_everything: bool) -> Self {
-        Results { plans: BTreeMap::new(), news: Vec::new(), plan_everything }
+        Results { plans: BTreeMap::new(), last: BTreeMap::new(), news: Vec::new(), plan_everything }
     }
 
     pub(super) fn news(&self) -> &[News] {
         &self.news
+    }
+
+    /// What was told last, by module and specialist.
+    pub(super) fn last(&self) -> &BTreeMap<(String, String), Map<String, Value>> {
+        &self.last
     }
 
     pub(super) fn plan(&mut self, module_id: &str, snils: &str, pin: &str) {
@@ -75,6 +81,7 @@ impl Results {
             (_, "completed") => "completed",
             _ => "started",
         };
+        self.last.insert(key, body.as_object().cloned().unwrap_or_default());
         let (service, status) = (service.to_owned(), status.to_owned());
         self.news.push(News { service, module_id: module_id.to_owned(), snils: snils.to_owned(), status });
         Ok(())

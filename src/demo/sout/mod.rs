@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -102,6 +103,11 @@ impl SoutMock {
     /// All sets, drafts among them, in the order in which they were made.
     pub fn sets(&self) -> Vec<SetView> {
         self.shared.register().sets()
+    }
+
+    /// All records by their `outer_id`, drafts among them: their fields, and in `sent`, `set_id` and `base_no` where each stands.
+    pub fn records(&self) -> Vec<(Option<String>, Map<String, Value>)> {
+        self.shared.register().records()
     }
 
     /// In how many sets a record stands.

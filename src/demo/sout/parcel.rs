@@ -11,6 +11,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::programs;
 
@@ -146,6 +147,31 @@ fn is_signature(bytes: &[u8]) -> bool {
 }
 
 impl Record {
+    /// Its fields, for who compares.
+    pub(super) fn fields(&self) -> Map<String, Value> {
+        let (worker, organization, test) = (&self.worker, &self.organization, &self.test);
+        let fields = [
+            ("last_name", Value::from(worker.last_name.as_str())),
+            ("first_name", worker.first_name.as_str().into()),
+            ("middle_name", worker.middle_name.as_str().into()),
+            ("snils", worker.snils.clone().into()),
+            ("is_foreign_snils", worker.is_foreign_snils.unwrap_or(false).into()),
+            ("foreign_snils", worker.foreign_snils.clone().into()),
+            ("citizenship", worker.citizenship.clone().into()),
+            ("position", worker.position.as_str().into()),
+            ("employer_inn", worker.employer_inn.as_str().into()),
+            ("employer_title", worker.employer_title.as_str().into()),
+            ("organization_inn", organization.inn.as_str().into()),
+            ("organization_title", organization.title.as_str().into()),
+            ("test_date", test.date.to_string().into()),
+            ("protocol_number", test.protocol.as_str().into()),
+            ("learn_program_id", test.program.into()),
+            ("learn_program_title", test.title.as_str().into()),
+            ("is_passed", test.passed.into()),
+        ];
+        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
     /// The first rule that the record breaks.
     fn fault(&self) -> Option<&'static str> {
         let worker = &self.worker;

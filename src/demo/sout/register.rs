@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{NaiveDate, Utc};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::parcel::Record;
 
@@ -163,6 +164,23 @@ impl Register {
         let view =
             |set: &Set| SetView { id: set.number.to_string(), signed: set.signed, sent: set.sent, outer_ids: ids(set) };
         self.sets.iter().map(view).collect()
+    }
+
+    /// All records with their `outer_id`, in the order of their sets; `sent`, `set_id` and `base_no` tell where each stands.
+    pub(super) fn records(&self) -> Vec<(Option<String>, Map<String, Value>)> {
+        let mut records = Vec::new();
+        for set in &self.sets {
+            for (position, record) in set.records.iter().enumerate() {
+                let mut fields = record.fields();
+                fields.insert("sent".into(), set.sent.into());
+                fields.insert("set_id".into(), set.number.to_string().into());
+                if let Some(&(_, Some(number))) = self.numbers.get(&(set.number, position)) {
+                    fields.insert("base_no".into(), number.to_string().into());
+                }
+                records.push((record.outer_id.clone(), fields));
+            }
+        }
+        records
     }
 
     pub(super) fn base_no(&self, outer_id: &str) -> Option<String> {

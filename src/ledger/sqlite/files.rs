@@ -30,7 +30,15 @@ pub(super) enum Found {
 /// The writer's lock: held while it lives, by the kernel's word, so a crash frees it.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// A program that is being started at this very moment holds a copy of every open file until it runs: closing ours would not free the
+    /// lock before that.
+    fn drop(&mut self) {
+        drop(FileExt::unlock(&self.file));
+    }
 }
 
 /// Takes the writer's lock and leaves a file, ours and for us alone, at the ledger's path.
@@ -66,7 +74,7 @@ fn lock(storage: &Storage) -> Result<Lock, LedgerError> {
     }
     let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
     written.map_err(|error| storage.no_access(&error))?;
-    Ok(Lock { _file: file })
+    Ok(Lock { file })
 }
 
 /// The process that holds the lock, from what it wrote there. It may not have got to that yet.

@@ -4,6 +4,7 @@
 mod killed;
 mod one_fault;
 mod site;
+mod tangle;
 mod weather;
 mod workload;
 

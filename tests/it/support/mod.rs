@@ -12,6 +12,7 @@ pub mod portal;
 mod postgres;
 pub mod secrets;
 mod server;
+pub mod sluice;
 pub mod sout;
 pub mod storm;
 pub mod tls;

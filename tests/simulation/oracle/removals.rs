@@ -36,7 +36,8 @@ struct Seen {
     requests: BTreeMap<usize, Vec<(Record, Body)>>,
     /// Requests to remove a record.
     asked: BTreeMap<usize, Record>,
-    marks: BTreeMap<i64, Vec<Record>>,
+    /// The records of each open mark, with their rows as of when it was made.
+    marks: BTreeMap<i64, Vec<(Record, Vec<Body>)>>,
     /// What answers have said of records whose marks are open: a process that dies now has not heard it.
     told: BTreeMap<Record, Told>,
     /// The version of each record that the engine was last told is accepted.
@@ -97,8 +98,9 @@ fn check_removal(seen: &Seen, mart: &Mart, record: Record, second: i64, complain
     }
     let is_past = |body: &Body| expiry(record.0, body, mart).is_some_and(|expiry| expiry < second);
     let moved_on = seen.sound_rows(record).any(|row| !is_past(row));
-    // Of several versions that may be there, one may still have its time to come.
-    if seen.versions(record, mart).all(is_past) && !moved_on && !with_its_parent {
+    // Of several versions that may be there, one may still have its time to come. One of a ring whose row is there comes back.
+    let comes_back = !seen.absent.contains(&record) && seen.makes_room(record, mart);
+    if seen.versions(record, mart).all(is_past) && !moved_on && !comes_back && !with_its_parent {
         complain(6, record, "its removal is asked for, and its time is past");
     }
     if seen.has_other_children(mart, record) {
@@ -116,7 +118,10 @@ impl Seen {
             What::CycleDone { feed, complete: false } | What::CycleFailed { feed } => drop(self.begun.remove(feed)),
             What::Died => {
                 self.begun.clear();
-                self.marks.clear();
+                for (record, rows) in std::mem::take(&mut self.marks).into_values().flatten() {
+                    // It may have been about to send what the row said.
+                    self.maybe.entry(record).or_default().extend(rows);
+                }
                 self.told.clear();
             }
             What::Marked { mark, feed, ids } => {
@@ -125,7 +130,8 @@ impl Seen {
                 for record in &records {
                     self.maybe.entry(*record).or_default();
                 }
-                self.marks.insert(*mark, records);
+                let with_rows = |record: Record| (record, self.sound_rows(record).cloned().collect());
+                self.marks.insert(*mark, records.into_iter().map(with_rows).collect());
             }
             What::Settled { mark } => self.settle(*mark),
             What::Sent { request, feed, records } => {
@@ -205,7 +211,7 @@ impl Seen {
 
     /// The ledger has kept what was said of the records of a mark.
     fn settle(&mut self, mark: i64) {
-        for record in self.marks.remove(&mark).unwrap_or_default() {
+        for (record, _) in self.marks.remove(&mark).unwrap_or_default() {
             let maybe = self.maybe.entry(record).or_default();
             match self.told.remove(&record) {
                 Some(Told::Holds(body)) => *maybe = body.into_iter().collect(),

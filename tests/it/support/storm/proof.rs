@@ -81,11 +81,6 @@ impl Journal {
         arrivals.windows(most + 1).filter(|window| too_close(window)).map(told).collect()
     }
 
-    /// True when the client was killed between these moments.
-    fn was_killed(&self, from: Instant, to: Instant) -> bool {
-        self.kills.iter().any(|kill| from <= kill.at && kill.at <= to)
-    }
-
     /// True when a kill caught the record between one sending and the next: sent, and the answer not yet written down.
     fn killed_between(&self, name: &RecordName, from: Instant, to: Instant) -> bool {
         let caught = |at: Instant| from <= at + ON_THE_WAY && at <= to;
@@ -132,9 +127,7 @@ impl Reading<'_> {
         let (accepted, refused) = (heard(holds), heard(refuses));
         if let Some(same) = same {
             self.never_after("accepted", same.accepted, "sent again unchanged", same.sent, exchange, &name);
-            // Where a holder that is itself in flight was seen is not kept over a restart: after a kill the portal may be asked once more.
-            let restarted = same.refused.is_some_and(|from| self.journal.was_killed(from, exchange.at));
-            if refused.is_some() && !restarted {
+            if refused.is_some() {
                 self.never_after("refused by name", same.refused, "refused again", same.sent, exchange, &name);
             }
         }
