@@ -22,7 +22,7 @@ use crate::transport::fuzzing as transport;
 pub type Target = fn(&[u8]);
 
 /// The targets by the names of their files in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 21] = [
     ("booking", booking::booking),
     ("ekdo_answer", ekdo::answer),
     ("ekdo_login", ekdo::login),
@@ -31,6 +31,7 @@ pub const TARGETS: [(&str, Target); 20] = [
     ("fer_read", fer::read),
     ("fer_removal", fer::removal),
     ("fer_upsert", fer::upsert),
+    ("fer_webhook", fer::webhook),
     ("gzip", transport::gzip),
     ("http_dates", transport::http_dates),
     ("journal", ledger::journal),

@@ -15,6 +15,7 @@ pub mod migrate;
 pub mod mock;
 mod moment;
 pub mod nmo;
+mod one_portal;
 mod output;
 pub mod rejects;
 pub mod run;
@@ -23,6 +24,7 @@ mod selection;
 pub mod status;
 pub mod sync;
 pub mod unit;
+pub mod webhook;
 
 use std::process::ExitCode;
 
@@ -78,6 +80,8 @@ pub enum Verb {
     Unit(unit::Args),
     /// Ask a portal of medical education
     Nmo(nmo::Args),
+    /// Register, show, check or remove the address at which the gateway calls when a citizen books
+    Webhook(webhook::Args),
     /// Bring the ledger's tables up to date
     Migrate(migrate::Args),
     /// Print shell completions
@@ -106,6 +110,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Fuse(args) => block_on(fuse::run(&args)),
         Verb::Unit(args) => block_on(unit::run(&args)),
         Verb::Nmo(args) => block_on(nmo::run(&args)),
+        Verb::Webhook(args) => block_on(webhook::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),
         Verb::Init(args) if args.views => init::views(&args),
         Verb::Init(args) => init::configuration(&args),

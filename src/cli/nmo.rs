@@ -1,18 +1,15 @@
 //! `vitrina nmo`: questions to a portal of medical education that a person asks.
 
 use std::io;
-use std::sync::Arc;
 
 use anyhow::anyhow;
 use clap::Subcommand;
 
+use super::one_portal::{no_portal, open_alone, the_portal};
 use super::{CliError, ConfigFile, Outcome, print};
-use crate::config::{Config, PortalKind};
-use crate::daemon::open_portal;
-use crate::ledger::{MemoryLedger, PortalSecrets};
+use crate::config::PortalKind;
 use crate::portal::AnyPortal;
 use crate::portal::nmo::ByPin;
-use crate::telemetry::Metrics;
 
 /// Digits of a SNILS.
 const SNILS_DIGITS: usize = 11;
@@ -67,7 +64,7 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
 
 async fn id_by_pin(args: &IdByPinArgs) -> Result<Outcome, CliError> {
     let config = args.config.load()?.config;
-    let name = the_portal(&config, args.portal.as_deref())?;
+    let name = the_portal(&config, PortalKind::Nmo, args.portal.as_deref())?;
     let (snils, pin) = match (&args.snils, &args.pin) {
         (Some(snils), Some(pin)) => (snils.clone(), pin.clone()),
         _ => question(&read_line()?)?,
@@ -75,12 +72,8 @@ async fn id_by_pin(args: &IdByPinArgs) -> Result<Outcome, CliError> {
     if snils.chars().filter(char::is_ascii_digit).count() != SNILS_DIGITS {
         return Err(CliError::Usage("a SNILS has eleven digits".into()));
     }
-    let metrics = Metrics::new().map_err(anyhow::Error::from)?;
-    let Some(section) = config.portals.get(name) else { return Err(no_portal(&config)) };
-    // A question keeps nothing, so that it may be asked beside a running daemon.
-    let secrets = Arc::new(PortalSecrets::new(Arc::new(MemoryLedger::new()), name));
-    let AnyPortal::Nmo(portal) = open_portal(name, section, &metrics, secrets).map_err(anyhow::Error::from)? else {
-        return Err(no_portal(&config));
+    let AnyPortal::Nmo(portal) = open_alone(&config, name)? else {
+        return Err(no_portal(&config, PortalKind::Nmo));
     };
     let found = portal.module_by_pin(&snils, &pin).await.map_err(|failure| anyhow!("{name}: {}", failure.text))?;
     match found {
@@ -93,30 +86,6 @@ async fn id_by_pin(args: &IdByPinArgs) -> Result<Outcome, CliError> {
         ))),
         ByPin::IncorrectPin => Err(CliError::Failed(anyhow!("{name}: the portal does not take this pin for one"))),
     }
-}
-
-/// The portal that was named, or the only one of its kind.
-fn the_portal<'a>(config: &'a Config, named: Option<&str>) -> Result<&'a str, CliError> {
-    let known = portals(config);
-    match (named, &known[..]) {
-        (None, [only]) => Ok(only),
-        (None, []) => Err(no_portal(config)),
-        (None, several) => {
-            Err(CliError::Usage(format!("several portals could be asked: --portal {}", several.join("|"))))
-        }
-        (Some(named), known) => known.iter().copied().find(|name| *name == named).ok_or_else(|| no_portal(config)),
-    }
-}
-
-fn portals(config: &Config) -> Vec<&str> {
-    let portals = config.portals.iter().filter(|(_, portal)| portal.kind() == PortalKind::Nmo);
-    portals.map(|(name, _)| name.as_str()).collect()
-}
-
-fn no_portal(config: &Config) -> CliError {
-    let known = portals(config);
-    let known = if known.is_empty() { "there are none".to_owned() } else { format!("known: {}", known.join(", ")) };
-    CliError::Usage(format!("there is no such portal of kind nmo; {known}"))
 }
 
 fn read_line() -> Result<String, CliError> {

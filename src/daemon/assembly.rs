@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use reqwest::Method;
 use secrecy::ExposeSecret;
 
 use super::write_back::{SiteStatements, open_writer};
 use crate::config::{
     ActiveFeed, Config, FerConfig, NmoConfig, OnUnknownOutcome, Own, PlanCheck, PortalConfig, PosConfig, Problems,
-    Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig,
+    Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig, WebhookRemove, WebhookUpdate,
 };
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets};
-use crate::portal::fer::{FerPortal, FerSettings};
+use crate::portal::fer::{FerPortal, FerSettings, WebhookMethods};
 use crate::portal::nmo::{self, NmoPortal, NmoSettings};
 use crate::portal::pos::{PosPortal, PosSettings};
 use crate::portal::sout::{self, SigEncoding, SignSettings, SoutPortal, SoutSettings};
@@ -212,8 +213,23 @@ fn open_fer(portal: &PortalConfig, own: &FerConfig, witness: Witness) -> Result<
         gzip_level: Level::new(own.gzip_level).unwrap_or_default(),
         ca_file: portal.ca_file.clone(),
         pauses: Pauses::DEFAULT,
+        webhook: webhook_methods(own),
     };
     Ok(AnyPortal::Fer(Box::new(FerPortal::new(settings, Some(witness))?)))
+}
+
+fn webhook_methods(own: &FerConfig) -> WebhookMethods {
+    WebhookMethods {
+        update: match own.webhook_update {
+            WebhookUpdate::Put => Method::PUT,
+            WebhookUpdate::Post => Method::POST,
+            WebhookUpdate::Get => Method::GET,
+        },
+        remove: match own.webhook_remove {
+            WebhookRemove::Delete => Method::DELETE,
+            WebhookRemove::Get => Method::GET,
+        },
+    }
 }
 
 fn open_sout(portal: &PortalConfig, own: &SoutConfig, witness: Witness) -> Result<AnyPortal, OpenError> {

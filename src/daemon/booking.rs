@@ -5,12 +5,14 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::tasks::Tasks;
 use super::write_back::open_writer;
 use super::{AnyLine, Shared};
 use crate::config::{BookingConfig, Config};
 use crate::portal::AnyPortal;
+use crate::portal::fer::WebhookStanding;
 use crate::serve::booking::{
     BookingBindError, BookingListener, BookingStatus, Callers, Changed, Code, Desk, LIMIT, Statements, TlsFiles, Verb,
     router,
@@ -129,6 +131,26 @@ impl Shared {
             if is_gateway(line) {
                 fresh.want(changed);
             }
+        }
+    }
+}
+
+impl Shared {
+    /// Holds what a gateway has registered against `public_url`, and says how it is.
+    pub(super) async fn compare_webhook(&self, line: &AnyLine) {
+        let AnyPortal::Fer(gateway) = line.portal() else { return };
+        let public_url = self.booking.get().and_then(|booking| Url::parse(booking.public_url.as_deref()?).ok());
+        let Some(public_url) = public_url else { return };
+        let portal = line.name.as_str();
+        let standing = tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => return,
+            standing = gateway.webhook_standing(&public_url, None) => standing,
+        };
+        match standing {
+            Ok(standing @ WebhookStanding::Registered) => tracing::info!(portal, "{standing}"),
+            Ok(standing) => tracing::warn!(portal, "{standing}"),
+            Err(failure) => tracing::warn!(portal, "the gateway's webhook cannot be looked at: {}", failure.text),
         }
     }
 }

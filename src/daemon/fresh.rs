@@ -87,9 +87,13 @@ impl Wanted {
 }
 
 impl Shared {
-    /// Brings what bookings change to one portal until the daemon stops.
+    /// Brings what bookings change to one portal until the daemon stops. Says at its beginning whether the gateway's bookings come here.
     pub(super) async fn keep_fresh(self: Arc<Self>, number: usize) {
         let (Some(line), Some(fresh)) = (self.lines.get(number), self.fresh.get(number)) else { return };
+        tokio::join!(self.compare_webhook(line), self.follow(line, fresh));
+    }
+
+    async fn follow(&self, line: &Arc<AnyLine>, fresh: &Fresh) {
         loop {
             let gathered = async {
                 fresh.asked.notified().await;

@@ -187,7 +187,9 @@ impl Plan {
 
     /// A second row of one key. The copy that the portal holds is kept, else the first.
     fn take_duplicate(&mut self, index: &mut Index, at: At, sound: bool) {
-        let held_by_portal = sound && index.accepted(at) == Some(self.encoder.fingerprint());
+        // Where that is in doubt, the first copy goes and settles it.
+        let in_doubt = index.detail(at).is_some_and(|detail| detail.mark.is_some());
+        let held_by_portal = sound && !in_doubt && index.accepted(at) == Some(self.encoder.fingerprint());
         if held_by_portal && self.filling.withdraw(at) {
             index.put_back(at);
             self.report.sent -= 1;

@@ -147,7 +147,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         units.retain(|unit| self.units.holds_back(unit.id()));
         let Some(_place) = self.place_in_flight(false).await else { return Ok(()) };
         let admits = |unit: &Key| self.units.admit(unit.id(), feed.plan.schema.feed, || self.clock.now());
-        if units.iter().any(|unit| admits(unit) != Admission::Alone) {
+        // One whose units are all well again goes with the others.
+        if units.is_empty() || units.iter().any(|unit| admits(unit) != Admission::Alone) {
             return Ok(());
         }
         let judged = removed.removed + removed.refused;

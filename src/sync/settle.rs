@@ -54,8 +54,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         self.ledger.settle(feed.id, settlement).await?;
         Live::add(&feed.live.accepted, settled.accepted.len() as u64);
         self.warn_of_unknown(feed, settled.unknown);
-        let known: Vec<KeyId> = settled.accepted.iter().chain(&settled.as_before).copied().collect();
-        settled.released.extend(self.release_children(feed, &known));
+        settled.released.extend(self.release_children(feed, &settled.accepted));
+        settled.released.extend(self.release_held(feed, &settled.as_before));
         Ok(settled)
     }
 
@@ -213,7 +213,19 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 
     /// Children that wait for these records, or were refused while these were otherwise, are to be looked at again.
-    pub(super) fn release_children(&self, feed: &FeedLine<S>, parents: &[KeyId]) -> BTreeSet<&'static str> {
+    pub(super) fn release_children(&self, feed: &FeedLine<S>, accepted: &[KeyId]) -> BTreeSet<&'static str> {
+        self.release(feed, accepted, |state| matches!(state, State::Held | State::Rejected))
+    }
+
+    /// Children that were held because these records were under way are to be looked at again. For one that was refused nothing has changed.
+    fn release_held(&self, feed: &FeedLine<S>, parents: &[KeyId]) -> BTreeSet<&'static str> {
+        self.release(feed, parents, |state| state == State::Held)
+    }
+
+    fn release(&self, feed: &FeedLine<S>, parents: &[KeyId], waits: impl Fn(State) -> bool) -> BTreeSet<&'static str> {
+        if parents.is_empty() {
+            return BTreeSet::new();
+        }
         let mut released = BTreeSet::new();
         let mut parents = parents.to_vec();
         parents.sort_unstable();
@@ -222,7 +234,6 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             if !index.any_waits() {
                 continue;
             }
-            let waits = |state: State| matches!(state, State::Held | State::Rejected);
             let waiting: Vec<_> = index.detailed().filter(|(_, state, _)| waits(*state)).map(|(at, ..)| at).collect();
             for at in waiting {
                 let names_one =

@@ -2,7 +2,6 @@
 //! mart in time.
 
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use vitrina::demo::ekdo::{EkdoAccount, EkdoMock};
@@ -10,7 +9,8 @@ use vitrina::demo::fer::{FerGateway, GatewaySettings, Subsystem};
 use vitrina::demo::sout::RegisterSettings;
 use vitrina::portal::ekdo::MOST_FILE_BYTES;
 
-use crate::support::command::{vitrina, write_private};
+use crate::support::command::write_private;
+use crate::support::daemon::{Daemon, until};
 use crate::support::database::{TestDb, postgres};
 use crate::support::hospital::{Hospital, id};
 use crate::support::papers::{pdf, signature, write};
@@ -21,34 +21,8 @@ const TRAININGS: usize = 5_000;
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 /// What the gateway's document allows from the change of a slot to the mart.
 const IN_TIME: Duration = Duration::from_secs(30);
-/// Far beyond what any condition here takes.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// More than a request of few words has, less than a set or a document.
 const PASSES: usize = 32 << 10;
-
-/// Ends with the test, whatever becomes of it.
-struct Daemon(Child);
-
-impl Daemon {
-    fn start(mut command: Command) -> Self {
-        Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what} did not come");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
 
 async fn fill(db: &TestDb) {
     Hospital::new(500, false).fill(db).await;
@@ -103,7 +77,7 @@ async fn slots_keep_their_time_while_a_large_set_and_a_large_document_are_upload
         folder = folder.path().display(),
     );
     let config = write_private(folder.path(), "vitrina.toml", &text);
-    let daemon = Daemon::start(vitrina(&["run", "--config", config.to_str().unwrap()]));
+    let daemon = Daemon::start(&config);
 
     until("the middle of both uploads", || to_register.stuck() > 0 && to_office.stuck() > 0).await;
     for (number, status) in ["BLOCKED", "AVAILABLE", "BLOCKED"].into_iter().enumerate() {
@@ -126,5 +100,9 @@ async fn slots_keep_their_time_while_a_large_set_and_a_large_document_are_upload
     .await;
     until("the signature", || ekdo.documents().values().any(|document| document.signature.is_some())).await;
     assert_eq!((register.mock().sets().len(), ekdo.documents().len()), (1, 1), "each went once");
-    drop(daemon);
+    let confirmed = |feed: &str, count: usize| {
+        let lines = daemon.log(feed);
+        lines.len() == count && lines.iter().all(|line| line["state"] == "confirmed")
+    };
+    until("all confirmed", || confirmed("sout.training", TRAININGS) && confirmed("ekdo.document", 1)).await;
 }

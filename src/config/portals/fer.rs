@@ -26,6 +26,10 @@ pub struct FerConfig {
     pub on_conflict: OnConflict,
     /// The clock on which `visit_time` is sent.
     pub visit_time_zone: VisitTimeZone,
+    /// How the address of the answering service is changed at the gateway.
+    pub webhook_update: WebhookUpdate,
+    /// How it is removed there.
+    pub webhook_remove: WebhookRemove,
     /// What a booking without a referral says instead of one, where the region wants something said.
     pub no_referral_id: Option<String>,
 }
@@ -53,6 +57,28 @@ pub enum OnConflict {
     Adopt,
 }
 
+/// The method that changes the registered address. The document prints GET, surely by mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum WebhookUpdate {
+    /// PUT, with JSON.
+    Put,
+    /// POST, with JSON.
+    Post,
+    /// GET, with the address in the query.
+    Get,
+}
+
+/// The method that removes the registered address. The document prints GET for a department, surely by mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum WebhookRemove {
+    /// DELETE.
+    Delete,
+    /// GET.
+    Get,
+}
+
 /// The clock on which `visit_time` is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -78,6 +104,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::filled("fuse", FUSE_KEYS),
     Key::or("on_conflict", "report", Scalar::Word(&["report", "replace", "adopt"])),
     Key::or("visit_time_zone", "source", Scalar::Word(&["source", "utc", "offset"])),
+    Key::or("webhook_update", "PUT", Scalar::Word(&["PUT", "POST", "GET"])),
+    Key::or("webhook_remove", "DELETE", Scalar::Word(&["DELETE", "GET"])),
     Key::may("no_referral_id", Shape::text(names::any)),
     Key::may("feeds", Shape::Table(FEEDS)),
 ];

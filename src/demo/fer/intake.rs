@@ -93,7 +93,8 @@ fn shortened(id: &str) -> String {
     id.chars().take(64).collect()
 }
 
-fn facts(subsystem: Subsystem, record: &Map<String, Value>) -> Facts {
+/// What the mart must know of a record.
+pub(super) fn facts(subsystem: Subsystem, record: &Map<String, Value>) -> Facts {
     let text = |field: &str| record.get(field).and_then(Value::as_str);
     let guid = |field: &str| text(field).and_then(form::guid);
     let mut facts = Facts::default();

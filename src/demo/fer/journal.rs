@@ -39,6 +39,12 @@ pub struct Totals {
     pub logins_refused: u64,
     /// Requests without a good token.
     pub unauthorized: u64,
+    /// Bookings and cancellations that were forwarded to a webhook.
+    pub webhook_calls: u64,
+    /// Bookings that a hospital made.
+    pub bookings: u64,
+    /// Bookings that a hospital cancelled.
+    pub cancellations: u64,
 }
 
 /// One request that reached a subsystem.

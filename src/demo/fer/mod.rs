@@ -1,15 +1,19 @@
 //! The mock FER gateway: the eight subsystems of the data mart over HTTP, with state, behaving as the document says.
 //!
 //! A request passes `wire` (paths, token, gzip), `intake` (the checks of appendix 1, one record at a time), `mart`
-//! (parents, places, cascades) and leaves as an `answer` in the printed shape. `journal` counts what went by.
+//! (parents, places, cascades) and leaves as an `answer` in the printed shape. `journal` counts what went by. The other way round, a
+//! `citizen` books and cancels at the hospital whose address `callback` keeps, and `reply` judges what it answers.
 
 mod answer;
 mod auth;
+mod callback;
 mod check;
+mod citizen;
 mod form;
 mod intake;
 mod journal;
 mod mart;
+mod reply;
 mod rules;
 mod settings;
 mod subsystem;
@@ -27,11 +31,13 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use citizen::{BookRequest, CancelRequest, ForwardError, Forwarded, PatientData};
 pub use journal::{Counters, LogEntry, Totals};
 pub use settings::GatewaySettings;
 pub use subsystem::Subsystem;
 
 use auth::Tokens;
+use callback::Callbacks;
 use journal::Journal;
 use mart::Mart;
 
@@ -53,6 +59,8 @@ struct Shared {
     mart: Mutex<Mart>,
     tokens: Mutex<Tokens>,
     journal: Mutex<Journal>,
+    callbacks: Mutex<Callbacks>,
+    http: Option<reqwest::Client>,
 }
 
 impl Shared {
@@ -66,6 +74,10 @@ impl Shared {
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn callbacks(&self) -> MutexGuard<'_, Callbacks> {
+        self.callbacks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,6 +106,8 @@ impl FerGateway {
             mart: Mutex::new(Mart::new(settings.canceled_slot_holds_place, settings.block_unit_after)),
             tokens: Mutex::new(Tokens::new(settings.token_life)),
             journal: Mutex::new(journal),
+            callbacks: Mutex::default(),
+            http: callback::client(),
             settings,
         };
         FerGateway { shared: Arc::new(shared) }
@@ -148,6 +162,11 @@ impl FerGateway {
     /// The last requests, oldest first; how many are kept is a setting.
     pub fn log(&self) -> Vec<LogEntry> {
         self.shared.journal().entries().cloned().collect()
+    }
+
+    /// The registered webhooks, by the department's OID; none stands for the whole organisation.
+    pub fn webhooks(&self) -> BTreeMap<Option<String>, String> {
+        self.shared.callbacks().all()
     }
 
     /// Makes every token issued so far worthless, as a restart of the authorization server does.

@@ -17,13 +17,15 @@ use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Shared;
 use super::answer::Answer;
 use super::auth::{AuthAnswer, Credentials};
+use super::callback;
+use super::citizen::{BookRequest, CancelRequest, ForwardError, Forwarded};
 use super::form;
 use super::intake::{self, Unreadable};
 use super::journal::LogEntry;
 use super::subsystem::Subsystem;
+use super::{FerGateway, Shared};
 
 /// Records in one page of `/mock/records` unless it asks for fewer.
 const PAGE: usize = 50_000;
@@ -44,11 +46,14 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/mo/{id}/resource", get(resources_of_unit))
         .route("/api/resourse/{id}/slots", get(slots_of_resource))
         .route("/api/slot/{id}/books", get(books_of_slot))
+        .merge(callback::routes())
         .route_layer(middleware::from_fn_with_state(Arc::clone(&shared), require_token));
     let mock = Router::new()
         .route("/mock/stats", get(stats))
         .route("/mock/log", get(log))
-        .route("/mock/records/{subsystem}", get(records));
+        .route("/mock/records/{subsystem}", get(records))
+        .route("/mock/book", post(book))
+        .route("/mock/cancel", post(cancel));
     Router::new().route("/auth.svc", post(login)).merge(api).merge(mock).with_state(shared)
 }
 
@@ -272,4 +277,21 @@ async fn records(State(shared): Mock, Path(name): Path<String>, Query(page): Que
         (mart.len(subsystem), mart.page(subsystem, after, limit))
     };
     Json(json!({"subsystem": subsystem, "count": mart_holds, "records": records, "next": next})).into_response()
+}
+
+/// Books as a citizen does, for test stands.
+async fn book(State(shared): Mock, Json(request): Json<BookRequest>) -> Response {
+    told(FerGateway { shared }.book(&request).await)
+}
+
+/// Cancels as a citizen does.
+async fn cancel(State(shared): Mock, Json(request): Json<CancelRequest>) -> Response {
+    told(FerGateway { shared }.cancel(&request).await)
+}
+
+fn told(outcome: Result<Forwarded, ForwardError>) -> Response {
+    match outcome {
+        Ok(forwarded) => Json(forwarded).into_response(),
+        Err(error) => (StatusCode::BAD_GATEWAY, Json(json!({"error": error.to_string()}))).into_response(),
+    }
 }

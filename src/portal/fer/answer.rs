@@ -73,6 +73,15 @@ impl Reply {
         self.body.as_ref().map(unwrapped).and_then(|body| member(body, name))
     }
 
+    /// What the answer carries: `result` of the envelope, or the body where there is no envelope.
+    pub fn payload(&self) -> &Value {
+        match (self.member("result"), &self.envelope, &self.body) {
+            (Some(result), _, _) => result,
+            (None, None, Some(bare)) => bare,
+            (None, _, _) => &Value::Null,
+        }
+    }
+
     /// What the status comes to, with what the gateway said about it, less the values that were sent to it and must not be shown.
     pub fn failure(&self, sent: &[String]) -> Failure {
         let failure = Failure::from(Mishap::Status { code: self.status, retry_after: self.retry_after });

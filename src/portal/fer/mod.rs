@@ -7,6 +7,7 @@ mod auth;
 mod reads;
 mod remedy;
 mod schema;
+mod webhook;
 mod wire;
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -14,6 +15,7 @@ pub(crate) mod fuzzing {
     //! What must hold of the reading of the gateway's answers.
     pub(crate) use super::answer::fuzzing::{read, removal, upsert};
     pub(crate) use super::auth::fuzzing::auth;
+    pub(crate) use super::webhook::fuzzing::webhook;
 }
 
 use std::num::NonZeroU32;
@@ -29,11 +31,12 @@ use url::Url;
 
 pub use reads::Read;
 pub use schema::SCHEMAS;
+pub use webhook::{Reachability, Registration, WebhookMethods, WebhookStanding, shown_address};
 
 use super::{Abilities, Ask, Batch, Delivery, Held, Kind, Portal, Reading};
 use crate::record::{Key, Schema};
 use crate::transport::{
-    Bearer, ClientError, ClientSettings, Failure, HttpClient, Level, Packed, Pauses, Rate, Witness,
+    Bearer, Body, ClientError, ClientSettings, Failure, HttpClient, Level, Packed, Pauses, Rate, Witness,
 };
 use wire::{Call, Wire};
 
@@ -59,6 +62,8 @@ pub struct FerSettings {
     pub ca_file: Option<PathBuf>,
     /// How long nobody asks again after a failed authentication.
     pub pauses: Pauses,
+    /// How a registered webhook is changed and removed.
+    pub webhook: WebhookMethods,
 }
 
 /// What is known of every gateway of this kind.
@@ -69,6 +74,7 @@ pub struct FerPortal {
     wire: Wire,
     oid: String,
     gzip_level: Level,
+    webhook_methods: WebhookMethods,
 }
 
 impl FerPortal {
@@ -86,7 +92,7 @@ impl FerPortal {
         let oid = settings.username.clone();
         let login = auth::Login::new(client.clone(), Arc::clone(&rate), settings.username, settings.password);
         let wire = Wire::new(client, rate, login, settings.pauses);
-        Ok(FerPortal { wire, oid, gzip_level: settings.gzip_level })
+        Ok(FerPortal { wire, oid, gzip_level: settings.gzip_level, webhook_methods: settings.webhook })
     }
 
     /// Fetches a token if there is none: proves address, TLS and credentials.
@@ -130,7 +136,7 @@ impl Portal for FerPortal {
             return Delivery::Judged(Vec::new());
         }
         let packed = Packed::of(&framed(batch), self.gzip_level);
-        let call = Call { method: Method::POST, path: &["api", schema.feed], query: &[], body: Some(&packed) };
+        let call = Call { method: Method::POST, path: &["api", schema.feed], query: &[], body: Body::Gzip(&packed) };
         match self.wire.call(&call).await {
             Ok(reply) => answer::judge(batch, &reply),
             Err(failure) => Delivery::Failed(failure),
@@ -139,8 +145,8 @@ impl Portal for FerPortal {
 
     async fn remove(&self, schema: &'static Schema, key: &Key) -> Delivery {
         let id = key.to_string();
-        let call =
-            Call { method: Method::DELETE, path: &["api", schema.feed], query: &[("id", id.as_str())], body: None };
+        let query = [("id", id.as_str())];
+        let call = Call { method: Method::DELETE, path: &["api", schema.feed], query: &query, body: Body::AsBuilt };
         match self.wire.call(&call).await {
             Ok(reply) => answer::judge_removal(key, &reply),
             Err(failure) => Delivery::Failed(failure),

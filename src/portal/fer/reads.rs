@@ -8,7 +8,7 @@ use super::answer::Reply;
 use super::wire::{Call, Wire};
 use crate::portal::{Ask, Held, Reading};
 use crate::record::{Key, Schema, guid};
-use crate::transport::{Failure, Mishap};
+use crate::transport::{Body, Failure, Mishap};
 
 /// What is read.
 #[derive(Debug, Clone, Copy)]
@@ -128,7 +128,7 @@ pub(super) async fn read(wire: &Wire, read: &Read<'_>) -> Result<Vec<Map<String,
 async fn get(wire: &Wire, address: &Address) -> Result<Reply, Failure> {
     let path: Vec<&str> = address.path.iter().map(String::as_str).collect();
     let query: Vec<(&str, &str)> = address.query.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    wire.call(&Call { method: Method::GET, path: &path, query: &query, body: None }).await
+    wire.call(&Call { method: Method::GET, path: &path, query: &query, body: Body::AsBuilt }).await
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use reqwest::header::AUTHORIZATION;
 
 use super::answer::Reply;
 use super::auth::Login;
-use crate::transport::{Bearer, Body, Failure, HttpClient, Packed, Pauses, Rate, TokenHolder};
+use crate::transport::{Bearer, Body, Failure, HttpClient, Pauses, Rate, TokenHolder};
 
 /// What is asked of the gateway.
 pub(super) struct Call<'a> {
@@ -15,7 +15,7 @@ pub(super) struct Call<'a> {
     /// Segments of the path under the portal's address.
     pub path: &'a [&'a str],
     pub query: &'a [(&'a str, &'a str)],
-    pub body: Option<&'a Packed>,
+    pub body: Body<'a>,
 }
 
 /// The way to the gateway.
@@ -47,8 +47,7 @@ impl Wire {
         let request =
             self.client.request(call.method.clone(), call.path).header(AUTHORIZATION, bearer.header("bearer")?);
         let request = if call.query.is_empty() { request } else { request.query(call.query) };
-        let body = call.body.map_or(Body::AsBuilt, Body::Gzip);
         self.rate.turn().await;
-        Ok(Reply::of(self.client.send(request, body).await?))
+        Ok(Reply::of(self.client.send(request, call.body).await?))
     }
 }

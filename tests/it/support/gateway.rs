@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use vitrina::portal::Batch;
-use vitrina::portal::fer::{FerPortal, FerSettings};
+use vitrina::portal::fer::{FerPortal, FerSettings, WebhookMethods};
 use vitrina::record::{Fingerprint, Key, Schema};
 use vitrina::transport::{Level, Pauses, inflate};
 
@@ -157,6 +157,7 @@ pub fn settings(url: &str) -> FerSettings {
         requests_per_second: NonZeroU32::new(1000).unwrap(),
         gzip_level: Level::default(),
         ca_file: None,
+        webhook: WebhookMethods::default(),
         pauses: Pauses::DEFAULT,
     }
 }

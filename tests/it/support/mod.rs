@@ -1,6 +1,7 @@
 //! What several test modules share.
 
 pub mod command;
+pub mod daemon;
 pub mod database;
 pub mod gateway;
 pub mod hospital;
