@@ -15,13 +15,15 @@ use crate::portal::{
     ekdo::fuzzing as ekdo, fer::fuzzing as fer, nmo::fuzzing as nmo, pos::fuzzing as pos, sout::fuzzing as sout,
 };
 use crate::record::fuzzing as record;
+use crate::serve::booking::fuzzing as booking;
 use crate::transport::fuzzing as transport;
 
 /// A parser under its promises.
 pub type Target = fn(&[u8]);
 
 /// The targets by the names of their files in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 21] = [
+    ("booking", booking::booking),
     ("ekdo_answer", ekdo::answer),
     ("ekdo_login", ekdo::login),
     ("ekdo_signature", ekdo::signature),

@@ -1,5 +1,6 @@
 //! `vitrina check`: every problem of the configuration at once, each with its key.
 
+mod booking;
 mod columns;
 mod ledger;
 mod online;
@@ -31,7 +32,10 @@ pub struct Args {
 /// Checks the configuration by itself.
 pub fn offline(args: &Args) -> Result<Outcome, CliError> {
     let problems = match load(&args.config.config, &Environment::of_process()) {
-        Ok(loaded) => loaded.warnings,
+        Ok(mut loaded) => {
+            booking::check(&loaded.config, &mut loaded.warnings);
+            loaded.warnings
+        }
         Err(problems) => problems,
     };
     report(args, &problems)
@@ -42,6 +46,7 @@ pub async fn online(args: &Args, world: &impl World) -> Result<Outcome, CliError
     let problems = match load(&args.config.config, &Environment::of_process()) {
         Ok(loaded) => {
             let mut problems = loaded.warnings;
+            booking::check(&loaded.config, &mut problems);
             problems.extend(online::check(&loaded.config, world).await);
             problems
         }

@@ -62,11 +62,18 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let listener = Listener::bind(&config.serve.listen.to_string()).await.map_err(anyhow::Error::from)?;
     let address = listener.address;
     let platform = bind_platform(&config).await?;
+    let booking = daemon::open_booking(&config, &metrics).await.map_err(anyhow::Error::from)?;
+    if let Some(booking) = &booking {
+        tracing::info!(address = %booking.address(), "bookings are answered");
+    }
     let Some(assembly) = assemble(&config, &metrics, &mut signals).await? else { return Ok(Outcome::Done) };
     let settings = DaemonSettings { workers: config.daemon.workers, grace: config.daemon.grace };
     let mut daemon = Daemon::start(assembly, listener, metrics, settings).await.context("cannot start the clock")?;
     if let Some((listener, portals)) = platform {
         daemon.serve_platform(listener, portals);
+    }
+    if let Some(booking) = booking {
+        daemon.serve_booking(booking);
     }
     daemon::tell_ready();
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "vitrina is up");

@@ -1,5 +1,7 @@
 //! `vitrina status`: how the feeds and portals are, asked of the running daemon, or read from the ledger when none runs.
 
+mod booking;
+
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -88,7 +90,7 @@ async fn of_ledger(config: &Config) -> Result<Status, CliError> {
         let notes = ledger.notes(name).await.map_err(anyhow::Error::from)?;
         portals.push(PortalStatus::stopped(name, &PausedUnit::in_notes(&notes)));
     }
-    Ok(Status { feeds: shown, portals })
+    Ok(Status { feeds: shown, portals, booking: None })
 }
 
 fn readable(status: &Status) -> String {
@@ -144,6 +146,9 @@ fn readable(status: &Status) -> String {
                 name = feed.feed
             );
         }
+    }
+    if let Some(booking) = &status.booking {
+        text.push_str(&booking::readable(booking));
     }
     text
 }

@@ -58,7 +58,7 @@ pub struct AddressArgs {
     #[command(flatten)]
     pub target: Target,
 
-    /// The address as the gateway reaches it, without /booking
+    /// The address as the gateway reaches it, without /booking [default: booking.public_url]
     #[arg(long, value_name = "URL", value_parser = address)]
     pub url: Option<Url>,
 }
@@ -99,7 +99,7 @@ fn open<'a>(target: &'a Target, config: &Config) -> Result<Gateway<'a>, CliError
 
 async fn register(args: &AddressArgs) -> Result<Outcome, CliError> {
     let config = args.target.config.load()?.config;
-    let wanted = wanted(args.url.as_ref())?;
+    let wanted = wanted(args.url.as_ref(), &config)?;
     let gateway = open(&args.target, &config)?;
     let done = gateway.portal.register_webhook(&wanted, gateway.department).await.map_err(|failure| {
         CliError::Failed(anyhow!(
@@ -132,7 +132,7 @@ async fn show(target: &Target) -> Result<Outcome, CliError> {
 
 async fn check(args: &AddressArgs) -> Result<Outcome, CliError> {
     let config = args.target.config.load()?.config;
-    let wanted = wanted(args.url.as_ref())?;
+    let wanted = wanted(args.url.as_ref(), &config)?;
     let gateway = open(&args.target, &config)?;
     let failed = |failure| gateway.failed(&failure);
     let standing = gateway.portal.webhook_standing(&wanted, gateway.department).await.map_err(failed)?;
@@ -166,9 +166,11 @@ async fn remove(target: &Target) -> Result<Outcome, CliError> {
     Ok(Outcome::Done)
 }
 
-/// The address that should be registered.
-fn wanted(given: Option<&Url>) -> Result<Url, CliError> {
-    given.cloned().ok_or_else(|| CliError::Usage("there is no address: give --url".into()))
+/// The address that should be registered: the one that was given, else the configuration's.
+fn wanted(given: Option<&Url>, config: &Config) -> Result<Url, CliError> {
+    let configured = || Url::parse(config.booking.as_ref()?.public_url.as_deref()?).ok();
+    let missing = || CliError::Usage("there is no address: set booking.public_url, or give --url".into());
+    given.cloned().or_else(configured).ok_or_else(missing)
 }
 
 /// Reads an address that the gateway can put `/booking/book` behind.

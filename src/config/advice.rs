@@ -71,7 +71,7 @@ pub(super) fn password_in_url(tree: &Table) -> bool {
 
 fn on_source(tree: &Table, name: &str, source: &Table, problems: &mut Problems) {
     if source.contains_key("write_url") && !is_written(tree, name) {
-        let text = "has no effect: no feed that reads this source has a write_back";
+        let text = "has no effect: neither booking nor the write_back of a feed uses this source";
         problems.warning(format!("sources.{name}.write_url"), text);
     }
     if source.text("password") == Some(PLACEHOLDER) {
@@ -79,8 +79,11 @@ fn on_source(tree: &Table, name: &str, source: &Table, problems: &mut Problems) 
     }
 }
 
-/// True when a feed writes back into this source.
+/// True when bookings, or a feed's results, are written into this source.
 fn is_written(tree: &Table, source: &str) -> bool {
+    if tree.table("booking").is_some_and(|booking| booking.text("source") == Some(source)) {
+        return true;
+    }
     let mut feeds = tree.tables("portals").flat_map(|(_, portal)| portal.tables("feeds"));
     feeds.any(|(_, feed)| feed.contains_key("write_back") && feed.text("source") == Some(source))
 }

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::shape::{Key, Need, Shape};
 use super::sources;
-use super::{Environment, KEYS, PortalKind, feeds, load, portals};
+use super::{Environment, KEYS, PortalKind, booking, feeds, load, portals};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
@@ -17,7 +17,7 @@ fn in_force() -> String {
         let name = line.split(" = ").next().unwrap_or_default();
         line.contains(" = ") && !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
     };
-    let is_section = |line: &str| line.starts_with("[portals.") && line.ends_with(']');
+    let is_section = |line: &str| (line.starts_with("[portals.") || line == "[booking]") && line.ends_with(']');
     let uncomment = |line: &str| match line.strip_prefix("# ").filter(|rest| is_key(rest) || is_section(rest)) {
         Some(rest) => format!("{rest}\n"),
         None => format!("{line}\n"),
@@ -59,6 +59,7 @@ fn every_key_stands_in_the_example_with_the_default_of_the_code() {
     let feed = |portal: &str, feed: &str| example["portals"][portal]["feeds"][feed].as_table().expect("a feed");
     compare("", KEYS, &example, &[]);
     compare("sources.mis.", sources::KEYS, source, &[]);
+    compare("booking.", booking::KEYS, example["booking"].as_table().expect("booking"), &[]);
     for kind in PortalKind::ALL {
         let portal = example["portals"][kind.name()].as_table().expect("a portal");
         for keys in kind.keys() {

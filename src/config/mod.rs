@@ -7,6 +7,7 @@
 
 mod active;
 mod advice;
+mod booking;
 mod daemon;
 mod database_url;
 mod environment;
@@ -17,6 +18,7 @@ mod file;
 mod ledger;
 mod load;
 mod names;
+mod network;
 mod portals;
 mod problem;
 mod relations;
@@ -34,12 +36,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 pub use active::{ActiveFeed, Relation};
+pub use booking::{BOOK_PARAMETERS, BUILTIN, BookingConfig, CANCEL_PARAMETERS, LOOKUP_PARAMETERS};
 pub use daemon::{DaemonConfig, LogFormat, LogLevel};
 pub use database_url::{DatabaseUrl, Engine};
 pub use environment::Environment;
 pub use feeds::{FeedConfig, write_back_parameters};
 pub use ledger::LedgerConfig;
 pub use load::{Loaded, load};
+pub use network::{Network, NetworkError};
 pub use portals::{
     Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, LoginForm, NmoConfig, OnConflict, OnUnknownOutcome,
     Own, PlanCheck, PlatformConfig, PortalConfig, PortalKind, PosConfig, Retry, SignatureEncoding, SignatureForm,
@@ -64,6 +68,8 @@ pub struct Config {
     pub serve: ServeConfig,
     /// How the process runs.
     pub daemon: DaemonConfig,
+    /// Answering bookings; none where this daemon answers none.
+    pub booking: Option<BookingConfig>,
     /// The portals that are written to, by name. At least one.
     pub portals: BTreeMap<String, PortalConfig>,
 }
@@ -74,7 +80,7 @@ const KEYS: &[Key] = &[
     Key::filled("ledger", ledger::KEYS),
     Key::filled("serve", serve::KEYS),
     Key::filled("daemon", daemon::KEYS),
+    Key::may("booking", Shape::Table(booking::KEYS)),
     Key::must("portals", Shape::Portals),
-    Key::later("booking", "booking"),
     Key::later("record", "recording of exchanges"),
 ];

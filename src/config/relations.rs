@@ -1,5 +1,6 @@
 //! Relations: what keys say about each other, over the checked tree. Fills in what a key takes from another when it is left out.
 
+mod booking;
 mod platform;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub(super) fn check(tree: &mut Table, problems: &mut Problems) {
         complete(&key, kind, &feed, section, &sources, problems);
     }
     check_write_backs(tree, problems);
+    booking::check(tree, &sources, problems);
     views_are_told_apart(tree, &sources, problems);
 }
 

@@ -21,7 +21,7 @@ const LONGEST_PAUSE: i64 = 3600;
 /// Pokes that cycles asked for.
 #[derive(Debug, Default)]
 pub(super) struct Aftermath {
-    /// Feeds of which records are missing as parents.
+    /// Feeds that were asked for: records of them are missing as parents, or a look at them was not enough.
     wanted: Mutex<Pokes>,
     /// Feeds whose last cycle did not do all it had to.
     again: Mutex<Pokes>,
@@ -121,6 +121,12 @@ impl Aftermath {
         }
     }
 
+    /// The feed is to look at the whole of its database: a look at a few records did not find all of them, or could not send them.
+    pub(super) fn want(&self, portal: &str, feed: &'static str) {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.entry((portal.to_owned(), feed)).or_default().asked = true;
+    }
+
     fn resuming(&self) -> MutexGuard<'_, Resuming> {
         self.resuming.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -163,7 +169,8 @@ fn due(list: &mut Pokes, portal: &str, now: i64, pokes: &mut Vec<&'static str>) 
     }
 }
 
-fn count(metrics: &Metrics, portal: &str, feed: &str, report: &CycleReport) {
+/// Counts what became of the records of a cycle.
+pub(super) fn count(metrics: &Metrics, portal: &str, feed: &str, report: &CycleReport) {
     for (outcome, count) in [
         (Outcome::Accepted, report.accepted),
         (Outcome::Refused, report.refused),

@@ -3,8 +3,10 @@
 mod after;
 mod assembly;
 mod audits;
+mod booking;
 mod clock;
 mod exchanges;
+mod fresh;
 mod notify;
 mod platform;
 mod pool;
@@ -15,8 +17,8 @@ mod timetable;
 mod words;
 mod write_back;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -24,6 +26,7 @@ use tokio_cron_scheduler::JobSchedulerError;
 use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source};
+pub use booking::{Booking, BookingError, booking_certificate, open_booking};
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
 pub use platform::platforms;
 pub use status::{FeedStatus, FuseStatus, PortalStatus, RegisterStatus, Status, UnitStatus};
@@ -36,7 +39,9 @@ use crate::serve::{Listener, Shown};
 use crate::sync::Order;
 use crate::telemetry::Metrics;
 use after::{After, Aftermath};
+use booking::Answering;
 use clock::Clock;
+use fresh::Fresh;
 use pool::{Job, Pool, Priority};
 use tasks::Tasks;
 use timetable::Timetable;
@@ -66,6 +71,9 @@ struct Shared {
     pool: Pool,
     metrics: Metrics,
     aftermath: Aftermath,
+    /// What bookings have changed, for each line.
+    fresh: Vec<Fresh>,
+    booking: OnceLock<Answering>,
     last_tick: AtomicI64,
     ready: AtomicBool,
     stopping: CancellationToken,
@@ -80,6 +88,8 @@ pub struct Daemon {
     clock: Tasks,
     workers: Tasks,
     listeners: Tasks,
+    booking: Tasks,
+    stop_booking: CancellationToken,
     stop_clock: CancellationToken,
     stop_listeners: CancellationToken,
 }
@@ -112,8 +122,18 @@ impl Daemon {
             clock.spawn("watchdog", run_watchdog(pause, Arc::clone(&shared), stop_clock.clone()));
         }
         shared.ready.store(true, Ordering::Relaxed);
-        let ledger = assembly.ledger;
-        Ok(Daemon { shared, ledger, settings, clock, workers, listeners, stop_clock, stop_listeners })
+        Ok(Daemon {
+            shared,
+            ledger: assembly.ledger,
+            settings,
+            clock,
+            workers,
+            listeners,
+            booking: Tasks::default(),
+            stop_booking: CancellationToken::new(),
+            stop_clock,
+            stop_listeners,
+        })
     }
 
     /// Lets these portals of medical education call the platform at this listener.
@@ -121,6 +141,14 @@ impl Daemon {
         let evaluations = Arc::new(platform::Evaluations(self.shared.lines.clone()));
         let stop = self.stop_listeners.clone().cancelled_owned();
         self.listeners.spawn("platform", listener.serve(router(portals, evaluations), stop));
+    }
+
+    /// Takes over the answering of bookings, and brings what they change to the portals at once.
+    pub fn serve_booking(&mut self, booking: Booking) {
+        (self.booking, self.stop_booking) = booking.join(&self.shared);
+        for line in 0..self.shared.lines.len() {
+            self.workers.spawn("fresh", Arc::clone(&self.shared).keep_fresh(line));
+        }
     }
 
     /// The lines it runs.
@@ -139,12 +167,13 @@ impl Daemon {
             () = self.shared.fatal.cancelled() => "the ledger".to_owned(),
             name = self.clock.ended() => name,
             name = self.workers.ended() => name,
+            name = self.booking.ended() => name,
             name = self.listeners.ended() => name,
         }
     }
 
-    /// Stops: the clock, then the pool (what is in flight is finished, or released, within the grace time), then the listeners, then the
-    /// ledger. True if everything in flight was finished.
+    /// Stops: the clock, then bookings (those that are begun are answered) and the pool (what is in flight is finished, or released, within the
+    /// grace time), then the listeners, then the ledger. True if everything in flight was finished.
     pub async fn stop(mut self) -> bool {
         notify::stopping();
         self.shared.ready.store(false, Ordering::Relaxed);
@@ -152,7 +181,8 @@ impl Daemon {
         self.clock.finish(Duration::from_secs(2)).await;
         self.shared.stopping.cancel();
         self.shared.lines.iter().for_each(|line| line.stopping.cancel());
-        let finished = self.workers.finish(self.settings.grace).await;
+        self.stop_booking.cancel();
+        let (finished, _) = tokio::join!(self.workers.finish(self.settings.grace), self.booking.finish(booking::GRACE));
         if !finished {
             tracing::warn!(
                 "requests were still in flight after the grace time; they are marked, and asked about at the next start"
@@ -195,6 +225,8 @@ fn share(assembly: &Assembly, metrics: Metrics) -> (Shared, Timetable) {
         pool: Pool::new(jobs),
         metrics,
         aftermath: Aftermath::default(),
+        fresh: assembly.lines.iter().map(|_| Fresh::default()).collect(),
+        booking: OnceLock::new(),
         last_tick: AtomicI64::new(Utc::now().timestamp()),
         ready: AtomicBool::new(false),
         stopping: CancellationToken::new(),
@@ -289,7 +321,8 @@ impl Shared {
             let health = line.breaker().health(now);
             PortalStatus::new(&line.name, &health, &line.paused_units())
         });
-        Status { feeds: feeds.collect(), portals: portals.collect() }
+        let booking = self.booking.get().map(Answering::status);
+        Status { feeds: feeds.collect(), portals: portals.collect(), booking }
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Counts, ExchangeCounts, Progress};
+use crate::serve::booking::BookingStatus;
 use crate::sync::{PausedUnit, Tripped};
 use crate::transport::Health;
 
@@ -14,6 +15,9 @@ pub struct Status {
     pub feeds: Vec<FeedStatus>,
     /// The portals.
     pub portals: Vec<PortalStatus>,
+    /// Booking, where this process answers it.
+    #[serde(default)]
+    pub booking: Option<BookingStatus>,
 }
 
 /// One feed.

@@ -1,6 +1,7 @@
 //! Serving: the inbound side. On `[serve] listen` metrics and health, answered from memory without waiting for a portal; on
-//! `platform_listen` what portals of medical education call.
+//! `platform_listen` what portals of medical education call; on `[booking] listen` the gateway's bookings.
 
+pub mod booking;
 pub mod platform;
 
 use std::future::Future;

@@ -72,6 +72,15 @@ impl Writer {
 
     /// Runs a script in one transaction. Ends within the limit. Dropping the future before its end leaves the outcome unknown.
     pub async fn run(&self, run: Run<'_>) -> Written {
+        self.run_if(run, |_| Ok(())).await
+    }
+
+    /// As [`Writer::run`], but commits only if the last row makes sense to the caller; the error says why it does not, without its values.
+    pub async fn run_if(
+        &self,
+        run: Run<'_>,
+        makes_sense: impl FnOnce(Option<&Row>) -> Result<(), &'static str> + Send,
+    ) -> Written {
         let place = Place::new(self.pool.source(), run.key);
         let deadline = Instant::now() + run.limit;
         let statements_end = deadline - LONGEST_RESERVE.min(run.limit / 8);
@@ -81,7 +90,11 @@ impl Writer {
             Err(_) => return Written::RolledBack(place.timeout()),
         };
         let work = session.run(run.script, run.values, statements_end, &place);
-        let row = match timeout_at(statements_end, work).await {
+        let sensible = |row: Option<Row>| match makes_sense(row.as_ref()) {
+            Ok(()) => Ok(row),
+            Err(why) => Err(place.senseless(why)),
+        };
+        let row = match timeout_at(statements_end, work).await.map(|row| row.and_then(sensible)) {
             Ok(Ok(row)) => row,
             Ok(Err(error)) => {
                 if rolled_back(&mut session, deadline).await {
@@ -111,7 +124,7 @@ async fn rolled_back(session: &mut Session, deadline: Instant) -> bool {
 }
 
 impl Row {
-    pub(super) fn new(columns: Vec<(String, Option<String>)>) -> Self {
+    pub(crate) fn new(columns: Vec<(String, Option<String>)>) -> Self {
         Row { columns }
     }
 

@@ -81,6 +81,8 @@ pub(super) enum Wanted {
     Changed(crate::source::Stamp),
     /// Contested records and the holders of their places.
     Contested(Vec<Key>),
+    /// Records that somebody has named. One that does not come back may never have been there.
+    Named(Vec<Key>),
 }
 
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
@@ -93,25 +95,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             return Ok(CycleReport { stop: Some(stop), ..CycleReport::default() });
         }
         let _claims = Claims::of(&self.units, feed.plan.schema.feed);
-        for counter in [&feed.live.rows, &feed.live.sent, &feed.live.accepted] {
-            counter.store(0, Ordering::Relaxed);
-        }
-        let run = Run {
-            line: self,
-            feed,
-            order,
-            number: self.begin_run(),
-            slice: (!order.whole).then_some(self.settings.slice),
-            deliveries: JoinSet::new(),
-            report: CycleReport::default(),
-            put_back: 0,
-            contested: Vec::new(),
-            gone: Vec::new(),
-            wants: Wants::new(),
-            said: BTreeMap::new(),
-            replaced: 0,
-        };
-        run.run().await
+        Run::begin(self, feed, order).run().await
     }
 
     /// The feeds that hold records of this one back, parents first.
@@ -130,6 +114,8 @@ pub(super) struct Run<'a, S: Source, P: Portal, L: Ledger> {
     pub(super) number: u64,
     /// How long removals, and contests, may go on before the rest of them is left to the next run.
     slice: Option<Duration>,
+    /// True when its requests may take the place in flight that is kept free.
+    pub(super) urgent: bool,
     deliveries: JoinSet<Result<Settled, LedgerError>>,
     pub(super) report: CycleReport,
     /// Records that were planned and put back: they count as sent until the cycle ends.
@@ -146,7 +132,35 @@ pub(super) struct Run<'a, S: Source, P: Portal, L: Ledger> {
     pub(super) replaced: u64,
 }
 
-impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
+impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
+    /// A run at its beginning. Nobody else runs the feed.
+    pub(super) fn begin(line: &'a Arc<Line<S, P, L>>, feed: &'a FeedLine<S>, order: Order) -> Self {
+        for counter in [&feed.live.rows, &feed.live.sent, &feed.live.accepted] {
+            counter.store(0, Ordering::Relaxed);
+        }
+        Run {
+            line,
+            feed,
+            order,
+            number: line.begin_run(),
+            slice: (!order.whole).then_some(line.settings.slice),
+            urgent: feed.plan.urgent,
+            deliveries: JoinSet::new(),
+            report: CycleReport::default(),
+            put_back: 0,
+            contested: Vec::new(),
+            gone: Vec::new(),
+            wants: Wants::new(),
+            said: BTreeMap::new(),
+            replaced: 0,
+        }
+    }
+
+    /// What was planned and then put back did not go out.
+    pub(super) fn forget_put_back(&mut self) {
+        self.report.sent -= std::mem::take(&mut self.put_back);
+    }
+
     async fn run(mut self) -> Result<CycleReport, CycleError> {
         self.follow_up().await?;
         // What may go on by that goes on in this very cycle.
@@ -159,7 +173,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         self.leave_undecided();
         self.feed.index().forget_strangers();
         read?;
-        self.report.sent -= std::mem::take(&mut self.put_back);
+        self.forget_put_back();
         self.finish(watermark, findings).await?;
         if self.report.complete() && !self.order.dry_run {
             self.remove().await?;
@@ -308,7 +322,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let schema = plan.schema;
         let query = Query { label: schema.feed, sql: &plan.query };
         let read = match (&wanted, &plan.changed_at) {
-            (Wanted::Keys(keys) | Wanted::Contested(keys), _) => Read::Keys { column: schema.key, keys },
+            (Wanted::Keys(keys) | Wanted::Contested(keys) | Wanted::Named(keys), _) => {
+                Read::Keys { column: schema.key, keys }
+            }
             (Wanted::Changed(since), Some(column)) => Read::Changed { column, since: *since },
             _ => Read::All,
         };
@@ -369,7 +385,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 let unseen = |key: &&Key| index.find(key.id()).is_some_and(|at| index.is_unseen(at));
                 self.gone.extend(keys.iter().filter(unseen).map(Key::id));
             }
-            Wanted::Keys(_) | Wanted::Changed(_) | Wanted::Contested(_) => {}
+            Wanted::Keys(_) | Wanted::Changed(_) | Wanted::Contested(_) | Wanted::Named(_) => {}
         }
     }
 
@@ -438,7 +454,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     }
 
     /// Writes the end of a cycle, unless the ledger has just that already: most cycles find nothing new.
-    async fn write_if_new(&mut self, settlement: Settlement, counts: Counts) -> Result<(), CycleError> {
+    pub(super) async fn write_if_new(&mut self, settlement: Settlement, counts: Counts) -> Result<(), CycleError> {
         let name = |finding: &Refusal| (finding.key.clone(), finding.code.clone());
         let same = {
             let mut written = self.feed.written.lock().unwrap_or_else(PoisonError::into_inner);
@@ -487,12 +503,12 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
 
     /// Waits for a place in flight and counts what is settled meanwhile. None when the cycle is to end instead.
     async fn place(&mut self) -> Result<Option<OwnedSemaphorePermit>, CycleError> {
-        let line = self.line;
+        let (line, urgent) = (self.line, self.urgent);
         let place = async {
             tokio::select! {
                 biased;
                 () = line.stopping.cancelled() => Err(Stop::Stopping),
-                place = timeout(line.settings.scan_stall, line.place_in_flight(self.feed.plan.urgent)) => place.map_err(|_| Stop::Stalled),
+                place = timeout(line.settings.scan_stall, line.place_in_flight(urgent)) => place.map_err(|_| Stop::Stalled),
             }
         };
         tokio::pin!(place);

@@ -19,6 +19,7 @@ mod index;
 mod inquiry;
 mod interned;
 mod line;
+mod look;
 mod order;
 mod outgoing;
 mod pieces;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::ledger::Counts;
@@ -64,6 +64,9 @@ impl RetryReason {
 /// States of `vitrina_portal_state`.
 const PORTAL_STATES: [&str; 3] = ["open", "paused", "parked"];
 
+/// Buckets of the time to an answer: fine where it should be, and at the limits of ours and of the gateway.
+const BOOKING_BUCKETS: [f64; 13] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0];
+
 /// Every metric of the process.
 #[derive(Clone)]
 pub struct Metrics {
@@ -85,6 +88,9 @@ pub struct Metrics {
     fuse_tripped: IntGaugeVec,
     drain: GaugeVec,
     last_tick: Gauge,
+    booking_requests: IntCounterVec,
+    booking_duration: HistogramVec,
+    booking_uncertain: IntGauge,
 }
 
 impl Metrics {
@@ -175,6 +181,24 @@ impl Metrics {
                     "Last tick of the clock, seconds since 1970-01-01.",
                 ))?,
             )?,
+            booking_requests: counter(
+                "booking_requests_total",
+                "Bookings (book) and cancellations (cancel) answered, by the code of the answer.",
+                &["verb", "code"],
+            )?,
+            booking_duration: seconds(
+                "booking_duration_seconds",
+                "Time from a booking's or cancellation's arrival to its answer, in seconds; the gateway waits 10.",
+                &["verb"],
+                BOOKING_BUCKETS.to_vec(),
+            )?,
+            booking_uncertain: add(
+                &registry,
+                IntGauge::with_opts(Opts::new(
+                    "booking_uncertain",
+                    "Bookings answered 18 of which nobody knows whether they were made.",
+                ))?,
+            )?,
             registry,
         })
     }
@@ -263,6 +287,25 @@ impl Metrics {
     /// The clock ticked.
     pub fn show_tick(&self, now: i64) {
         self.last_tick.set(now as f64);
+    }
+
+    /// Lets the series of a verb appear before anything is answered.
+    pub fn announce_booking(&self, verb: &str, codes: impl IntoIterator<Item = u8>) {
+        for code in codes {
+            self.booking_requests.with_label_values(&[verb, &code.to_string()]);
+        }
+        self.booking_duration.with_label_values(&[verb]);
+    }
+
+    /// A booking or cancellation was answered.
+    pub fn observe_booking(&self, verb: &str, code: u8, duration: Duration) {
+        self.booking_requests.with_label_values(&[verb, &code.to_string()]).inc();
+        self.booking_duration.with_label_values(&[verb]).observe(duration.as_secs_f64());
+    }
+
+    /// How many bookings are of unknown outcome.
+    pub fn show_uncertain_bookings(&self, count: usize) {
+        self.booking_uncertain.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// What a portal's wire reports to.

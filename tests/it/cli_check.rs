@@ -145,7 +145,7 @@ fn each_mistake_is_found_at_its_key() {
         (format!("[ledger]\nurl = \"postgres://h/d\"\n{GOOD}"), "ledger.url"),
         (format!("[ledger]\nurl = \"sqlite::memory:\"\n{GOOD}"), "ledger.url"),
         (format!("[serve]\nlisten = \"localhost\"\n{GOOD}"), "serve.listen"),
-        (format!("[booking]\nlisten = \"0.0.0.0:8090\"\n{GOOD}"), "booking"),
+        (format!("[booking]\nlisten = \"8090\"\nbook = \"SELECT 1\"\ncancel = \"SELECT 1\"\n{GOOD}"), "booking.listen"),
         (format!("[record]\ndir = \"/tmp\"\n{GOOD}"), "record"),
         (format!("[daemon]\nworkers = 1\n{GOOD}"), "daemon.workers"),
         (format!("[sources.second]\nurl = \"sqlite:/b.db\"\n{GOOD}"), "portals.fer.feeds.slot.source"),
@@ -163,8 +163,8 @@ fn an_empty_file_lacks_sources_and_portals() {
 
 #[test]
 fn what_a_later_version_brings_is_refused_by_name() {
-    let text = problem(&format!("[booking]\nlisten = \"0.0.0.0:8090\"\n{GOOD}"), &[]);
-    assert!(text.contains("error: booking: this version of vitrina has no booking"), "{text}");
+    let text = problem(&format!("[record]\ndir = \"/tmp\"\n{GOOD}"), &[]);
+    assert!(text.contains("error: record: this version of vitrina has no recording of exchanges"), "{text}");
 }
 
 #[test]

@@ -16,6 +16,8 @@ fn all() -> BTreeSet<String> {
     metrics.show_feed("fer", "slot", &Counts::default(), Some(1), 2);
     metrics.show_drain("fer", "slot", 1.0);
     metrics.show_portal("fer", &Health::Open, 0);
+    metrics.observe_booking("book", 0, Duration::from_millis(5));
+    metrics.show_uncertain_bookings(1);
     let portal = metrics.portal("fer");
     portal.request(200, Duration::from_secs(1));
     portal.sent(2, 1);

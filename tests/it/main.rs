@@ -3,6 +3,7 @@
 
 mod audit;
 mod binary;
+mod booking;
 mod cli_check;
 mod cli_check_kinds;
 mod cli_fuse;
@@ -23,6 +24,7 @@ mod guard;
 mod hospital;
 mod ledgers;
 mod live;
+mod look;
 mod mis;
 mod nmo;
 mod nmo_engine;

@@ -28,6 +28,10 @@ pub trait World: Sync {
         config: &SourceConfig,
     ) -> impl Future<Output = Result<Self::Source, SourceError>> + Send;
 
+    /// Begins a transaction with the account that may write, and ends it. The error is a sentence without secrets.
+    fn connect_for_writing(&self, name: &str, config: &SourceConfig)
+    -> impl Future<Output = Result<(), String>> + Send;
+
     /// Gets a token from a portal and looks at its clock: its time minus ours, none where it tells no time. The error is a
     /// sentence without secrets.
     fn sign_in(
@@ -49,8 +53,10 @@ struct Reached<'a, S> {
 
 /// Checks everything that the configuration names.
 pub(super) async fn check<W: World>(config: &Config, world: &W) -> Problems {
-    let (mut problems, signed_in) = tokio::join!(sources(config, world), portals(config, world));
+    let (mut problems, signed_in, booking) =
+        tokio::join!(sources(config, world), portals(config, world), booking(config, world));
     problems.extend(signed_in);
+    problems.extend(booking);
     ledger::check(&config.ledger, &mut problems);
     problems
 }
@@ -130,6 +136,19 @@ async fn portals<W: World>(config: &Config, world: &W) -> Problems {
             Ok(None) => {}
             Err(text) => problems.error(key, text),
         }
+    }
+    problems
+}
+
+/// Bookings are written by an account of their own, which nothing else would try before the first citizen does.
+async fn booking<W: World>(config: &Config, world: &W) -> Problems {
+    let mut problems = Problems::default();
+    let Some(booking) = &config.booking else { return problems };
+    let Some(source) = config.sources.get(&booking.source) else { return problems };
+    let key = if source.write_url.is_some() { "write_url" } else { "url" };
+    let connected = in_time(world.connect_for_writing(&booking.source, source)).await;
+    if let Err(text) = connected.and_then(|connected| connected) {
+        problems.error(format!("sources.{}.{key}", booking.source), format!("booking cannot write there: {text}"));
     }
     problems
 }

@@ -1,17 +1,21 @@
 //! The outside as it is: real sources, real portals.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 
 use super::World;
 use crate::config::{Own, PortalConfig, PortalKind, SourceConfig};
-use crate::daemon::{open_portal, open_source};
+use crate::daemon::{open_portal, open_source, open_writer};
 use crate::ledger::{MemoryLedger, PortalSecrets};
 use crate::portal;
 use crate::record::Schema;
-use crate::source::{AnySource, Source, SourceError};
+use crate::source::{AnySource, Run, Script, Source, SourceError, Written};
 use crate::telemetry::Metrics;
+
+/// Longest time for a statement that does nothing.
+const ONE_STATEMENT: Duration = Duration::from_secs(5);
 
 /// What the configuration names.
 pub struct Reality;
@@ -23,6 +27,17 @@ impl World for Reality {
         let source = open_source(name, config)?;
         source.now().await?;
         Ok(source)
+    }
+
+    async fn connect_for_writing(&self, name: &str, config: &SourceConfig) -> Result<(), String> {
+        let writer = open_writer(name, config).map_err(|error| error.to_string())?;
+        let engine = config.url.engine().into();
+        let script = Script::parse(engine, &["SELECT 1 AS one"], &[]).map_err(|error| error.to_string())?;
+        let run = Run { key: "booking", script: &script, values: &[], limit: config.connect_timeout + ONE_STATEMENT };
+        match writer.run(run).await {
+            Written::Done(_) => Ok(()),
+            Written::RolledBack(error) | Written::Uncertain(error) => Err(error.to_string()),
+        }
     }
 
     async fn sign_in(&self, name: &str, config: &PortalConfig) -> Result<Option<TimeDelta>, String> {

@@ -19,6 +19,8 @@ pub(super) const VISITS_PER_DAY: u32 = 24;
 pub(super) const MINUTES: i64 = 20;
 /// The organization that all departments belong to.
 const ORG_OID: &str = "1.2.643.5.1.13.13.12.2.86.8902";
+/// Most patients with a referral who may book.
+const MOST_PATIENTS: i64 = 1000;
 /// Resources of one department.
 const RESOURCES_PER_DEPARTMENT: u32 = 8;
 
@@ -33,6 +35,7 @@ pub(super) async fn fill(pool: &SqlitePool, settings: &HospitalSettings) -> Resu
     filler.free_referrals(&mut tx).await?;
     filler.schedule(&mut tx).await?;
     faults::add(&mut tx, &mut filler).await?;
+    filler.patients(&mut tx).await?;
     sqlx::raw_sql(include_str!("indexes.sql")).execute(&mut *tx).await?;
     sqlx::raw_sql(include_str!("views.sql")).execute(&mut *tx).await?;
     let today = settings.first_day.checked_sub_days(Days::new(1)).unwrap_or(settings.first_day);
@@ -326,6 +329,24 @@ impl Filler {
         };
         referrals.extend(referral);
         Some(visit)
+    }
+
+    /// The patients of the free referrals, and as many others again; one in five is a child.
+    async fn patients(&mut self, tx: &mut Transaction<'_, Sqlite>) -> Result<(), sqlx::Error> {
+        let referred = "SELECT patient_id FROM referrals WHERE state = $1 ORDER BY id LIMIT $2";
+        let referred = sqlx::query_scalar(referred).bind(referral_state::AVAILABLE).bind(MOST_PATIENTS);
+        let mut guids: Vec<String> = referred.fetch_all(&mut **tx).await?;
+        guids.extend((0..guids.len()).map(|_| people::guid(&mut self.rng)).collect::<Vec<_>>());
+        for guid in guids {
+            let years = if self.rng.random_bool(0.2) { 2..17 } else { 19..90 };
+            let age = TimeDelta::days(365 * self.rng.random_range(years) + self.rng.random_range(1..365));
+            sqlx::query("INSERT INTO patients (guid, birth_date) VALUES ($1, $2)")
+                .bind(guid)
+                .bind((self.first_day - age).format("%Y-%m-%d").to_string())
+                .execute(&mut **tx)
+                .await?;
+        }
+        Ok(())
     }
 
     fn department_of(&self, resource_id: i64) -> i64 {

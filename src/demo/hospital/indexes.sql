@@ -6,3 +6,4 @@ CREATE INDEX visits_by_status ON visits (status, id);
 CREATE INDEX visits_by_slot ON visits (slot_id);
 CREATE INDEX visits_by_change ON visits (updated_at);
 CREATE INDEX referrals_by_state ON referrals (state, id);
+CREATE INDEX visits_by_patient ON visits (patient_id);

@@ -159,6 +159,12 @@ impl Hospital {
         Box::pin(expected::expected(&self.pool)).await.map_err(|source| self.failed(source))
     }
 
+    /// Patients who may book: their identifiers in the patient register, and their dates of birth.
+    pub async fn patients(&self, most: u32) -> Result<Vec<(String, String)>, HospitalError> {
+        let query = sqlx::query_as("SELECT guid, birth_date FROM patients ORDER BY guid LIMIT $1").bind(most);
+        query.fetch_all(&self.pool).await.map_err(|source| self.failed(source))
+    }
+
     /// What the other portals should hold, what they gave back included. `papers` is the folder into which [`write_papers`] wrote.
     pub async fn expected_of_offices(&self, papers: &Path) -> Result<OfficeRecords, HospitalError> {
         Box::pin(offices::expected(&self.pool, papers)).await.map_err(|source| self.failed(source))

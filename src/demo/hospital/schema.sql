@@ -114,7 +114,14 @@ CREATE TABLE visits (
     source      TEXT NOT NULL,
     kind        TEXT NOT NULL,
     created_at  TEXT NOT NULL,
-    updated_at  TEXT NOT NULL
+    updated_at  TEXT NOT NULL,
+    case_number TEXT
+);
+-- Patients of the register whom the hospital knows: those who may book. Visits that were made otherwise name others, too.
+CREATE TABLE patients (
+    id         INTEGER PRIMARY KEY,
+    guid       TEXT NOT NULL UNIQUE,
+    birth_date TEXT NOT NULL
 );
 -- Rows made wrong on purpose, for the demo's own arithmetic; no view shows this table.
 CREATE TABLE demo_faults (

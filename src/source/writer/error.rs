@@ -56,6 +56,21 @@ pub enum WriteError {
     },
 }
 
+impl WriteError {
+    /// True when the database ended the transaction for the sake of another one: run again, it may pass.
+    pub fn is_collision(&self) -> bool {
+        match self {
+            WriteError::Statement { code, .. } => {
+                matches!(code.as_str(), "SQLSTATE 40001" | "SQLSTATE 40P01") || code.ends_with("(1213)")
+            }
+            WriteError::Connect { .. }
+            | WriteError::Timeout { .. }
+            | WriteError::Lost { .. }
+            | WriteError::Value { .. } => false,
+        }
+    }
+}
+
 /// Whose and which statements an error speaks of.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -101,6 +116,11 @@ impl Place {
     /// More rows than anybody reads.
     pub(super) fn too_many_rows(&self) -> WriteError {
         self.refused("too many rows".to_owned(), ": the statements are to give one row")
+    }
+
+    /// A row that is no answer.
+    pub(super) fn senseless(&self, why: &'static str) -> WriteError {
+        self.refused("a row that is no answer".to_owned(), why)
     }
 
     pub(super) fn value(&self, parameter: &'static str) -> WriteError {

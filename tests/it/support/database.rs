@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use sqlx::mysql::MySqlConnection;
 use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Connection, Executor};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 use vitrina::source::{AnySource, Engine, SourceSettings};
 
 use super::server::Server;
@@ -74,6 +74,25 @@ impl TestDb {
                     connection.execute(sqlx::raw_sql(AssertSqlSafe(*statement))).await.expect(statement);
                 }
                 connection.close().await.unwrap();
+            }
+        }
+    }
+
+    /// The number that a query of one row gives in its column `n`.
+    pub async fn number(&self, query: &str) -> String {
+        let query = sqlx::raw_sql(AssertSqlSafe(query));
+        match self.engine {
+            Engine::Postgres => {
+                let row = query.fetch_one(&mut PgConnection::connect(&self.url).await.unwrap()).await.unwrap();
+                row.try_get_unchecked::<i64, _>("n").unwrap().to_string()
+            }
+            Engine::MySql => {
+                let row = query.fetch_one(&mut MySqlConnection::connect(&self.url).await.unwrap()).await.unwrap();
+                row.try_get_unchecked::<i64, _>("n").unwrap().to_string()
+            }
+            Engine::Sqlite => {
+                let row = query.fetch_one(&mut SqliteConnection::connect(&self.url).await.unwrap()).await.unwrap();
+                row.try_get_unchecked::<i64, _>("n").unwrap().to_string()
             }
         }
     }

@@ -78,6 +78,10 @@ impl World for Answers {
         self.columns.clone().map(Fake).ok_or_else(refused)
     }
 
+    async fn connect_for_writing(&self, _: &str, _: &SourceConfig) -> Result<(), String> {
+        Err("the database only lets us read".into())
+    }
+
     async fn sign_in(&self, _: &str, _: &PortalConfig) -> Result<Option<TimeDelta>, String> {
         self.portal.clone()
     }
@@ -94,6 +98,10 @@ async fn problems(world: Answers) -> String {
 }
 
 async fn problems_with(world: Answers, ledger: &str, directory: &std::path::Path) -> String {
+    problems_of(world, ledger, directory, "").await
+}
+
+async fn problems_of(world: Answers, ledger: &str, directory: &std::path::Path, more: &str) -> String {
     let text = format!(
         r#"
         [sources.mis]
@@ -108,6 +116,7 @@ async fn problems_with(world: Answers, ledger: &str, directory: &std::path::Path
         password = "p"
         [portals.fer.feeds.slot]
         changed_at = "touched"
+        {more}
         "#
     );
     let path = directory.join("vitrina.toml");
@@ -171,4 +180,14 @@ async fn a_ledger_that_cannot_be_written_is_named() {
     let world = well(&["id", "type", "speciality_id", "touched"]);
     let found = problems_with(world, "/nowhere/ledger.db", directory.path()).await;
     assert!(found.starts_with("error: ledger.url: /nowhere/ledger.db cannot be written"), "{found}");
+}
+
+#[tokio::test]
+async fn booking_needs_an_account_that_may_write() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let ledger = directory.path().join("ledger.db").display().to_string();
+    let world = || well(&["id", "type", "speciality_id", "touched"]);
+    let booking = "[booking]\nbook = \"builtin\"\ncancel = \"builtin\"";
+    let found = problems_of(world(), &ledger, directory.path(), booking).await;
+    assert_eq!(found, "error: sources.mis.url: booking cannot write there: the database only lets us read");
 }

@@ -1,0 +1,161 @@
+//! Booking in the real process: from its section of the configuration to a desk that answers, and from what the desk did to the portals.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::tasks::Tasks;
+use super::write_back::open_writer;
+use super::{AnyLine, Shared};
+use crate::config::{BookingConfig, Config};
+use crate::portal::AnyPortal;
+use crate::portal::fer::WebhookStanding;
+use crate::serve::booking::{
+    BookingBindError, BookingListener, BookingStatus, Callers, Changed, Code, Desk, LIMIT, Statements, TlsFiles, Verb,
+    router,
+};
+use crate::source::{ScriptError, SourceError};
+use crate::telemetry::Metrics;
+
+/// How long bookings that are begun may take to be answered when the process is asked to stop.
+pub(super) const GRACE: Duration = LIMIT.saturating_add(Duration::from_secs(2));
+
+/// Booking that answers. It begins before anything else of the process, which may have to wait for a database that is not there yet: the
+/// gateway is to hear even then that it cannot be done, and not to wait in vain.
+pub struct Booking {
+    answering: Answering,
+    tasks: Tasks,
+    stop: CancellationToken,
+    /// Who is told of changes, once there is somebody. What changes before is read at the process's start anyway.
+    hears: Arc<OnceLock<Weak<Shared>>>,
+}
+
+/// Why bookings cannot be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum BookingError {
+    /// The listener.
+    #[error(transparent)]
+    Bind(#[from] BookingBindError),
+    /// The source.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// There is no such source.
+    #[error("booking.source: there is no source {0}")]
+    NoSource(String),
+    /// A statement.
+    #[error("booking: {0}")]
+    Script(#[from] ScriptError),
+}
+
+/// Booking that answers, as the process sees it.
+pub(super) struct Answering {
+    desk: Arc<Desk<Statements>>,
+    address: SocketAddr,
+    public_url: Option<String>,
+}
+
+impl Answering {
+    /// What `status` shows.
+    pub(super) fn status(&self) -> BookingStatus {
+        BookingStatus { listen: self.address.to_string(), public_url: self.public_url.clone(), ..self.desk.status() }
+    }
+}
+
+/// Begins to answer bookings as the configuration says. Connects to no database yet. None where it says nothing of them.
+pub async fn open_booking(config: &Config, metrics: &Metrics) -> Result<Option<Booking>, BookingError> {
+    let Some(booking) = &config.booking else { return Ok(None) };
+    let statements = statements(config, booking)?;
+    let listener = BookingListener::bind(booking.listen, booking_certificate(booking).as_ref()).await?;
+    for verb in [Verb::Book, Verb::Cancel] {
+        metrics.announce_booking(verb.name(), Code::of(verb).iter().map(|code| code.number()));
+    }
+    // Weak: the process owns the desk, and the desk must not own the process.
+    let hears: Arc<OnceLock<Weak<Shared>>> = Arc::default();
+    let told = Arc::clone(&hears);
+    let changed = Box::new(move |changed: Changed| {
+        if let Some(shared) = told.get().and_then(Weak::upgrade) {
+            shared.has_changed(&changed);
+        }
+    });
+    let desk = Arc::new(Desk::new(statements, metrics.clone(), changed));
+    let (address, public_url) = (listener.address, booking.public_url.clone());
+    let (mut tasks, stop) = (Tasks::default(), CancellationToken::new());
+    tasks.spawn("doubts", Arc::clone(&desk).resolve_doubts(stop.clone()));
+    let callers = Callers::new(booking.allow.clone(), booking.proxies.clone());
+    let routes = router(Arc::clone(&desk), callers.clone(), booking.max_body);
+    let serving = listener.serve(routes, callers, booking.connections, stop.clone());
+    let closes = Arc::clone(&desk);
+    tasks.spawn("booking", async move {
+        serving.await;
+        closes.finish().await;
+    });
+    Ok(Some(Booking { answering: Answering { desk, address, public_url }, tasks, stop, hears }))
+}
+
+/// The files of the listener's certificate; none where it speaks plain HTTP.
+pub fn booking_certificate(booking: &BookingConfig) -> Option<TlsFiles> {
+    let (cert, key) = booking.tls_cert_file.clone().zip(booking.tls_key_file.clone())?;
+    Some(TlsFiles { cert, key })
+}
+
+/// The site's statements, on connections that nothing else uses.
+fn statements(config: &Config, booking: &BookingConfig) -> Result<Statements, BookingError> {
+    let name = &booking.source;
+    let source = config.sources.get(name).ok_or_else(|| BookingError::NoSource(name.clone()))?;
+    let writer = open_writer(name, source)?;
+    Ok(Statements::new(booking, source.url.engine().into(), writer, source.timezone)?)
+}
+
+impl Booking {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.answering.address
+    }
+
+    /// Tells the process of changes from now on, and lets it show and stop this.
+    pub(super) fn join(self, shared: &Arc<Shared>) -> (Tasks, CancellationToken) {
+        let Booking { answering, tasks, stop, hears } = self;
+        let _joined_once = hears.set(Arc::downgrade(shared));
+        let _joined_once = shared.booking.set(answering);
+        (tasks, stop)
+    }
+}
+
+impl Shared {
+    /// A booking or cancellation has changed these records: every gateway is to hear of it.
+    fn has_changed(&self, changed: &Changed) {
+        for (line, fresh) in self.lines.iter().zip(&self.fresh) {
+            if is_gateway(line) {
+                fresh.want(changed);
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Holds what a gateway has registered against `public_url`, and says how it is.
+    pub(super) async fn compare_webhook(&self, line: &AnyLine) {
+        let AnyPortal::Fer(gateway) = line.portal() else { return };
+        let public_url = self.booking.get().and_then(|booking| Url::parse(booking.public_url.as_deref()?).ok());
+        let Some(public_url) = public_url else { return };
+        let portal = line.name.as_str();
+        let standing = tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => return,
+            standing = gateway.webhook_standing(&public_url, None) => standing,
+        };
+        match standing {
+            Ok(standing @ WebhookStanding::Registered) => tracing::info!(portal, "{standing}"),
+            Ok(standing) => tracing::warn!(portal, "{standing}"),
+            Err(failure) => tracing::warn!(portal, "the gateway's webhook cannot be looked at: {}", failure.text),
+        }
+    }
+}
+
+/// True for lines whose records bookings change.
+fn is_gateway(line: &AnyLine) -> bool {
+    matches!(line.portal(), AnyPortal::Fer(_))
+}

@@ -1,0 +1,237 @@
+//! The desk over a hospital of the test's own, in simulated time.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use super::super::mis::{Fate, Mis};
+use super::*;
+use crate::source::Row;
+
+const SLOT: &str = "ac46c807-9d59-4f56-b30c-2d165ab21753";
+const OTHER: &str = "bc46c807-9d59-4f56-b30c-2d165ab21753";
+const BOOK: &str = "00000000-0000-0001-0000-000001017307";
+
+/// What a call of the hospital's system leads to, and how long it takes.
+#[derive(Clone)]
+enum Step {
+    Code(u8),
+    Undone,
+    Uncertain,
+    Found(Option<&'static str>),
+    Away,
+}
+
+/// Plays its steps one after another, and remembers what it was asked.
+#[derive(Default)]
+struct Scripted {
+    steps: Mutex<VecDeque<(Duration, Step)>>,
+    asked: Mutex<Vec<String>>,
+    looks_up: bool,
+}
+
+impl Scripted {
+    fn next(&self, asked: String) -> (Duration, Step) {
+        self.asked.lock().unwrap().push(asked);
+        self.steps.lock().unwrap().pop_front().expect("a step")
+    }
+}
+
+impl Mis for Arc<Scripted> {
+    async fn run(&self, verb: Verb, fields: &Fields, limit: Duration) -> Fate {
+        let patient = fields.get("patient_id").unwrap_or_default().to_owned();
+        let (takes, step) = self.next(format!("{} {patient}", verb.name()));
+        if takes > limit {
+            tokio::time::sleep(limit).await;
+            return Fate::Undone("was not done in time".into());
+        }
+        tokio::time::sleep(takes).await;
+        match step {
+            Step::Code(code) => {
+                let column = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
+                let row = Row::new(vec![
+                    column("status_code", &code.to_string()),
+                    column("book_ext_id", BOOK),
+                    column("slot_id", SLOT),
+                    column("visit_time", "2031-03-01 10:00:00"),
+                    column("duration", "20"),
+                ]);
+                Fate::Answered(
+                    Answer::read(verb, fields, Some(&row), crate::record::Zone::new(chrono_tz::Tz::UTC)).unwrap(),
+                )
+            }
+            Step::Undone => Fate::Undone("cannot connect".into()),
+            Step::Uncertain => Fate::Uncertain("connection lost".into()),
+            Step::Found(_) | Step::Away => panic!("a look-up was expected"),
+        }
+    }
+
+    async fn look_up(&self, _: &Fields, _: Duration) -> Result<Option<String>, String> {
+        match self.next("lookup".to_owned()) {
+            (_, Step::Found(found)) => Ok(found.map(str::to_owned)),
+            (_, Step::Away) => Err("cannot connect".into()),
+            _ => panic!("no look-up was expected"),
+        }
+    }
+
+    fn can_look_up(&self) -> bool {
+        self.looks_up
+    }
+}
+
+/// A desk, its hospital, and what it said has changed.
+struct Office {
+    desk: Arc<Desk<Arc<Scripted>>>,
+    mis: Arc<Scripted>,
+    changed: Arc<Mutex<Vec<Changed>>>,
+}
+
+fn office(looks_up: bool, steps: &[Step]) -> Office {
+    let quick = steps.iter().map(|step| (Duration::from_millis(5), step.clone()));
+    office_of(looks_up, quick.collect())
+}
+
+fn office_of(looks_up: bool, steps: VecDeque<(Duration, Step)>) -> Office {
+    let mis = Arc::new(Scripted { steps: Mutex::new(steps), asked: Mutex::default(), looks_up });
+    let changed: Arc<Mutex<Vec<Changed>>> = Arc::default();
+    let hears = Arc::clone(&changed);
+    let listening = Box::new(move |changed| hears.lock().unwrap().push(changed));
+    let desk = Arc::new(Desk::new(Arc::clone(&mis), Metrics::new().unwrap(), listening));
+    Office { desk, mis, changed }
+}
+
+fn fields(slot: &str, patient: &str) -> Fields {
+    let of = |text: &str| Some(text.to_owned());
+    Fields::of([("slot_id", of(slot)), ("patient_id", of(patient)), ("book_ext_id", of(BOOK)), ("case_number", None)])
+}
+
+impl Office {
+    async fn book(&self, patient: &str) -> u8 {
+        self.answer(Verb::Book, fields(SLOT, patient)).await
+    }
+
+    async fn answer(&self, verb: Verb, fields: Fields) -> u8 {
+        self.desk.answer(verb, fields, Instant::now()).await.code.number()
+    }
+
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut *self.mis.asked.lock().unwrap())
+    }
+
+    fn uncertain(&self) -> usize {
+        self.desk.status().uncertain.len()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_done_changes_slot_booking_and_referral_and_what_is_not_changes_nothing() {
+    let office = office(true, &[Step::Code(0), Step::Code(11), Step::Undone, Step::Code(0), Step::Code(1)]);
+    let mut referred = fields(SLOT, "a")
+        .values()
+        .into_iter()
+        .map(|(name, value)| (name, value.map(str::to_owned)))
+        .collect::<Vec<_>>();
+    referred.push(("referral_id", Some(OTHER.to_owned())));
+    assert_eq!(office.answer(Verb::Book, Fields::of(referred)).await, 0);
+    assert_eq!((office.book("b").await, office.book("c").await), (11, 18));
+    assert_eq!(office.answer(Verb::Cancel, fields(SLOT, "a")).await, 0);
+    assert_eq!(office.answer(Verb::Cancel, fields(SLOT, "a")).await, 1);
+    let key = |text| Some(Key::parse(text));
+    let booked = Changed { slot: key(SLOT), book: key(BOOK), referral: key(OTHER) };
+    let cancelled = Changed { referral: None, ..booked.clone() };
+    assert_eq!(*office.changed.lock().unwrap(), [booked, cancelled]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_what_it_must_have_is_18_and_troubles_nobody() {
+    let office = office(true, &[]);
+    assert_eq!(office.answer(Verb::Book, Fields::default()).await, 18);
+    assert_eq!(office.answer(Verb::Cancel, Fields::of([("patient_id", Some("a".to_owned()))])).await, 18);
+    assert!(office.asked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_comes_within_its_time_though_others_are_before_it() {
+    let slow = (Duration::from_secs(5), Step::Code(11));
+    let office = office_of(true, VecDeque::from([slow.clone(), slow]));
+    let start = Instant::now();
+    let (first, second, third) = tokio::join!(office.book("a"), office.book("b"), office.book("c"));
+    assert_eq!((first, second, third), (11, 18, 18), "five seconds, three that were left, none");
+    assert_eq!(start.elapsed(), LIMIT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slots_do_not_wait_for_each_other() {
+    let slow = (Duration::from_secs(5), Step::Code(11));
+    let office = office_of(true, VecDeque::from([slow.clone(), slow]));
+    let other = office.answer(Verb::Book, fields(OTHER, "b"));
+    assert_eq!(tokio::join!(office.book("a"), other), (11, 11));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_hangs_up_does_not_stop_what_was_begun() {
+    let office = office_of(true, VecDeque::from([(Duration::from_secs(5), Step::Code(0))]));
+    let waits = tokio::time::timeout(Duration::from_secs(1), office.book("a")).await;
+    assert!(waits.is_err());
+    office.desk.finish().await;
+    assert_eq!(office.changed.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_booking_that_turns_out_made_is_cancelled_before_the_next_answer_for_its_slot() {
+    let office = office(true, &[Step::Uncertain, Step::Found(Some(BOOK)), Step::Code(0), Step::Code(0)]);
+    assert_eq!((office.book("a").await, office.uncertain()), (18, 1));
+    assert_eq!((office.book("b").await, office.uncertain()), (0, 0));
+    assert_eq!(office.asked(), ["book a", "lookup", "cancel a", "book b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_request_again_settles_its_own_doubt() {
+    let office = office(false, &[Step::Uncertain, Step::Code(0)]);
+    assert_eq!((office.book("a").await, office.book("a").await), (18, 0));
+    assert_eq!((office.uncertain(), office.asked()), (0, vec!["book a".to_owned(), "book a".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_an_outcome_cannot_be_found_out_its_slot_is_answered_18() {
+    let office = office(
+        true,
+        &[Step::Uncertain, Step::Away, Step::Found(Some(BOOK)), Step::Undone, Step::Code(1), Step::Code(11)],
+    );
+    office.book("a").await;
+    assert_eq!((office.book("b").await, office.book("b").await), (18, 18), "not found out; found and not cancelled");
+    assert!(office.desk.status().uncertain[0].stands);
+    assert_eq!((office.book("b").await, office.uncertain()), (11, 0));
+    assert_eq!(office.asked(), ["book a", "lookup", "lookup", "cancel a", "cancel a", "book b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_lookup_others_hear_what_the_database_says_and_the_doubt_stays() {
+    let office = office(false, &[Step::Uncertain, Step::Code(11)]);
+    assert_eq!((office.book("a").await, office.book("b").await), (18, 11));
+    assert_eq!((office.uncertain(), office.desk.status().lookup), (1, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_desk_finds_out_by_itself_and_trusts_absence_only_after_a_while() {
+    let absent = Step::Found(None);
+    let office =
+        office(true, &[Step::Uncertain, absent.clone(), absent.clone(), absent.clone(), absent.clone(), absent]);
+    office.book("a").await;
+    let stop = CancellationToken::new();
+    let resolving = tokio::spawn(Arc::clone(&office.desk).resolve_doubts(stop.clone()));
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    assert_eq!(office.uncertain(), 1, "its COMMIT may still be under way");
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    assert_eq!(office.uncertain(), 0);
+    stop.cancel();
+    resolving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_uncertain_cancellation_is_left_to_the_gateways_next_try() {
+    let office = office(true, &[Step::Uncertain, Step::Code(1)]);
+    assert_eq!(office.answer(Verb::Cancel, fields(SLOT, "a")).await, 18);
+    assert_eq!(office.answer(Verb::Cancel, fields(SLOT, "a")).await, 1);
+    assert_eq!(office.uncertain(), 0);
+    assert_eq!(office.changed.lock().unwrap()[0].book, Some(Key::parse(BOOK)), "the mart hears the truth");
+}

@@ -1,0 +1,169 @@
+//! What a booking changes is at the mart within two seconds, beside what the gateway itself writes there.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+use vitrina::config::{Environment, load};
+use vitrina::daemon::{Access, Assembly, Daemon, DaemonSettings, open_booking};
+use vitrina::demo::fer::{GatewaySettings, Subsystem};
+use vitrina::demo::hospital::{Hospital, HospitalSettings};
+use vitrina::serve::Listener;
+use vitrina::telemetry::Metrics;
+
+use super::site::{code, column, request};
+use crate::support::command::write_private;
+use crate::support::mart::{Mart, send};
+
+/// A hospital, the daemon and the mock gateway, in which nothing but a poke moves anything.
+struct Town {
+    hospital: Hospital,
+    mart: Mart,
+    daemon: Daemon,
+    url: String,
+    client: reqwest::Client,
+    _folder: tempfile::TempDir,
+}
+
+const HEARS_WITHIN: Duration = Duration::from_secs(2);
+
+impl Town {
+    async fn open() -> Town {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = HospitalSettings { slots: 3_000, faulty: 0, ..HospitalSettings::default() };
+        let hospital = Hospital::create(&folder.path().join("mis.db"), settings).await.unwrap();
+        let mart = Mart::start(GatewaySettings::default()).await;
+        let path = write_private(folder.path(), "vitrina.toml", &configuration(&hospital, &mart, folder.path()));
+        let config = load(&path, &Environment::default()).unwrap().config;
+        let metrics = Metrics::new().unwrap();
+        let assembly = Assembly::open(&config, &metrics, Access::Write).await.unwrap();
+        let listener = Listener::bind("127.0.0.1:0").await.unwrap();
+        let booking = open_booking(&config, &metrics).await.unwrap().unwrap();
+        let url = format!("http://{}", booking.address());
+        let settings = DaemonSettings { workers: 4, grace: Duration::from_secs(5) };
+        let mut daemon = Daemon::start(assembly, listener, metrics, settings).await.unwrap();
+        daemon.serve_booking(booking);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let town = Town { hospital, mart, daemon, url, client, _folder: folder };
+        let all = town.hospital.rows(Subsystem::Book).await.unwrap();
+        town.until(Duration::from_secs(60), "the first pass", || {
+            let feeds = town.daemon.status().feeds;
+            feeds.iter().all(|feed| feed.state == "ok")
+                && feeds.iter().any(|feed| feed.feed == "book" && feed.accepted == all)
+        })
+        .await;
+        town
+    }
+
+    async fn until(&self, limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !is_so() {
+            assert!(start.elapsed() < limit, "{what}: not within {limit:?}; {:#?}", self.daemon.status());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Value {
+        send(self.client.post(format!("{}{path}", self.url)).json(body)).await.1
+    }
+
+    async fn one(&self, query: &str) -> String {
+        column(&self.hospital.source_url(), query).await.remove(0)
+    }
+
+    fn at_mart(&self, subsystem: Subsystem, id: &str) -> Option<Map<String, Value>> {
+        self.mart.running.gateway().snapshot(subsystem).remove(id)
+    }
+
+    fn status_at_mart(&self, subsystem: Subsystem, id: &str, field: &str) -> Value {
+        self.at_mart(subsystem, id).and_then(|record| record.get(field).cloned()).unwrap_or_default()
+    }
+
+    /// True when the last request with this record came from the daemon and not from the gateway itself: all were accepted.
+    fn is_settled(&self, feed: &str) -> bool {
+        let feeds = self.daemon.status().feeds;
+        let feed = feeds.iter().find(|of| of.feed == feed).unwrap();
+        feed.rejected + feed.pending + feed.held + feed.unknown == 0
+    }
+}
+
+fn configuration(hospital: &Hospital, mart: &Mart, folder: &std::path::Path) -> String {
+    let account = GatewaySettings::default();
+    let mut text = format!(
+        "[sources.mis]\nurl = \"{}\"\ntimezone = \"Asia/Yekaterinburg\"\n[ledger]\nurl = \"sqlite:{}\"\n\
+         [portals.fer]\nkind = \"fer\"\nurl = \"{}\"\nusername = \"{}\"\npassword = \"{}\"\n\
+         [booking]\nlisten = \"{}\"\nallow = \"127.0.0.1\"\nbook = \"builtin\"\ncancel = \"builtin\"\n",
+        hospital.source_url(),
+        folder.join("ledger.db").display(),
+        mart.running.url(),
+        account.username,
+        account.password,
+        SocketAddr::from(([127, 0, 0, 1], 0)),
+    );
+    for subsystem in Subsystem::ALL {
+        text.push_str(&format!("[portals.fer.feeds.{}]\nevery = \"1h\"\n", subsystem.name()));
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_booking_by_referral_and_its_cancellation_are_at_the_mart_at_once() {
+    let town = Town::open().await;
+    let (referral, patient) = (
+        town.one("SELECT guid FROM referrals WHERE state = 0 ORDER BY id LIMIT 1").await,
+        town.one("SELECT patient_id FROM referrals WHERE state = 0 ORDER BY id LIMIT 1").await,
+    );
+    let slot = town.one("SELECT guid FROM slots WHERE state = 0 AND ages = 'ALL' ORDER BY id LIMIT 1").await;
+    let mut body = request(&slot, &patient, json!("case"));
+    body["referral_id"] = json!(referral);
+    let answer = town.post("/booking/book", &body).await;
+    assert_eq!(code(&answer), 0, "{answer}");
+    let book = answer["book_ext_id"].as_str().unwrap().to_owned();
+    town.until(HEARS_WITHIN, "booked", || {
+        town.status_at_mart(Subsystem::Slot, &slot, "status") == "RECORDED"
+            && town.status_at_mart(Subsystem::Book, &book, "status_code") == 5000
+            && town.status_at_mart(Subsystem::Referral, &referral, "status") == "RECORDED"
+    })
+    .await;
+    let cancel = json!({"book_ext_id": book, "patient_id": patient, "united_guids": []});
+    assert_eq!(code(&town.post("/booking/cancel", &cancel).await), 0);
+    town.until(HEARS_WITHIN, "cancelled", || {
+        town.status_at_mart(Subsystem::Slot, &slot, "status") == "AVAILABLE"
+            && town.status_at_mart(Subsystem::Book, &book, "status_code") == 5010
+            && town.status_at_mart(Subsystem::Referral, &referral, "status") == "AVAILABLE"
+    })
+    .await;
+    town.until(HEARS_WITHIN, "settled", || ["slot", "book", "referral"].iter().all(|feed| town.is_settled(feed))).await;
+    town.daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_gateway_writes_itself_stands_in_nobodys_way() {
+    let town = Town::open().await;
+    let slot = town.one("SELECT guid FROM slots WHERE state = 0 AND ages = 'ALL' ORDER BY id LIMIT 1").await;
+    let patient = town.hospital.patients(1).await.unwrap().remove(0).0;
+    let seen = town.mart.running.gateway().log().len();
+    let answer = town.post("/booking/book", &request(&slot, &patient, Value::Null)).await;
+    assert_eq!(code(&answer), 0, "{answer}");
+    let book = answer["book_ext_id"].as_str().unwrap().to_owned();
+    // As the document has it: the slot becomes RECORDED, and a booking stands under the id of our answer.
+    let mut recorded = town.at_mart(Subsystem::Slot, &slot).unwrap();
+    recorded.insert("status".into(), json!("RECORDED"));
+    town.mart.accepts("slot", &[Value::Object(recorded)]).await;
+    let own = json!({
+        "id": book, "patient_id": patient, "slot_id": slot, "status_code": 5000, "tag_source": "EPGU",
+        "type": "APPOINTMENT", "create_ts": "2026-01-01T00:00:00",
+    });
+    town.mart.accepts("book", &[own]).await;
+    let ours = |path: &str, id: &str| {
+        let log = town.mart.running.gateway().log();
+        log.iter().skip(seen).filter(|entry| entry.path == path && entry.ids.iter().any(|of| of == id)).count()
+    };
+    town.until(HEARS_WITHIN, "ours came too", || ours("/api/slot", &slot) == 2 && ours("/api/book", &book) == 2).await;
+    town.until(HEARS_WITHIN, "settled", || town.is_settled("slot") && town.is_settled("book")).await;
+    let accepted = town.daemon.status().feeds.into_iter().find(|feed| feed.feed == "book").unwrap().accepted;
+    assert_eq!(accepted, town.hospital.rows(Subsystem::Book).await.unwrap());
+    let booking = town.daemon.status().booking.unwrap();
+    assert_eq!((booking.answered.len(), booking.last[0].code), (1, 0));
+    town.daemon.stop().await;
+}

@@ -1,0 +1,12 @@
+//! The gateway's answering service, over real HTTP and real databases.
+
+mod deadline;
+mod door;
+mod doubt;
+mod fresh;
+mod printed;
+mod program;
+mod rules;
+mod site;
+mod winner;
+mod wire;

@@ -1,0 +1,121 @@
+//! The built program: its configuration, its check, its listener while the database is not there yet, its status.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Stdio};
+
+use serde_json::{Value, json};
+
+use super::site::{code, guid, request};
+use crate::support::command::{Ran, run, vitrina, write_private};
+use crate::support::mart::send;
+
+/// A configuration with these lines for booking, over a database that is not there.
+fn configuration(port: u16, booking: &str) -> String {
+    format!(
+        "[sources.mis]\nurl = \"sqlite:/nowhere/mis.db\"\n[ledger]\nurl = \"sqlite:/nowhere/ledger.db\"\n\
+         [serve]\nlisten = \"127.0.0.1:{port}\"\n[booking]\n{booking}\n\
+         [portals.fer]\nkind = \"fer\"\nurl = \"http://127.0.0.1:1\"\nusername = \"u\"\npassword = \"hunter2\"\n\
+         [portals.fer.feeds.slot]\nevery = \"30s\"\n"
+    )
+}
+
+const BUILTIN: &str = "book = \"builtin\"\ncancel = \"builtin\"\n";
+
+/// What `check --offline` says of these lines.
+fn check(booking: &str) -> Ran {
+    check_text(&configuration(9464, booking))
+}
+
+fn check_text(text: &str) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_private(folder.path(), "vitrina.toml", text);
+    run(vitrina(&["check", "--offline", "--config", path.to_str().unwrap()]))
+}
+
+#[test]
+fn a_section_of_two_lines_is_enough() {
+    let ran = check(BUILTIN);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+}
+
+#[test]
+fn every_mistake_is_named_by_its_key() {
+    for (lines, expected) in [
+        ("cancel = \"builtin\"", "error: booking.book: is missing"),
+        ("bok = \"x\"", "error: booking.bok: unknown key; did you mean book?"),
+        ("allow = [\"gateway\"]", "error: booking.allow: \"gateway\" is neither an address"),
+        ("proxies = \"10.0.0.0/33\"", "error: booking.proxies: \"10.0.0.0/33\" is neither an address"),
+        ("source = \"mos\"", "error: booking.source: there is no source \"mos\"; did you mean mis?"),
+        (
+            "book = \"SELECT :slot_idd\"",
+            "error: booking.book: statement 1 has the parameter :slot_idd; there are: :slot_id",
+        ),
+        ("lookup = \"SELECT :lastname\"", "error: booking.lookup: statement 1 has the parameter :lastname"),
+        ("cancel = [\"SELECT 1\", \"COMMIT\"]", "error: booking.cancel: statement 2 begins with COMMIT"),
+        ("public_url = \"http://h:8090/booking\"", "error: booking.public_url: must end before /booking"),
+        ("tls_cert_file = \"vitrina.toml\"", "error: booking.tls_key_file: is missing"),
+        ("connections = 1", "error: booking.connections: 1 is out of range: 8 to 65536"),
+        ("book = \"SELECT 1\"", "warning: booking.lookup: is missing: a booking whose COMMIT"),
+        ("tls_cert_file = \"vitrina.toml\"\ntls_key_file = \"vitrina.toml\"", "error: booking.tls_cert_file: "),
+    ] {
+        let kept: Vec<&str> = BUILTIN
+            .lines()
+            .filter(|line| !lines.starts_with("cancel = \"builtin\"") || !line.starts_with("book"))
+            .filter(|line| !lines.lines().any(|own| own.split(' ').next() == line.split(' ').next()))
+            .collect();
+        let out = check(&format!("{lines}\n{}", kept.join("\n"))).out;
+        assert!(out.contains(expected), "{lines}\n{out}");
+    }
+}
+
+#[test]
+fn builtin_is_for_the_demo_hospital() {
+    let text = configuration(9464, BUILTIN).replace("sqlite:/nowhere/mis.db", "postgres://localhost/mis");
+    let out = check_text(&text).out;
+    assert!(out.contains("error: booking.book: builtin is for the demo hospital's SQLite tables"), "{out}");
+}
+
+/// The program, running; killed when it is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _may_have_ended = self.0.kill();
+        let _status = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn bookings_are_answered_18_while_the_database_is_not_there_yet() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let booking = "listen = \"127.0.0.1:0\"\nallow = \"127.0.0.1\"\nbook = \"SELECT 0\"\ncancel = \"SELECT 0\"\n";
+    let text = configuration(port, booking)
+        .replace("sqlite:/nowhere/mis.db", &format!("postgres://u:hunter2@{nobody}/mis"))
+        .replace("/nowhere", folder.path().to_str().unwrap());
+    let path = write_private(folder.path(), "vitrina.toml", &text);
+    let mut command = vitrina(&["run", "--config", path.to_str().unwrap()]);
+    let mut running = Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let (out, err) = (running.0.stdout.take().unwrap(), running.0.stderr.take().unwrap());
+    let told = tokio::task::spawn_blocking(move || {
+        let (tell, told) = std::sync::mpsc::channel();
+        for stream in [Box::new(out) as Box<dyn std::io::Read + Send>, Box::new(err)] {
+            let tell = tell.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    let _nobody_may_listen = tell.send(line);
+                }
+            });
+        }
+        drop(tell);
+        told.into_iter().find(|line| line.contains("bookings are answered")).unwrap()
+    });
+    let line = told.await.unwrap();
+    let address = line.split("address=").nth(1).unwrap().split_whitespace().next().unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let body = request(&guid(6, 1), &guid(9, 1), Value::Null);
+    let (status, answer) = send(client.post(format!("http://{address}/booking/book")).json(&body)).await;
+    assert_eq!((status.as_u16(), code(&answer), &answer["book_ext_id"]), (200, 18, &json!(null)));
+}
