@@ -604,3 +604,28 @@ async fn a_booking_waits_while_its_slot_is_under_way() {
         "the slot is RECORDED still, and the booking is not held for it any more"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_record_is_in_one_request_at_a_time_however_many_cycles_are_asked_for() {
+    let mut world = World::with_slots(2);
+    let line = world.start().await;
+    pass(&line).await;
+    world.portal.forget_requests();
+    world.portal.hold_up("slot");
+    world.put("slot", 1, slot(1, "BLOCKED"));
+    let run = || {
+        let line = Arc::clone(&line);
+        tokio::spawn(async move { line.cycle("slot", Order::default()).await.unwrap().accepted })
+    };
+    let first = run();
+    while world.portal.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    world.put("slot", 1, slot(1, "CANCELED"));
+    let second = run();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.portal.waiting(), 1);
+    world.portal.let_go();
+    assert_eq!((first.await.unwrap(), second.await.unwrap()), (1, 1));
+    assert_eq!(world.portal.held("slot")[&Key::Guid(1)]["status"], "CANCELED", "the newest wins");
+}
