@@ -11,6 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
 
 use super::contest::{self, Contest, Wants};
+use super::examination::{Examination, Look};
 use super::index::{At, Detail, Standing};
 use super::line::{self, FeedLine, Line, Written};
 use super::outgoing::Outgoing;
@@ -72,6 +73,9 @@ pub enum CycleError {
     /// A delivery ended unexpectedly.
     #[error("a delivery ended unexpectedly")]
     Delivery(#[from] JoinError),
+    /// The look at what rows name outside the source panicked.
+    #[error("the look at the files of rows ended unexpectedly")]
+    Examination(#[source] JoinError),
 }
 
 /// What a read of one cycle asks for.
@@ -338,12 +342,15 @@ impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
         planned.tells_all = self.order.dry_run;
         planned.wants = matches!(wanted, Wanted::Contested(_)).then(Wants::new);
         planned.abilities = self.feed.abilities;
-        if self.feed.abilities.examines {
+        let examination = if self.feed.abilities.examines {
             let line = Arc::clone(self.line);
-            planned.examine = Some(Box::new(move |body| line.portal.examine(schema, body)));
-        }
+            let look: Look = Arc::new(move |body| line.portal.examine(schema, body));
+            Some(Examination::new(Encoder::bind(schema, &columns, &plan.encode)?, look))
+        } else {
+            None
+        };
         self.feed.index().begin_read();
-        let scanned = self.scan(&mut rows, watermark, &mut planned).await;
+        let scanned = self.scan(&mut rows, watermark, &mut planned, examination).await;
         drop(rows);
         if scanned.is_ok() {
             planned.close_filling();
@@ -395,6 +402,7 @@ impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
         rows: &mut S::Rows,
         watermark: &mut Watermark,
         planned: &mut Plan,
+        mut examination: Option<Examination>,
     ) -> Result<(), CycleError> {
         let parents = self.line.parents_of(self.feed);
         let mut chunk = RowChunk::default();
@@ -411,19 +419,41 @@ impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
                 break;
             }
             watermark.take(&chunk);
-            if planned.examine.is_none() {
-                planned.take_chunk(self.feed, &parents, &chunk);
-            } else {
-                // Each row may take a while: others get their turn in between.
-                for row in 0..chunk.len() {
-                    planned.take_rows(self.feed, &parents, &chunk, row..row + 1);
-                    tokio::task::yield_now().await;
-                }
+            match examination.take() {
+                None => planned.take_chunk(self.feed, &parents, &chunk),
+                Some(begun) => examination = self.take_examined(begun, planned, &parents, &mut chunk).await?,
             }
             Live::add(&self.feed.live.rows, chunk.len() as u64);
             self.flush(planned, false).await?;
         }
         Ok(())
+    }
+
+    /// Plans the rows of a chunk as they are examined; gives the examination back unless the cycle is to stop.
+    async fn take_examined(
+        &mut self,
+        mut examination: Examination,
+        planned: &mut Plan,
+        parents: &[&FeedLine<S>],
+        chunk: &mut RowChunk,
+    ) -> Result<Option<Examination>, CycleError> {
+        let mut next = 0;
+        while next < chunk.len() {
+            let (back, rows, examined) = tokio::select! {
+                biased;
+                // A look that hangs on a dead disk is left behind.
+                () = self.line.stopping.cancelled() => {
+                    self.report.stop = Some(Stop::Stopping);
+                    return Ok(None);
+                }
+                done = examination.rows(std::mem::take(chunk), next) => done.map_err(CycleError::Examination)?,
+            };
+            (examination, *chunk) = (back, rows);
+            let done = next..next + examined.len();
+            next = done.end;
+            planned.take_rows(self.feed, parents, chunk, done, examined);
+        }
+        Ok(Some(examination))
     }
 
     /// Sends the requests that are full and writes the notes that have gathered.

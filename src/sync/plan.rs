@@ -5,6 +5,7 @@ use std::sync::MutexGuard;
 
 use super::belonging::own_units;
 use super::contest::{self, Contest, Wants};
+use super::examination::Examined;
 use super::index::{At, Index, Standing};
 use super::line::FeedLine;
 use super::outgoing::Outgoing;
@@ -39,9 +40,6 @@ pub(super) struct ParentFeed<'a> {
     is_read: bool,
 }
 
-/// Looks at what a record names outside its row, and adds to its body what the fingerprint must cover.
-pub(super) type Examine = Box<dyn Fn(&mut Vec<u8>) -> Result<(), Vec<Violation>> + Send + Sync>;
-
 /// The plan of one read, growing row by row.
 pub(super) struct Plan {
     encoder: Encoder,
@@ -65,8 +63,6 @@ pub(super) struct Plan {
     pub(super) tells_all: bool,
     /// What the portal can do with these records.
     pub(super) abilities: Abilities,
-    /// Looks at what a record names outside its row.
-    pub(super) examine: Option<Examine>,
     now: i64,
     batch: usize,
     max_batch_bytes: usize,
@@ -96,7 +92,6 @@ impl Plan {
             report: CycleReport::default(),
             tells_all: false,
             abilities: Abilities::KEYED,
-            examine: None,
             now,
             batch: batch.max(1),
             max_batch_bytes,
@@ -122,16 +117,17 @@ impl Plan {
 
     /// Plans the rows of a chunk.
     pub(super) fn take_chunk<S: Source>(&mut self, feed: &FeedLine<S>, parents: &[&FeedLine<S>], chunk: &RowChunk) {
-        self.take_rows(feed, parents, chunk, 0..chunk.len());
+        self.take_rows(feed, parents, chunk, 0..chunk.len(), Vec::new());
     }
 
-    /// Plans some rows of a chunk.
+    /// Plans some rows of a chunk, with what was found of each where they were examined.
     pub(super) fn take_rows<S: Source>(
         &mut self,
         feed: &FeedLine<S>,
         parents: &[&FeedLine<S>],
         chunk: &RowChunk,
         rows: Range<usize>,
+        examined: Vec<Examined>,
     ) {
         let mut index = feed.index();
         let parents = lock_parents(feed, parents);
@@ -144,18 +140,26 @@ impl Plan {
             self.guess = at.map_or(self.guess, At::next);
             known.push(at);
         }
+        let mut examined = examined.into_iter();
         for (row, known) in rows().zip(&known) {
             self.report.rows += 1;
-            self.take_row(&mut index, &parents, row, *known);
+            self.take_row(&mut index, &parents, row, *known, examined.next().flatten());
         }
         self.known = known;
     }
 
     /// `known` is where the row's record was found before the chunk was begun; it may have become known since.
-    fn take_row(&mut self, index: &mut Index, parents: &[Option<ParentFeed<'_>>], row: Row<'_>, known: Option<At>) {
+    fn take_row(
+        &mut self,
+        index: &mut Index,
+        parents: &[Option<ParentFeed<'_>>],
+        row: Row<'_>,
+        known: Option<At>,
+        examined: Examined,
+    ) {
         let mut sound = self.encoder.encode(row);
-        if let Some(examine) = self.examine.as_ref().filter(|_| sound) {
-            sound = self.encoder.examine(examine);
+        if let Some(found) = examined.filter(|_| sound) {
+            sound = self.encoder.examine(|body| found.map(|whole| *body = whole));
         }
         let known = known.or_else(|| self.encoder.key_id().and_then(|id| index.find(id)));
         if let Some(at) = known {

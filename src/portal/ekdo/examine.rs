@@ -6,20 +6,20 @@
 //! A file that changes while it is read, or was changed seconds ago, is neither taken nor judged: it is reported as being written and
 //! looked at again at the next read.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::document::Row;
 use super::files::{self, Stamp};
+use super::remembered::Remembered;
 use super::{cms, pdf};
 use crate::record::{Rule, Violation};
 
 /// Most bytes of a signature: certificates and time stamps make some kilobytes.
 pub(super) const MOST_SIGNATURE_BYTES: u64 = 1 << 20;
-/// Files of which something is remembered. When there are more, remembering begins anew.
-const REMEMBERED: usize = 100_000;
+/// Files of which something is remembered: two of each of a hundred thousand documents, some 60 MB at the most.
+const REMEMBERED: usize = 200_000;
 
 /// What a file must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,12 +35,12 @@ type Finding = Result<String, String>;
 pub(super) struct Examiner {
     root: PathBuf,
     max_file_bytes: u64,
-    known: Mutex<HashMap<(PathBuf, Part), (Stamp, Finding)>>,
+    known: Mutex<Remembered<(PathBuf, Part), (Stamp, Finding)>>,
 }
 
 impl Examiner {
     pub fn new(root: PathBuf, max_file_bytes: u64) -> Self {
-        Examiner { root, max_file_bytes, known: Mutex::default() }
+        Examiner { root, max_file_bytes, known: Mutex::new(Remembered::new(REMEMBERED)) }
     }
 
     pub fn root(&self) -> &Path {
@@ -78,9 +78,6 @@ impl Examiner {
             );
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
         known.insert((path, part), (stamp, finding.clone()));
         finding
     }
