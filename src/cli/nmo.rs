@@ -84,6 +84,10 @@ async fn id_by_pin(args: &IdByPinArgs) -> Result<Outcome, CliError> {
         ByPin::NotFound => Err(CliError::Failed(anyhow!(
             "{name}: not found: the module is not in this specialist's plan, or the pin or the SNILS is another one"
         ))),
+        ByPin::Reviewer => Err(CliError::Failed(anyhow!(
+            "{name}: the portal was not asked: this is the technical reviewer (portals.{name}.platform.reviewer_snils), whose pins are \
+             reviewer_test_pin and reviewer_full_pin of that section"
+        ))),
         ByPin::IncorrectPin => Err(CliError::Failed(anyhow!("{name}: the portal does not take this pin for one"))),
     }
 }

@@ -17,7 +17,7 @@ use crate::config::{
 };
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets};
 use crate::portal::fer::{FerPortal, FerSettings, WebhookMethods};
-use crate::portal::nmo::{self, NmoPortal, NmoSettings};
+use crate::portal::nmo::{NmoPortal, NmoSettings};
 use crate::portal::pos::{PosPortal, PosSettings};
 use crate::portal::sout::{self, SigEncoding, SignSettings, SoutPortal, SoutSettings};
 use crate::portal::{AnyPortal, Portal};
@@ -261,7 +261,7 @@ fn open_nmo(portal: &PortalConfig, own: &NmoConfig, witness: Witness) -> Result<
         timeout: portal.timeout,
         requests_per_second: portal.requests_per_second,
         ca_file: portal.ca_file.clone(),
-        pauses: nmo::PAUSES,
+        pauses: Pauses::GUARDING,
         check_plan: own.check_plan == PlanCheck::BeforeStart,
         reviewer_snils: own.platform.as_ref().and_then(|platform| platform.reviewer_snils.clone()),
     };

@@ -58,6 +58,16 @@ impl Portal for AnyPortal {
         }
     }
 
+    fn lacks_id(&self, code: &str) -> bool {
+        match self {
+            AnyPortal::Fer(portal) => portal.lacks_id(code),
+            AnyPortal::Sout(portal) => portal.lacks_id(code),
+            AnyPortal::Nmo(portal) => portal.lacks_id(code),
+            AnyPortal::Pos(portal) => portal.lacks_id(code),
+            AnyPortal::Ekdo(portal) => portal.lacks_id(code),
+        }
+    }
+
     fn most_records(&self, schema: &Schema) -> usize {
         match self {
             AnyPortal::Fer(portal) => portal.most_records(schema),

@@ -12,6 +12,8 @@ pub struct Kind {
     pub schemas: &'static [&'static Schema],
     /// What helps with its refusals, the particular before the general.
     pub remedies: &'static [Case],
+    /// Codes of refusals that say: the portal holds the record, under an id that is not known here. An operator may name it.
+    pub unnamed: &'static [&'static str],
 }
 
 static KINDS: &[&Kind] = &[&fer::KIND, &sout::KIND, &nmo::KIND, &pos::KIND, &ekdo::KIND];

@@ -37,6 +37,13 @@ pub trait Portal: Send + Sync + 'static {
         false
     }
 
+    /// True for the code of a refusal which says that the portal holds the record under an id that is not known here. With that id, which an
+    /// operator may find there, a further write may be repeated and makes no second record.
+    fn lacks_id(&self, code: &str) -> bool {
+        let _ = code;
+        false
+    }
+
     /// Most records of one request, whatever the configuration says.
     fn most_records(&self, schema: &Schema) -> usize {
         let _ = schema;
@@ -48,7 +55,7 @@ pub trait Portal: Send + Sync + 'static {
 
     /// Looks at what a record names outside its row (a file), and adds to its body what the fingerprint must cover. What it finds wrong
     /// breaks rules like a wrong field. Is called only where [`Abilities::examines`] says so, for each row of each read: it must be cheap for
-    /// what has not changed.
+    /// what has not changed. It may wait for a disk: it is called on a thread of its own, with nothing locked.
     fn examine(&self, schema: &'static Schema, body: &mut Vec<u8>) -> Result<(), Vec<Violation>> {
         let _ = (schema, body);
         Ok(())

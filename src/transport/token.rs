@@ -92,6 +92,12 @@ impl Pauses {
         refused: timing(Duration::from_secs(60), Duration::from_secs(60 * 60)),
         unanswered: timing(Duration::from_secs(1), Duration::from_secs(30)),
     };
+
+    /// For portals that lock an account after a few wrong passwords: ten minutes to half a day after a refusal.
+    pub const GUARDING: Self = Pauses {
+        refused: timing(Duration::from_secs(10 * 60), Duration::from_secs(12 * 60 * 60)),
+        unanswered: Self::DEFAULT.unanswered,
+    };
 }
 
 impl Default for Pauses {

@@ -180,7 +180,7 @@ mod tests {
         spare: &[],
     };
 
-    static KIND: portal::Kind = portal::Kind { name: "fer", schemas: &[&EVERYTHING], remedies: &[] };
+    static KIND: portal::Kind = portal::Kind { name: "fer", schemas: &[&EVERYTHING], remedies: &[], unnamed: &[] };
 
     #[tokio::test]
     async fn a_view_can_be_created_as_it_stands_and_has_every_column_and_no_row() {

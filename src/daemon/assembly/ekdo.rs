@@ -8,7 +8,11 @@ use crate::transport::{Pauses, Witness};
 
 /// Opens the portal that a section describes.
 pub(super) fn open(portal: &PortalConfig, own: &EkdoConfig, witness: Witness) -> Result<AnyPortal, OpenError> {
-    let settings = EkdoSettings {
+    Ok(AnyPortal::Ekdo(Box::new(EkdoPortal::new(settings(portal, own), Some(witness))?)))
+}
+
+fn settings(portal: &PortalConfig, own: &EkdoConfig) -> EkdoSettings {
+    EkdoSettings {
         url: portal.url.clone(),
         username: own.username.clone(),
         password: own.password.clone(),
@@ -21,9 +25,8 @@ pub(super) fn open(portal: &PortalConfig, own: &EkdoConfig, witness: Witness) ->
         timeout: portal.timeout,
         requests_per_second: portal.requests_per_second,
         ca_file: portal.ca_file.clone(),
-        pauses: Pauses::DEFAULT,
-    };
-    Ok(AnyPortal::Ekdo(Box::new(EkdoPortal::new(settings, Some(witness))?)))
+        pauses: Pauses::GUARDING,
+    }
 }
 
 fn wire(own: &EkdoConfig) -> EkdoWire {
@@ -67,5 +70,40 @@ fn names(fields: &EkdoFields) -> FieldNames {
         document_id: fields.document_id.clone(),
         signature: fields.signature.clone(),
         signature_type: fields.signature_type.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Own, load};
+
+    #[test]
+    fn a_wrong_password_is_tried_so_rarely_that_it_locks_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vitrina.toml");
+        let text = format!(
+            r#"
+                [sources.mis]
+                url = "sqlite:{root}/mis.db"
+                [ledger]
+                url = "sqlite:{root}/ledger.db"
+                [portals.ekdo]
+                kind = "ekdo"
+                url = "http://127.0.0.1:1"
+                username = "u"
+                user_id = "5"
+                password = "p"
+                files_root = "{root}"
+                [portals.ekdo.feeds.document]
+                query = "SELECT 1"
+            "#,
+            root = folder.path().display()
+        );
+        std::fs::write(&path, text).unwrap();
+        let config = load(&path, &Environment::of([("", ""); 0])).unwrap().config;
+        let portal = &config.portals["ekdo"];
+        let Own::Ekdo(own) = &portal.own else { panic!("another kind") };
+        assert_eq!(settings(portal, own).pauses, Pauses::GUARDING);
     }
 }

@@ -55,7 +55,9 @@ impl Login {
     }
 
     fn request(&self) -> Result<(RequestBuilder, Vec<u8>), Failure> {
-        let request = self.client.request(Method::POST, &segments(&self.wire.token_path, ""));
+        let path = segments(&self.wire.token_path, "");
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let request = self.client.request(Method::POST, &path);
         Ok(match self.wire.login {
             LoginForm::Json => {
                 let fields = self.fields().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));

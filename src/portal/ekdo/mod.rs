@@ -12,6 +12,7 @@ mod files;
 mod login;
 mod pdf;
 mod remedy;
+mod remembered;
 mod schema;
 mod settings;
 mod upload;
@@ -59,7 +60,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SLOWEST: u64 = 64 << 10;
 
 /// What is known of every EKDO.
-pub(super) static KIND: Kind = Kind { name: "ekdo", schemas: SCHEMAS, remedies: remedy::CASES };
+pub(super) static KIND: Kind = Kind { name: "ekdo", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &["HTTP-409"] };
 
 /// The portal of personnel documents.
 pub struct EkdoPortal {
@@ -178,14 +179,15 @@ impl EkdoPortal {
 
     async fn attempt(
         &self,
-        path: &[&str],
+        path: &[String],
         upload: Upload,
         content: impl AsyncRead + Send + Unpin + 'static,
         bearer: Bearer,
     ) -> Result<Answer, Failure> {
         let bytes = upload.bytes();
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let request = self
-            .with_token(self.client.request(Method::POST, path), &bearer)?
+            .with_token(self.client.request(Method::POST, &path), &bearer)?
             .header(CONTENT_TYPE, &upload.content_type)
             .timeout(self.settings.timeout + Duration::from_secs(bytes / SLOWEST))
             .body(reqwest::Body::wrap_stream(upload.stream(content)));
@@ -234,9 +236,9 @@ fn formed(form: SignatureForm, bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-/// The parts of a configured path, with an id where it says so.
-fn segments<'a>(path: &'a str, id: &'a str) -> Vec<&'a str> {
-    path.split('/').filter(|part| !part.is_empty()).map(|part| if part == "{id}" { id } else { part }).collect()
+/// The parts of a configured path, with an id where it says so, be it in the middle of a part.
+fn segments(path: &str, id: &str) -> Vec<String> {
+    path.split('/').filter(|part| !part.is_empty()).map(|part| part.replace("{id}", id)).collect()
 }
 
 fn changed() -> Verdict {
@@ -262,6 +264,10 @@ impl Portal for EkdoPortal {
 
     fn begins(&self, _schema: &Schema) -> bool {
         true
+    }
+
+    fn lacks_id(&self, code: &str) -> bool {
+        KIND.unnamed.contains(&code)
     }
 
     fn most_records(&self, _schema: &Schema) -> usize {
@@ -301,5 +307,17 @@ impl Portal for EkdoPortal {
     async fn remove(&self, _schema: &'static Schema, _key: &Key) -> Delivery {
         let reason = "EKDO has no request that takes a document away".to_owned();
         Delivery::Failed(Mishap::Unsendable { reason }.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_stands_wherever_the_path_names_it() {
+        assert_eq!(segments("/docs/{id}/signature", "7"), ["docs", "7", "signature"]);
+        assert_eq!(segments("/docs/{id}.sig", "7"), ["docs", "7.sig"]);
+        assert_eq!(segments("docs/", ""), ["docs"]);
     }
 }

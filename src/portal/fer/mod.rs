@@ -67,7 +67,7 @@ pub struct FerSettings {
 }
 
 /// What is known of every gateway of this kind.
-pub(super) static KIND: Kind = Kind { name: "fer", schemas: SCHEMAS, remedies: remedy::CASES };
+pub(super) static KIND: Kind = Kind { name: "fer", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &[] };
 
 /// The gateway.
 pub struct FerPortal {

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use super::digits_of;
 use super::wire::{Service, Wire};
 use crate::transport::Failure;
 
@@ -15,12 +14,14 @@ pub enum ByPin {
     NotFound,
     /// The portal did not take the pin for one.
     IncorrectPin,
+    /// The person is the technical reviewer, of whom the portal is not asked.
+    Reviewer,
 }
 
+/// Asks about a SNILS of eleven digits.
 pub(super) async fn ask(wire: &Wire, snils: &str, pin: &str) -> Result<ByPin, Failure> {
-    let snils = digits_of(snils);
     let reply = wire.call(Service::IdByPin, &json!({"snils": snils, "pin": pin})).await?;
-    let hidden = [snils, pin.to_owned()];
+    let hidden = [snils.to_owned(), pin.to_owned()];
     if !reply.is_success() {
         return Err(reply.failure(&hidden));
     }

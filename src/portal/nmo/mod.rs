@@ -37,9 +37,7 @@ pub use schema::{MODULE_FEED, SCHEMAS};
 
 use super::{Abilities, Asked, Batch, Delivery, Finding, Inquiry, Kind, Portal, Removal, Verdict};
 use crate::record::{Key, Schema, Violation};
-use crate::transport::{
-    Bearer, ClientError, ClientSettings, Failure, HttpClient, Mishap, Pauses, Rate, RetryTiming, Witness,
-};
+use crate::transport::{Bearer, ClientError, ClientSettings, Failure, HttpClient, Mishap, Pauses, Rate, Witness};
 use wire::Wire;
 
 /// Longest wait for a connection.
@@ -72,21 +70,8 @@ pub struct NmoSettings {
     pub reviewer_snils: Option<SecretString>,
 }
 
-/// Pauses after a failed authentication that no account lock comes of: ten minutes to half a day after a refusal.
-pub const PAUSES: Pauses = Pauses {
-    refused: timing(Duration::from_secs(10 * 60), Duration::from_secs(12 * 60 * 60)),
-    unanswered: Pauses::DEFAULT.unanswered,
-};
-
-const fn timing(initial: Duration, max: Duration) -> RetryTiming {
-    match RetryTiming::new(initial, max) {
-        Ok(timing) => timing,
-        Err(_) => panic!("the pauses are checked when the program is compiled"),
-    }
-}
-
 /// What is known of every portal of this kind.
-pub(super) static KIND: Kind = Kind { name: "nmo", schemas: SCHEMAS, remedies: remedy::CASES };
+pub(super) static KIND: Kind = Kind { name: "nmo", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &[] };
 
 /// The portal.
 pub struct NmoPortal {
@@ -139,8 +124,13 @@ impl NmoPortal {
     }
 
     /// The module to which a specialist's pin belongs («Получение идентификатора модуля по СНИЛС и ПИН»).
+    /// Nothing is asked about the technical reviewer.
     pub async fn module_by_pin(&self, snils: &str, pin: &str) -> Result<ByPin, Failure> {
-        by_pin::ask(&self.wire, snils, pin).await
+        let snils = digits_of(snils);
+        if self.reviewer.as_ref().is_some_and(|reviewer| reviewer.expose_secret() == snils) {
+            return Ok(ByPin::Reviewer);
+        }
+        by_pin::ask(&self.wire, &snils, pin).await
     }
 
     async fn deliver_one(&self, schema: &'static Schema, batch: &Batch, at: usize) -> Result<Verdict, Failure> {

@@ -26,8 +26,10 @@ pub(super) fn judge(errand: Errand<'_>, answer: &Answer, sent: &[u8]) -> Result<
         200..=299 => success(errand, body.as_ref(), sent),
         // The document's 404 can only speak of the id: it stands at an address that took the creation.
         404 if matches!(errand, Errand::Change(_)) => Ok(refusal("NOT_FOUND".into(), body.as_ref(), sent, Cure::Time)),
-        400 | 413 | 422 => Ok(refusal(refusal_code(answer.status, body.as_ref()), body.as_ref(), sent, Cure::Row)),
-        409 => Ok(refusal(refusal_code(answer.status, body.as_ref()), body.as_ref(), sent, Cure::Time)),
+        // Sent again by itself, what contradicts another activity could make a second one.
+        400 | 409 | 413 | 422 => {
+            Ok(refusal(refusal_code(answer.status, body.as_ref()), body.as_ref(), sent, Cure::Row))
+        }
         code => {
             let said = said(body.as_ref(), sent);
             let failure = Failure::from(Mishap::Status { code, retry_after: answer.retry_after });
@@ -155,10 +157,10 @@ mod tests {
             (409, "", "HTTP-409"),
             (413, "", "HTTP-413"),
         ] {
-            let Ok(Verdict::Rejected { code: found, text, .. }) = judged(Errand::Creation, status, body) else {
+            let Ok(Verdict::Rejected { code: found, text, cure, .. }) = judged(Errand::Creation, status, body) else {
                 panic!("{status} {body}")
             };
-            assert_eq!(found, code, "{body}");
+            assert_eq!((found.as_str(), cure), (code, Cure::Row), "{body}");
             assert!(!text.to_lowercase().contains("снега"), "{text}");
         }
     }

@@ -66,7 +66,8 @@ pub struct PosSettings {
 }
 
 /// What is known of every POS.
-pub(super) static KIND: Kind = Kind { name: "pos", schemas: SCHEMAS, remedies: remedy::CASES };
+pub(super) static KIND: Kind =
+    Kind { name: "pos", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &["NO_ID", "HTTP-409"] };
 
 /// The subsystem of public voting.
 pub struct PosPortal {
@@ -175,6 +176,10 @@ impl Portal for PosPortal {
             registered: true,
             examines: false,
         }
+    }
+
+    fn lacks_id(&self, code: &str) -> bool {
+        KIND.unnamed.contains(&code)
     }
 
     fn most_records(&self, _schema: &Schema) -> usize {

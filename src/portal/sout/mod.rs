@@ -74,7 +74,7 @@ pub struct SoutSettings {
 }
 
 /// What is known of every portal of this kind.
-pub(super) static KIND: Kind = Kind { name: "sout", schemas: SCHEMAS, remedies: remedy::CASES };
+pub(super) static KIND: Kind = Kind { name: "sout", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &[] };
 
 /// The portal.
 pub struct SoutPortal {

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use vitrina::demo::nmo::{NmoMock, NmoMockSettings, RunningNmo};
-use vitrina::portal::nmo::{NmoPortal, NmoSettings, PAUSES, SCHEMAS};
+use vitrina::portal::nmo::{NmoPortal, NmoSettings, SCHEMAS};
 use vitrina::portal::{Batch, Delivery, Portal, Verdict};
 use vitrina::record::{Fingerprint, Key, Schema};
+use vitrina::transport::Pauses;
 
 /// Secrets of the account, which must never come out anywhere.
 pub const CLIENT_SECRET: &str = "c1ient-secret-never-shown";
@@ -42,7 +43,7 @@ pub fn settings(url: &str) -> NmoSettings {
         timeout: Duration::from_secs(20),
         requests_per_second: NonZeroU32::new(1000).unwrap(),
         ca_file: None,
-        pauses: PAUSES,
+        pauses: Pauses::GUARDING,
         check_plan: true,
         reviewer_snils: Some("087-654-303 00".into()),
     }
