@@ -7,6 +7,7 @@ use crate::config::{Config, Own, PlatformConfig};
 use crate::portal::nmo::{Evaluation, MODULE_FEED};
 use crate::record::{Key, Receipt};
 use crate::serve::platform::{Evaluated, PlatformSettings, Reviewer, Taken, Target};
+use crate::sync::Heard;
 
 /// The portals of a configuration that may call the platform.
 pub fn platforms(config: &Config) -> Result<Vec<PlatformSettings>, AssemblyError> {
@@ -41,8 +42,9 @@ impl Evaluated for Evaluations {
     async fn evaluated(&self, portal: &str, module: &Key, evaluation: Evaluation) -> Taken {
         let Some(line) = self.0.iter().find(|line| line.name == portal) else { return Taken::Unknown };
         match line.told(MODULE_FEED, module, evaluation.receipt(Receipt::default())).await {
-            Ok(true) => Taken::Applied,
-            Ok(false) => Taken::Unknown,
+            Ok(Heard::Taken) => Taken::Applied,
+            Ok(Heard::Later) => Taken::Later,
+            Ok(Heard::Unknown) => Taken::Unknown,
             Err(error) => {
                 tracing::error!(
                     portal,

@@ -9,10 +9,12 @@ use rand::rngs::StdRng;
 
 use super::deliver::Outcome;
 use super::inability::NO_REMOVAL;
-use super::line::FeedLine;
+use super::inquiry::TURNED_DOWN;
+use super::line::{FeedLine, Line};
+use super::outgoing::Outgoing;
 use super::unknown::OUTCOME_UNKNOWN;
 use crate::ledger::{Entry, Exchange, ExchangeCounts, ExchangeState, FeedId, Ledger, LedgerError, State, WriteBackDue};
-use crate::portal::Inquiry;
+use crate::portal::{Abilities, Inquiry, Portal};
 use crate::record::{KeyId, Receipt, Stage};
 use crate::source::Source;
 use crate::transport::{RetryTiming, is_due};
@@ -59,6 +61,8 @@ pub(super) struct Register {
     /// Until when nothing is written back, because the source failed.
     pub(super) write_backs: Rest,
     until_confirmed: bool,
+    /// True when the portal keeps what it turned down, and may yet think better of it.
+    keeps_turned_down: bool,
     writes_back: bool,
 }
 
@@ -132,8 +136,19 @@ impl Told {
 }
 
 impl Register {
-    fn new(inquiry: Inquiry, writes_back: bool) -> Self {
-        Register { until_confirmed: inquiry == Inquiry::UntilConfirmed, writes_back, ..Register::default() }
+    fn new(abilities: Abilities, writes_back: bool) -> Self {
+        let until_confirmed = abilities.inquiry == Inquiry::UntilConfirmed;
+        let keeps_turned_down = until_confirmed && abilities.update;
+        Register { until_confirmed, keeps_turned_down, writes_back, ..Register::default() }
+    }
+
+    /// True for a row of which the portal has more to say.
+    fn is_followed(&self, row: &Exchange) -> bool {
+        match row.state {
+            ExchangeState::Sent => self.until_confirmed,
+            ExchangeState::Refused => self.keeps_turned_down && row.code.as_deref() == Some(TURNED_DOWN),
+            ExchangeState::Ready | ExchangeState::Confirmed | ExchangeState::Unknown => false,
+        }
     }
 
     /// States the row of a record as it stands in the index.
@@ -167,12 +182,7 @@ impl Register {
         }
         let earlier = self.open.remove(&id).map(|open| open.row);
         let row = row.over(earlier);
-        let open = match row.state {
-            ExchangeState::Unknown => true,
-            ExchangeState::Sent => self.until_confirmed || row.write_back.is_some(),
-            ExchangeState::Ready | ExchangeState::Confirmed | ExchangeState::Refused => row.write_back.is_some(),
-        };
-        if open {
+        if row.state == ExchangeState::Unknown || row.write_back.is_some() || self.is_followed(&row) {
             self.open.insert(id, Open { row, inquire_at });
         }
     }
@@ -195,10 +205,8 @@ impl Register {
     }
 
     /// Rows of which the portal has yet to say what becomes of them, and is to be asked now.
-    pub(super) fn to_inquire(&self, now: i64, every: Duration) -> impl Iterator<Item = &Open> {
-        let is_due = move |open: &&Open| {
-            open.row.state == ExchangeState::Sent && self.until_confirmed && is_due(open.inquire_at, now, every)
-        };
+    pub(super) fn to_inquire(&self, now: i64, longest: Duration) -> impl Iterator<Item = &Open> {
+        let is_due = move |open: &&Open| self.is_followed(&open.row) && is_due(open.inquire_at, now, longest);
         self.open.values().filter(is_due)
     }
 
@@ -244,14 +252,36 @@ impl<S: Source> FeedLine<S> {
     }
 }
 
+impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
+    /// What the portal gave back for records that it has just taken, over what it gave for their versions before: an answer to a change may
+    /// name nothing but what is new.
+    pub(super) async fn over_earlier_receipts(
+        &self,
+        feed: &FeedLine<S>,
+        outgoing: &Outgoing,
+        mut outcomes: Vec<Outcome>,
+    ) -> Result<Vec<Outcome>, LedgerError> {
+        if feed.register.is_none() {
+            return Ok(outcomes);
+        }
+        let changed = |entry: &Entry| entry.accepted.is_some();
+        for (entry, outcome) in outgoing.entries.iter().zip(&mut outcomes).filter(|(entry, _)| changed(entry)) {
+            let Outcome::Accepted { receipt: Some(receipt) } = outcome else { continue };
+            let earlier = self.ledger.exchange(feed.id, &entry.key).await?.and_then(|row| row.receipt);
+            **receipt = std::mem::take(&mut **receipt).over(earlier.unwrap_or_default());
+        }
+        Ok(outcomes)
+    }
+}
+
 /// Reads what is open of a feed's register.
 pub(super) async fn load(
     ledger: &impl Ledger,
     feed: FeedId,
-    inquiry: Inquiry,
+    abilities: Abilities,
     writes_back: bool,
 ) -> Result<Register, LedgerError> {
-    let mut register = Register::new(inquiry, writes_back);
+    let mut register = Register::new(abilities, writes_back);
     let mut after = None;
     loop {
         let page = ledger.exchanges(feed, after.as_ref(), PAGE).await?;

@@ -53,9 +53,11 @@ impl Plan {
     }
 }
 
-/// True for a refusal of a record of which an operator may say what became of it.
-pub fn is_resolvable(refusal: &Refusal) -> bool {
-    refusal.state == State::Unknown || (refusal.code == NO_UPDATE && refusal.text == CHANGED_MIDWAY)
+/// True for a refusal of a record of which an operator may say what became of it. `unnamed` are the codes under which the portal says that
+/// it holds a record whose id is not known here.
+pub fn is_resolvable(refusal: &Refusal, unnamed: &[&str]) -> bool {
+    let lacks_id = refusal.state == State::Rejected && unnamed.contains(&refusal.code.as_str());
+    refusal.state == State::Unknown || lacks_id || (refusal.code == NO_UPDATE && refusal.text == CHANGED_MIDWAY)
 }
 
 /// The version of which the portal has taken a part, under an id of its own.

@@ -38,17 +38,32 @@ pub struct FollowUp {
     pub more: bool,
     /// Why the portal could not be asked, if so.
     pub failure: Option<Failure>,
+    /// What came of what was said last.
+    pub(super) heard: Heard,
+}
+
+/// What came of what somebody else said of a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Heard {
+    /// It was taken, or is known already.
+    #[default]
+    Taken,
+    /// The record is on its way at this moment, or has yet to be acknowledged: said again later, it will be taken.
+    Later,
+    /// There is no such record, or the portal was never given it.
+    Unknown,
 }
 
 /// What findings lead to, gathered for one transaction.
 #[derive(Debug, Default)]
-struct Findings {
-    settlement: Settlement,
+pub(super) struct Findings {
+    pub(super) settlement: Settlement,
     accepted: Vec<KeyId>,
     settled: u64,
     refused: u64,
     /// True when records are to be read, and perhaps sent, again.
     due: bool,
+    heard: Heard,
 }
 
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
@@ -113,7 +128,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }));
         }
         let is_free = |id: KeyId| index.find(id).is_none_or(|at| !index.in_flight(at));
-        let open = register.to_inquire(now, self.settings.exchange.inquire_every);
+        let open = register.to_inquire(now, longest_wait);
         let open = open.filter(|open| is_free(open.row.key.id())).take(most - asked.len());
         asked.extend(open.map(|open| Asked {
             key: open.row.key.clone(),
@@ -171,7 +186,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
             found.settlement.counts = Some(index.counts());
         }
-        let Findings { settlement, accepted, settled, refused, due } = found;
+        self.write_findings(feed, found).await
+    }
+
+    /// Writes down what findings led to, and says what may go now.
+    pub(super) async fn write_findings(&self, feed: &FeedLine<S>, found: Findings) -> Result<FollowUp, LedgerError> {
+        let Findings { settlement, accepted, settled, refused, due, heard } = found;
         if !settlement.entries.is_empty() || !settlement.exchanged.is_empty() {
             self.ledger.settle(feed.id, settlement).await?;
         }
@@ -180,7 +200,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             released.insert(feed.plan.schema.feed);
         }
         feed.count_exchanges(&*self.ledger).await?;
-        Ok(FollowUp { settled, refused, released, ..FollowUp::default() })
+        Ok(FollowUp { settled, refused, released, heard, ..FollowUp::default() })
     }
 
     fn find(&self, feed: &FeedLine<S>, index: &mut Index, key: &Key, finding: Finding, found: &mut Findings, now: i64) {
@@ -189,9 +209,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             if let Some(mut register) = feed.register() {
                 register.close(key.id());
             }
+            found.heard = Heard::Unknown;
             return;
         };
         if index.in_flight(at) {
+            found.heard = Heard::Later;
             return;
         }
         let is_open = index.state(at) == State::Unknown || is_begun(index, at).is_some();
@@ -230,13 +252,15 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     ) {
         let entry = index.entry(at);
         if entry.accepted.is_none() {
+            // Sent again, it will be.
+            found.heard = Heard::Later;
             return;
         }
         receipt.remote_id = receipt.remote_id.or_else(|| entry.remote_id.as_deref().map(str::to_owned));
-        let again = now.saturating_add(self.settings.exchange.inquire_every.as_secs().cast_signed());
+        let again = self.again(receipt.stage, now);
         if let Some(mut register) = feed.register() {
             let same = register.open(entry.key.id()).is_some_and(|open| open.row.receipt.as_ref() == Some(&receipt));
-            if same && receipt.stage == Stage::Sent {
+            if same && receipt.stage != Stage::Confirmed {
                 return register.ask_again(entry.key.id(), again);
             }
         }
@@ -260,6 +284,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let key = entry.key.clone();
         found.settled += 1;
         let mut code = None;
+        if receipt.stage != Stage::TurnedDown && is_turned_down(&entry) {
+            // People at the portal have thought better of it.
+            (entry.state, entry.wanted, entry.next_attempt) = (State::Accepted, None, None);
+            found.accepted.push(key.id());
+        }
         // What its row says by now is no matter of what the portal says of an earlier version, but for its being turned down.
         let speaks_of_it = matches!(entry.state, State::Accepted | State::Unknown);
         if receipt.stage == Stage::TurnedDown && speaks_of_it {
@@ -285,11 +314,21 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             found.due = true;
         }
         if let Some(mut register) = feed.register() {
+            let again = self.again(receipt.stage, now);
             let told = Told { receipt: Some(receipt), code, is_news: true, sent: None };
-            let again = now.saturating_add(self.settings.exchange.inquire_every.as_secs().cast_signed());
             found.settlement.exchanged.push(register.state(&entry, told, again, now));
         }
         found.settlement.entries.push(entry);
+    }
+
+    /// When the portal is asked next how far a record has got. Of one that was turned down news are rare, and come by themselves where the
+    /// portal tells them.
+    fn again(&self, stage: Stage, now: i64) -> i64 {
+        let pause = match stage {
+            Stage::TurnedDown => self.settings.slow_retry,
+            Stage::Sent | Stage::Confirmed => self.settings.exchange.inquire_every,
+        };
+        now.saturating_add(pause.as_secs().cast_signed())
     }
 
     /// The portal certainly did not take the record: it may be sent again.
@@ -298,7 +337,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         self.make_pending(feed, index, at, entry, found, now);
     }
 
-    fn make_pending(
+    pub(super) fn make_pending(
         &self,
         feed: &FeedLine<S>,
         index: &mut Index,
@@ -328,8 +367,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         if entry.accepted.is_none() {
             return;
         }
+        let is_current = entry.state == State::Accepted || is_turned_down(&entry);
         let mut entry = Entry { accepted: None, remote_id: None, ..entry };
-        if entry.state != State::Accepted {
+        if !is_current {
             // Another version is wanted by now, and nothing is in its way any more.
             return self.make_pending(feed, index, at, entry, found, now);
         }
@@ -371,20 +411,23 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         }
     }
 
-    /// Takes a receipt that the portal sends by itself, as if it had been asked for. What it does not name stays as it was. False when the
-    /// record is not known, or on its way at this moment.
-    pub async fn told(&self, feed: &str, key: &Key, receipt: Receipt) -> Result<bool, LedgerError> {
-        let Some(feed) = self.feed(feed) else { return Ok(false) };
-        let is_known = {
+    /// Takes a receipt that the portal sends by itself, as if it had been asked for. What it does not name stays as it was.
+    pub async fn told(&self, feed: &str, key: &Key, receipt: Receipt) -> Result<Heard, LedgerError> {
+        let Some(feed) = self.feed(feed) else { return Ok(Heard::Unknown) };
+        let standing = {
             let index = feed.index();
-            index.find(key.id()).is_some_and(|at| !index.in_flight(at) && index.may_be_at_portal(at))
+            match index.find(key.id()) {
+                Some(at) if index.in_flight(at) => Heard::Later,
+                Some(at) if index.may_be_at_portal(at) => Heard::Taken,
+                Some(_) | None => Heard::Unknown,
+            }
         };
-        if is_known {
-            let before = self.ledger.exchange(feed.id, key).await?.and_then(|row| row.receipt);
-            let receipt = receipt.over(before.unwrap_or_default());
-            self.apply(feed, vec![(key.clone(), Finding::Held(receipt))]).await?;
+        if standing != Heard::Taken {
+            return Ok(standing);
         }
-        Ok(is_known)
+        let before = self.ledger.exchange(feed.id, key).await?.and_then(|row| row.receipt);
+        let receipt = receipt.over(before.unwrap_or_default());
+        Ok(self.apply(feed, vec![(key.clone(), Finding::Held(receipt))]).await?.heard)
     }
 
     /// The key of the record that a portal knows by this id of its own.
@@ -406,6 +449,11 @@ pub(super) fn turn_down<S: Source>(feed: &FeedLine<S>, entry: &mut Entry) {
         entry.accepted = None;
         entry.remote_id = None;
     }
+}
+
+/// True for a record whose very version was turned down that the portal still holds.
+fn is_turned_down(entry: &Entry) -> bool {
+    entry.state == State::Rejected && entry.accepted.is_some() && entry.wanted == entry.accepted
 }
 
 /// Why a record was turned down, in the portal's own word.

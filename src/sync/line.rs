@@ -364,7 +364,7 @@ async fn open_feed<S: Source, L: Ledger>(
     }
     progress.encoder = ENCODER_VERSION;
     let register = if abilities.registered || plan.write_back.is_some() {
-        Some(Mutex::new(exchange::load(ledger, id, abilities.inquiry, plan.write_back.is_some()).await?))
+        Some(Mutex::new(exchange::load(ledger, id, abilities, plan.write_back.is_some()).await?))
     } else {
         None
     };

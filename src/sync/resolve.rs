@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::inability::is_begun;
-use super::line::Line;
-use crate::ledger::{Ledger, LedgerError, State};
+use super::index::At;
+use super::inquiry::{Findings, Heard};
+use super::line::{FeedLine, Line};
+use crate::ledger::{Entry, Ledger, LedgerError, State};
 use crate::portal::{Finding, Inquiry, Portal};
 use crate::record::{Key, Receipt, Stage};
 use crate::source::Source;
@@ -33,7 +35,7 @@ pub enum Resolution {
 pub enum Resolved {
     /// The record goes on as the operator says.
     Done,
-    /// The record is not of unknown outcome, or not any more.
+    /// Nothing is to be said of the record, or not any more.
     NotUnknown,
     /// The record is on its way at this moment: the word has to wait.
     Busy,
@@ -52,22 +54,27 @@ impl ResolveWord {
 }
 
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
-    /// Takes an operator's word about a record of which nobody knows whether the portal took it, or of which the portal has taken a part.
+    /// Takes an operator's word about a record of which nobody knows whether the portal took it, of which the portal has taken a part,
+    /// or which it holds under an id that is not known here.
     pub async fn resolve(&self, feed: &str, word: &ResolveWord) -> Result<Resolved, LedgerError> {
         let Some(feed) = self.feed(feed) else { return Ok(Resolved::NotUnknown) };
         let key = Key::parse(&word.key);
-        let in_part = {
+        let (is_refused, in_part) = {
             let index = feed.index();
             let Some(at) = index.find(key.id()) else { return Ok(Resolved::NotUnknown) };
             if index.in_flight(at) {
                 return Ok(Resolved::Busy);
             }
-            if index.state(at) != State::Unknown && is_begun(&index, at).is_none() {
+            let (state, is_begun) = (index.state(at), is_begun(&index, at).is_some());
+            if !is_begun && !matches!(state, State::Unknown | State::Rejected) {
                 return Ok(Resolved::NotUnknown);
             }
             // What the operator found of a record that was on its way is the first request's work; of one that was begun, the last one's.
-            index.state(at) == State::Unknown && self.portal.begins(feed.plan.schema)
+            (!is_begun && state == State::Rejected, state == State::Unknown && self.portal.begins(feed.plan.schema))
         };
+        if is_refused {
+            return self.resolve_refused(feed, &key, &word.outcome).await;
+        }
         let finding = match &word.outcome {
             Resolution::Sent(remote_id) if in_part => Finding::Begun(remote_id.clone()),
             Resolution::Sent(remote_id) => {
@@ -77,7 +84,40 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
             Resolution::NotSent => Finding::Absent,
         };
-        self.apply(feed, vec![(key, finding)]).await?;
+        Ok(match self.apply(feed, vec![(key, finding)]).await?.heard {
+            Heard::Taken => Resolved::Done,
+            Heard::Later => Resolved::Busy,
+            Heard::Unknown => Resolved::NotUnknown,
+        })
+    }
+
+    /// A record that was refused because the portal holds it under an id that nobody here knew. With the id it is written again, so that
+    /// what the portal holds is this very version; if it is not there after all, it is created.
+    async fn resolve_refused(
+        &self,
+        feed: &FeedLine<S>,
+        key: &Key,
+        outcome: &Resolution,
+    ) -> Result<Resolved, LedgerError> {
+        let code = self.ledger.exchange(feed.id, key).await?.and_then(|row| row.code);
+        if !code.is_some_and(|code| self.portal.lacks_id(&code)) {
+            return Ok(Resolved::NotUnknown);
+        }
+        let _one_at_a_time = feed.exchanging.lock().await;
+        let mut found = Findings::default();
+        {
+            let mut index = feed.index();
+            let waits = |at: &At| index.state(*at) == State::Rejected && !index.in_flight(*at);
+            let Some(at) = index.find(key.id()).filter(waits) else { return Ok(Resolved::Busy) };
+            let before = Entry { attempts: 0, ..index.entry(at) };
+            let entry = match outcome {
+                Resolution::Sent(remote_id) => Entry { remote_id: Some(remote_id.as_str().into()), ..before },
+                Resolution::NotSent => Entry { accepted: None, remote_id: None, ..before },
+            };
+            self.make_pending(feed, &mut index, at, entry, &mut found, self.clock.now());
+            found.settlement.counts = Some(index.counts());
+        }
+        self.write_findings(feed, found).await?;
         Ok(Resolved::Done)
     }
 }

@@ -47,6 +47,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         outcomes: Vec<Outcome>,
     ) -> Result<Settled, LedgerError> {
         let now = self.clock.now();
+        let outcomes = self.over_earlier_receipts(feed, &outgoing, outcomes).await?;
         let (settlement, mut settled) = {
             let mut index = feed.index();
             self.state_anew(feed, &mut index, mark, outgoing, outcomes, now)

@@ -9,10 +9,12 @@ use futures_util::future::BoxFuture;
 use vitrina::ledger::{Exchange, ExchangeState, Fate, Ledger, State, Word, WordKind};
 use vitrina::portal::{Abilities, Finding, Inquiry, Removal};
 use vitrina::record::{Key, Receipt, Stage};
-use vitrina::sync::{ExchangeSettings, OnUnknown, Order, Resolution, ResolveWord, Resolved, WriteBack, WriteBackError};
+use vitrina::sync::{
+    ExchangeSettings, Heard, OnUnknown, Order, Resolution, ResolveWord, Resolved, WriteBack, WriteBackError,
+};
 use vitrina::transport::Trouble;
 
-use crate::support::portal::Act;
+use crate::support::portal::{Act, Disk};
 use crate::support::world::{MO, TestLine, World, cycle, mo};
 
 /// A portal that cannot take anything back and would take everything twice.
@@ -467,7 +469,8 @@ async fn what_is_turned_down_waits_for_its_row() {
         let line = world.start().await;
         cycle(&line, "mo").await;
         let receipt = Receipt { stage: Stage::TurnedDown, status: Some("rework".into()), ..Receipt::default() };
-        assert!(line.told("mo", &Key::Guid(MO), receipt).await.unwrap());
+        world.portal.seen().says = Some(Finding::Held(receipt.clone()));
+        assert_eq!(line.told("mo", &Key::Guid(MO), receipt).await.unwrap(), Heard::Taken);
         let refused = (ExchangeState::Refused, Some("TURNED_DOWN".to_owned()));
         days(&line).await;
         let line = world.start().await;
@@ -517,6 +520,110 @@ async fn a_file_that_changes_changes_its_record_and_a_bad_one_is_the_rows_fault(
     assert_eq!(cycle(&line, "mo").await.invalid, 1);
     let refusals = world.ledger.refusals(line.feed("mo").unwrap().id).await.unwrap();
     assert_eq!((refusals[0].code.as_str(), refusals[0].violations[0].field.as_ref()), ("CHECK", "name"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_turned_down_and_then_approved_is_well() {
+    for pushed in [true, false] {
+        let mut world = world(Abilities { inquiry: Inquiry::UntilConfirmed, ..ONCE });
+        world.portal.seen().stage = Some(Stage::Sent);
+        cycle(&world.start().await, "mo").await;
+        let line = world.start().await;
+        let say = |stage, status: &str| Receipt { stage, status: Some(status.into()), ..Receipt::default() };
+        line.told("mo", &Key::Guid(MO), say(Stage::TurnedDown, "rework")).await.unwrap();
+        assert_eq!(world.refusals(&line, "mo").await[0].2, "TURNED_DOWN");
+        let approved = say(Stage::Confirmed, "approved");
+        if pushed {
+            assert_eq!(line.told("mo", &Key::Guid(MO), approved).await.unwrap(), Heard::Taken);
+        } else {
+            world.portal.seen().says = Some(Finding::Held(approved));
+            minutes(10).await;
+            assert!(!line.has_follow_up("mo"), "it is asked about more rarely than what is on its way");
+            minutes(25 * 60).await;
+            line.follow_up("mo").await.unwrap();
+        }
+        assert_eq!(register(&world, &line).await, [well(ExchangeState::Confirmed)]);
+        assert!(world.refusals(&line, "mo").await.is_empty());
+        assert_eq!(line.feed("mo").unwrap().counts().accepted, 1);
+        let line = world.start().await;
+        assert_eq!(cycle(&line, "mo").await.sent, 0);
+        world.put("mo", MO, mo(MO, "Renamed"));
+        assert_eq!(cycle(&line, "mo").await.accepted, 1);
+    }
+}
+
+#[tokio::test]
+async fn news_of_a_record_that_is_on_its_way_are_asked_for_again() {
+    let mut world = asking(Inquiry::UntilConfirmed);
+    let line = world.start().await;
+    let approved = Receipt { status: Some("approved".into()), ..Receipt::default() };
+    let key = Key::Guid(MO);
+    assert_eq!(line.told("mo", &key, approved.clone()).await.unwrap(), Heard::Unknown);
+    cycle(&line, "mo").await;
+    world.put("mo", MO, mo(MO, "Renamed"));
+    world.portal.hold_up("mo");
+    let running = tokio::spawn({
+        let line = Arc::clone(&line);
+        async move { cycle(&line, "mo").await }
+    });
+    while world.portal.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(line.told("mo", &key, approved.clone()).await.unwrap(), Heard::Later);
+    world.portal.let_go();
+    assert_eq!(running.await.unwrap().accepted, 1);
+    assert_eq!(line.told("mo", &key, approved).await.unwrap(), Heard::Taken);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_a_change_leaves_what_was_given_before() {
+    let mut world = world(ONCE);
+    world.portal.seen().stage = Some(Stage::Confirmed);
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    let known = Receipt { url: Some("https://portal/1".into()), ..Receipt::default() };
+    line.told("mo", &Key::Guid(MO), known.clone()).await.unwrap();
+    world.put("mo", MO, mo(MO, "Renamed"));
+    assert_eq!(cycle(&line, "mo").await.accepted, 1);
+    let receipt = only(&world, &line).await.receipt.unwrap();
+    assert_eq!((receipt.url, receipt.remote_id), (known.url, Some(format!("r-{}", Key::Guid(MO)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_names_the_id_of_a_record_that_the_portal_refused_because_it_has_it() {
+    let world = world(ONCE);
+    world.portal.refuse(Key::Guid(MO), true);
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    let word = ResolveWord { key: Key::Guid(MO).to_string(), outcome: Resolution::Sent("36".into()) };
+    assert_eq!(line.resolve("mo", &word).await.unwrap(), Resolved::NotUnknown, "it was refused for something else");
+    world.portal.seen().lacks_ids = true;
+    assert_eq!(line.resolve("mo", &word).await.unwrap(), Resolved::Done);
+    world.portal.refuse(Key::Guid(MO), false);
+    let line = world.start().await;
+    assert_eq!(cycle(&line, "mo").await.accepted, 1);
+    assert_eq!(world.portal.seen().ids.last().unwrap().0.as_deref(), Some("36"));
+    assert!(world.refusals(&line, "mo").await.is_empty());
+    assert_eq!(register(&world, &line).await, [well(ExchangeState::Confirmed)]);
+}
+
+#[tokio::test]
+async fn a_disk_that_does_not_answer_holds_up_nobody_else() {
+    let world = world(Abilities { examines: true, ..ONCE });
+    let disk = Arc::new(Disk::default());
+    world.portal.seen().disk = Some(Arc::clone(&disk));
+    let line = world.start().await;
+    let running = tokio::spawn({
+        let line = Arc::clone(&line);
+        async move { cycle(&line, "mo").await }
+    });
+    while !disk.is_reached() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(line.feed("mo").unwrap().counts().accepted, 0);
+    assert!(!disk.was_given_up(), "everybody waited for the disk");
+    disk.answer();
+    assert_eq!(running.await.unwrap().accepted, 1);
 }
 
 /// A statement of the site that fails as often as the test wants.

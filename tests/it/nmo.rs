@@ -44,7 +44,9 @@ async fn a_module_is_created_updated_and_withdrawn() {
     assert_eq!(receipt.url.as_ref(), Some(&mock.modules()["A"].url));
     assert_eq!(accepted(send_module(&portal, &module("A"), true).await), "in_progress");
     let removed = portal.remove(schema("module"), &Key::parse("A")).await;
-    assert_eq!(accepted(removed), "withdrawn");
+    let Verdict::Accepted { receipt: Some(receipt) } = verdict(removed) else { panic!("not accepted") };
+    assert_eq!(receipt.status.as_deref(), Some("withdrawn"));
+    assert_eq!(receipt.url.as_ref(), Some(&mock.modules()["A"].url));
     assert!(!mock.modules()["A"].actual);
     assert_eq!(services(mock), ["iom/create", "iom/update", "iom/update"]);
     let calls = mock.calls();
@@ -252,6 +254,9 @@ async fn a_pin_tells_its_module() {
     assert_eq!(portal.module_by_pin("112-233-445 95", PIN).await, Ok(ByPin::Found("A".into())));
     assert_eq!(portal.module_by_pin(SNILS, "OTHER").await, Ok(ByPin::NotFound));
     assert_eq!(portal.module_by_pin(SNILS, "").await, Ok(ByPin::IncorrectPin));
+    let asked = mock.calls().len();
+    assert_eq!(portal.module_by_pin("087-654-303 00", PIN).await, Ok(ByPin::Reviewer));
+    assert_eq!(mock.calls().len(), asked, "nothing is asked about the reviewer");
 }
 
 #[tokio::test]

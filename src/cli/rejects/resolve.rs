@@ -52,13 +52,14 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let portal = args.feed.portal.as_str();
     let outcome = outcome(&args.outcome)?;
     let ledger = AnyLedger::open_for_words(config.ledger.url.expose()).await.map_err(anyhow::Error::from)?;
-    let key = key_of(kind_of(&config, portal).and_then(|kind| kind.schema(feed)), &args.key);
+    let kind = kind_of(&config, portal);
+    let key = key_of(kind.and_then(|kind| kind.schema(feed)), &args.key);
     let feeds = ledger.feeds().await.map_err(anyhow::Error::from)?;
     let refusals = match id_of(&feeds, portal, feed) {
         Some(id) => ledger.refusals(id).await.map_err(anyhow::Error::from)?,
         None => Vec::new(),
     };
-    check(&refusals, &key)?;
+    check(&refusals, &key, kind.map_or(&[], |kind| kind.unnamed))?;
     let word = Word {
         portal: portal.to_owned(),
         feed: feed.to_owned(),
@@ -91,17 +92,17 @@ fn outcome(found: &Found) -> Result<Resolution, CliError> {
 }
 
 /// Fails unless the record waits for such a word.
-fn check(refusals: &[Refusal], key: &Key) -> Result<(), CliError> {
+fn check(refusals: &[Refusal], key: &Key, unnamed: &[&str]) -> Result<(), CliError> {
     let found = refusals.iter().find(|refusal| refusal.key.as_ref() == Some(key));
     let state = match found {
-        Some(refusal) if is_resolvable(refusal) => return Ok(()),
+        Some(refusal) if is_resolvable(refusal, unnamed) => return Ok(()),
         Some(refusal) if refusal.state == State::Held => "is held",
         Some(_) => "is rejected",
         None => "is neither rejected nor held",
     };
     Err(CliError::Usage(format!(
         "nothing was said: {key} {state}; only what became of records of unknown outcome is to be resolved (see \
-         `vitrina rejects list --state unknown`)"
+         `vitrina rejects list --state unknown`), and of those whose remedy asks for the portal's id"
     )))
 }
 
@@ -116,11 +117,15 @@ mod tests {
 
     #[test]
     fn only_a_record_that_waits_for_a_word_can_be_resolved() {
-        let refused = |refusal: Refusal| check(&[refusal], &Key::Guid(1)).map_err(|error| error.to_string());
+        let refused = |refusal: Refusal| {
+            check(&[refusal], &Key::Guid(1), &["NO_ID", "HTTP-409"]).map_err(|error| error.to_string())
+        };
+        assert_eq!(refused(refusal(State::Rejected, "NO_ID", "")), Ok(()));
+        assert_eq!(refused(refusal(State::Rejected, "HTTP-409", "")), Ok(()));
         assert_eq!(refused(refusal(State::Unknown, "OUTCOME_UNKNOWN", "")), Ok(()));
         assert!(refused(refusal(State::Rejected, "R-330", "")).unwrap_err().contains("is rejected"));
         assert!(refused(refusal(State::Held, "PARENT", "")).unwrap_err().contains("is held"));
-        assert!(check(&[], &Key::Guid(1)).is_err());
+        assert!(check(&[], &Key::Guid(1), &[]).is_err());
     }
 
     #[test]

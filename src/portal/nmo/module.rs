@@ -35,11 +35,16 @@ pub(super) async fn deliver(wire: &Wire, mut record: Map<String, Value>, known: 
 /// Declares a module no longer current. One that the portal does not know is as good as withdrawn.
 pub(super) async fn withdraw(wire: &Wire, id: &str) -> Result<Verdict, Failure> {
     let outcome = wire.call(Service::Update, &json!({"module_id": id, ACTUAL: false})).await?.outcome(&[])?;
-    let withdrawn = Receipt { stage: Stage::Confirmed, status: Some("withdrawn".into()), ..Receipt::default() };
     Ok(match outcome {
         Outcome::Refused(refusal) if refusal.code != corrected_by(Service::Create) => refusal.verdict(),
-        Outcome::Done { .. } | Outcome::Refused(_) => Verdict::Accepted { receipt: Some(Box::new(withdrawn)) },
+        Outcome::Refused(_) => withdrawn(None),
+        Outcome::Done { url } => withdrawn(url),
     })
+}
+
+fn withdrawn(url: Option<String>) -> Verdict {
+    let receipt = Receipt { stage: Stage::Confirmed, url, status: Some("withdrawn".into()), ..Receipt::default() };
+    Verdict::Accepted { receipt: Some(Box::new(receipt)) }
 }
 
 async fn send(wire: &Wire, service: Service, record: &Map<String, Value>) -> Result<Outcome, Failure> {

@@ -1,7 +1,9 @@
 //! A portal in memory that does what a test tells it to, for tests of the engine.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -70,8 +72,48 @@ pub struct Seen {
     pub ids: Vec<(Option<String>, bool)>,
     /// What is found beside a row: added to its body, or a complaint about this field.
     pub beside: Option<Result<&'static str, &'static str>>,
+    /// What a look at what stands beside a row waits for.
+    pub disk: Option<Arc<Disk>>,
+    /// True when its refusals say that it holds the record under an id that is not known here.
+    pub lacks_ids: bool,
     /// Cancelled at a read of this feed by this key.
     pub stop_at_read: Option<(String, Key, CancellationToken)>,
+}
+
+/// A disk that does not answer until it is told to.
+#[derive(Debug, Default)]
+pub struct Disk {
+    reached: AtomicBool,
+    gave_up: AtomicBool,
+    answers: Mutex<bool>,
+    told: Condvar,
+}
+
+impl Disk {
+    /// Waits for an answer, but not for ever.
+    fn read(&self) {
+        self.reached.store(true, Ordering::SeqCst);
+        let silent = |answers: &mut bool| !*answers;
+        let patience = Duration::from_secs(5);
+        let waited = self.told.wait_timeout_while(self.answers.lock().unwrap(), patience, silent).unwrap();
+        self.gave_up.fetch_or(waited.1.timed_out(), Ordering::SeqCst);
+    }
+
+    /// True once somebody has waited in vain, or waits.
+    pub fn is_reached(&self) -> bool {
+        self.reached.load(Ordering::SeqCst)
+    }
+
+    /// True when nobody waits any more, having got no answer.
+    pub fn was_given_up(&self) -> bool {
+        self.gave_up.load(Ordering::SeqCst)
+    }
+
+    /// Answers whoever waits, and whoever comes.
+    pub fn answer(&self) {
+        *self.answers.lock().unwrap() = true;
+        self.told.notify_all();
+    }
 }
 
 /// The portal. Clones share what they hold.
@@ -312,6 +354,10 @@ impl Portal for ScriptedPortal {
     }
 
     fn examine(&self, _: &'static Schema, body: &mut Vec<u8>) -> Result<(), Vec<Violation>> {
+        let disk = self.seen().disk.clone();
+        if let Some(disk) = disk {
+            disk.read();
+        }
         match self.seen().beside {
             Some(Ok(found)) => {
                 body.pop();
@@ -323,6 +369,10 @@ impl Portal for ScriptedPortal {
             }
             None => Ok(()),
         }
+    }
+
+    fn lacks_id(&self, code: &str) -> bool {
+        self.seen().lacks_ids && code == "R-330"
     }
 
     async fn inquire(&self, schema: &'static Schema, asked: &[Asked]) -> Result<Vec<Finding>, Failure> {
