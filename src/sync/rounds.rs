@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::contest::{self, Contest, DUPLICATE_PLACE, Decision};
@@ -9,8 +11,9 @@ use super::cycle::{CycleError, Run, Wanted};
 use super::index::At;
 use super::line::OnConflict;
 use super::plan::refusal;
+use super::removal::Removed;
 use super::watermark::Watermark;
-use crate::ledger::{Ledger, Refusal, Settlement, State};
+use crate::ledger::{Ledger, LedgerError, Refusal, Settlement, State};
 use crate::portal::Portal;
 use crate::record::{Key, KeyId};
 use crate::source::Source;
@@ -237,13 +240,30 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             let index = self.feed.index();
             open.iter().filter(|contest| !contest::is_doubtful(contest, &index)).cloned().collect()
         };
-        let mut moved = false;
-        for ring in contest::rings(&certain) {
-            if until.is_some_and(|until| Instant::now() >= until) {
-                break;
+        let rings = contest::rings(&certain);
+        let goes_on = || {
+            let is_over = until.is_some_and(|until| Instant::now() >= until);
+            !is_over && self.line.standstill(self.feed).is_none()
+        };
+        // Each takes a request or more of its own: as many at once as may be under way.
+        let (mut rest, mut opened) = (rings.iter(), Vec::new());
+        let mut under_way = FuturesOrdered::new();
+        loop {
+            while under_way.len() < self.line.settings.in_flight.max(1)
+                && goes_on()
+                && let Some(ring) = rest.next()
+            {
+                under_way.push_back(self.open_ring(ring).boxed());
             }
-            for at in self.who_steps_aside(&ring) {
-                let removed = self.line.make_room(self.feed, at).await?;
+            match under_way.next().await {
+                Some(removed) => opened.push(removed?),
+                None => break,
+            }
+        }
+        drop(under_way);
+        let mut moved = false;
+        for (ring, removed) in rings.iter().zip(opened) {
+            for removed in removed {
                 moved |= removed.removed > 0;
                 if removed.busy {
                     // A request that is under way keeps the ring closed.
@@ -254,6 +274,14 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             }
         }
         Ok(moved)
+    }
+
+    async fn open_ring(&self, ring: &[KeyId]) -> Result<Vec<Removed>, LedgerError> {
+        let mut all = Vec::new();
+        for at in self.who_steps_aside(ring) {
+            all.push(self.line.make_room(self.feed, at).await?);
+        }
+        Ok(all)
     }
 
     /// Where nobody else can bring a contest further, the portal is asked, and if the holder is there after all, its refusal says so. True

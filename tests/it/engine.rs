@@ -562,3 +562,70 @@ async fn a_full_scan_that_breaks_off_does_not_keep_changes_from_being_read() {
     tokio::time::advance(Duration::from_secs(300)).await;
     assert!(cycle(&line, "slot").await.full, "and is begun again after a while");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_booking_waits_while_nobody_knows_the_status_of_its_slot() {
+    let mut world = World::with_slots(2);
+    world.put("slot", 1, slot(1, "RECORDED"));
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 1, slot(1, "BLOCKED"));
+    world.portal.next(Act::ApplyAndLose);
+    cycle(&line, "slot").await;
+    world.put("book", 1, book(1, 1, 5000));
+    let report = cycle(&line, "book").await;
+    assert_eq!((report.held, report.sent), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_booking_waits_while_its_slot_is_under_way() {
+    let mut world = World::with_slots(2);
+    world.put("slot", 1, slot(1, "RECORDED"));
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 1, slot(1, "BLOCKED"));
+    world.portal.hold_up("slot");
+    let sending = tokio::spawn({
+        let line = Arc::clone(&line);
+        async move { line.cycle("slot", Order::default()).await.unwrap().accepted }
+    });
+    while world.portal.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    world.put("book", 7, book(7, 1, 5000));
+    let report = cycle(&line, "book").await;
+    assert_eq!((report.held, report.sent), (1, 0));
+    world.portal.refuse(Key::Guid(1), true);
+    world.portal.let_go();
+    assert_eq!(sending.await.unwrap(), 0);
+    assert_eq!(
+        cycle(&line, "book").await.accepted,
+        1,
+        "the slot is RECORDED still, and the booking is not held for it any more"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_is_in_one_request_at_a_time_however_many_cycles_are_asked_for() {
+    let mut world = World::with_slots(2);
+    let line = world.start().await;
+    pass(&line).await;
+    world.portal.forget_requests();
+    world.portal.hold_up("slot");
+    world.put("slot", 1, slot(1, "BLOCKED"));
+    let run = || {
+        let line = Arc::clone(&line);
+        tokio::spawn(async move { line.cycle("slot", Order::default()).await.unwrap().accepted })
+    };
+    let first = run();
+    while world.portal.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    world.put("slot", 1, slot(1, "CANCELED"));
+    let second = run();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.portal.waiting(), 1);
+    world.portal.let_go();
+    assert_eq!((first.await.unwrap(), second.await.unwrap()), (1, 1));
+    assert_eq!(world.portal.held("slot")[&Key::Guid(1)]["status"], "CANCELED", "the newest wins");
+}

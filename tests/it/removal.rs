@@ -537,3 +537,46 @@ async fn a_booking_is_past_when_its_slot_is_by_now() {
     assert!(removals(&world).is_empty());
     assert_eq!(line.feed("book").unwrap().counts().accepted, 7);
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_hung_on_a_room_that_is_about_to_go() {
+    let mut world = World::with_slots(8);
+    let line = world.start().await;
+    pass(&line).await;
+    // The room's row is gone, but its removal does not come through yet.
+    world.put("resource", 0x77, room(0x77, MO));
+    pass(&line).await;
+    world.delete("resource", 0x77);
+    world.portal.next_removal(Act::Fail(Trouble::Transient { retry_after: None }));
+    passes(&line).await;
+    assert_eq!(line.feed("resource").unwrap().counts().pending, 1);
+    let mut row = slot(9, "AVAILABLE");
+    row[2] = Value::Guid(0x77);
+    world.put("slot", 9, row);
+    assert_eq!(cycle(&line, "slot").await.held, 1);
+    assert!(!world.portal.held("slot").contains_key(&Key::Guid(9)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_with_its_parent_is_not_sent_meanwhile() {
+    let mut world = World::with_slots(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("book", 1, book(1, 3, 5010));
+    pass(&line).await;
+    world.delete("slot", 3);
+    // The slot waits for a look at what hangs on it.
+    cycle(&line, "slot").await;
+    cycle(&line, "book").await;
+    world.portal.forget_requests();
+    world.portal.seen().slow_removals = Some(Duration::from_secs(10));
+    let removing = tokio::spawn({
+        let line = std::sync::Arc::clone(&line);
+        async move { line.cycle("slot", Order::default()).await.unwrap().removed }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.put("book", 1, book(1, 3, 5040));
+    assert_eq!(cycle(&line, "book").await.sent, 0, "it is in a request that takes it away");
+    assert_eq!(removing.await.unwrap(), 1);
+    assert_eq!(world.portal.received("book"), [], "its slot is gone");
+}
