@@ -25,7 +25,7 @@ if Path(sys.prefix) != PEER.parent.parent:
 
 import aiohttp
 
-from run import TARGET, Database, expect, free_port, stop, wait_for
+from run import TARGET, Database, Wrong, expect, free_port, stop, wait_for
 
 RATE = int(os.environ.get("RATE", "200"))
 SECONDS = int(os.environ.get("SECONDS", "60"))
@@ -40,7 +40,7 @@ INSERT INTO vitrina_mis.slot (id, mo_id, resource_id, tag_type, tag_age, visit_t
 SELECT lpad(to_hex(n), 32, '0')::uuid, gen_random_uuid(), (SELECT id FROM vitrina_mis.resource OFFSET n % 200 LIMIT 1),
        'EPGU', 'ALL', date_trunc('hour', now()) + interval '1 day' + n / 200 * interval '15 minutes', 15
 FROM generate_series(1, {SLOTS}) n;
-INSERT INTO vitrina_mis.patient (id, birth_date) SELECT 'p-' || n, '1980-01-01' FROM generate_series(1, {SLOTS}) n;
+INSERT INTO vitrina_mis.patient (id, rrp_id, birth_date) SELECT 'm-' || n, 'p-' || n, '1980-01-01' FROM generate_series(1, {SLOTS}) n;
 """
 
 
@@ -108,12 +108,18 @@ def main():
         config.write_text(
             f'[sources.mis]\nurl = "{database.url.replace("postgresql:", "postgres:")}"\n[ledger]\nurl = "sqlite:{folder}/ledger.db"\n'
             f'[serve]\nlisten = "127.0.0.1:0"\n{lines}\nlisten = "127.0.0.1:{port}"\nallow = ["127.0.0.1"]\nconnections = 4096\n'
+            f'[portals.fer]\nkind = "fer"\nurl = "http://127.0.0.1:1"\nusername = "1.2.3"\npassword = "nobody is there"\n'
         )
         config.chmod(0o600)
-        daemon = subprocess.Popen([TARGET / "release/vitrina", "run", "--config", config], stderr=open(folder / "log", "w"))
+        log = open(folder / "log", "w")
+        daemon = subprocess.Popen([TARGET / "release/vitrina", "run", "--config", config], stderr=log)
         stack.callback(stop, daemon, signal.SIGTERM)
         url = f"http://127.0.0.1:{port}"
-        wait_for("the listener", lambda: answers(url))
+        try:
+            wait_for("the listener", lambda: answers(url), limit=20)
+        except Wrong:
+            print((folder / "log").read_text())
+            raise
         load = Load(url)
         asyncio.run(load.run(database.outage if OUTAGE else None))
         print(load.told())
