@@ -75,7 +75,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     if let Some(mut register) = feed.register() {
                         register.inquiries.well();
                     }
+                    let any = findings.iter().any(|finding| *finding != Finding::NotAsked);
                     self.take_findings(feed, asked, findings, follow_up).await?;
+                    if !any {
+                        return Ok(());
+                    }
                 }
                 Err(failure) => {
                     self.not_answered(feed, &failure);
@@ -108,17 +112,23 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 .detailed()
                 .filter(|(_, state, detail)| *state == State::Unknown && detail.next_attempt.is_none_or(has_come));
             asked.extend(unknown.take(most).map(|(at, ..)| {
-                let sent = register.open(index.id(at)).and_then(|open| open.row.sent);
-                Asked { key: index.key(at), receipt: None, sent: sent.unwrap_or_default() }
+                let row = register.open(index.id(at)).map(|open| &open.row);
+                Asked {
+                    key: index.key(at),
+                    receipt: None,
+                    sent: row.and_then(|row| row.sent).unwrap_or_default(),
+                    signed: row.and_then(|row| row.receipt.as_ref()).and_then(|receipt| receipt.signed),
+                }
             }));
         }
         let is_free = |id: KeyId| index.find(id).is_none_or(|at| !index.in_flight(at));
-        let open = register.to_inquire(now, self.settings.exchange.inquire_every);
+        let open = register.to_inquire(now, longest_wait).into_iter();
         let open = open.filter(|open| is_free(open.row.key.id())).take(most - asked.len());
         asked.extend(open.map(|open| Asked {
             key: open.row.key.clone(),
             receipt: open.row.receipt.clone(),
             sent: open.row.sent.unwrap_or_default(),
+            signed: open.row.receipt.as_ref().and_then(|receipt| receipt.signed),
         }));
         asked
     }
@@ -145,8 +155,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         findings: Vec<Finding>,
         follow_up: &mut FollowUp,
     ) -> Result<(), LedgerError> {
-        // What the answer does not tell of is as unclear as before.
-        let findings = findings.into_iter().chain(std::iter::repeat(Finding::Unclear));
+        // What the answer does not tell of was not asked about.
+        let findings = findings.into_iter().chain(std::iter::repeat(Finding::NotAsked));
         let all = asked.into_iter().map(|asked| asked.key).zip(findings);
         let came = self.apply(feed, all.collect()).await?;
         follow_up.settled += came.settled;
@@ -204,6 +214,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             // It is there whole.
             (Finding::Begun(_), false) => {}
             (Finding::Unclear, _) => self.still_unclear(feed, index, at, found, now),
+            (Finding::Later, _) => self.wait_on(feed, index, at, now),
+            // Its turn is still to come.
+            (Finding::NotAsked, _) => {}
         }
     }
 
@@ -233,11 +246,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             return;
         }
         receipt.remote_id = receipt.remote_id.or_else(|| entry.remote_id.as_deref().map(str::to_owned));
-        let again = now.saturating_add(self.settings.exchange.inquire_every.as_secs().cast_signed());
         if let Some(mut register) = feed.register() {
             let same = register.open(entry.key.id()).is_some_and(|open| open.row.receipt.as_ref() == Some(&receipt));
             if same && receipt.stage == Stage::Sent {
-                return register.ask_again(entry.key.id(), again);
+                return register.ask_again(entry.key.id(), now, self.settings.exchange.inquire_every);
             }
         }
         let is_due = index.detail(at).is_some_and(|detail| detail.due);
@@ -348,26 +360,31 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         found.settlement.entries.push(entry);
     }
 
-    /// Nobody knows more than before.
     /// The portal took the first part of the version that was in doubt: the rest follows under its id.
     fn go_on(&self, feed: &FeedLine<S>, index: &mut Index, at: At, remote_id: String, found: &mut Findings, now: i64) {
         let entry = Entry { remote_id: Some(remote_id.into_boxed_str()), attempts: 0, ..index.entry(at) };
         self.make_pending(feed, index, at, entry, found, now);
     }
 
+    /// Nobody knows more than before, and the portal will not say more.
     fn still_unclear(&self, feed: &FeedLine<S>, index: &mut Index, at: At, found: &mut Findings, now: i64) {
+        let is_unknown = index.state(at) == State::Unknown;
+        if is_unknown && self.settings.exchange.on_unknown == OnUnknown::Resend {
+            let entry = index.entry(at);
+            return self.make_pending(feed, index, at, entry, found, now);
+        }
+        self.wait_on(feed, index, at, now);
+    }
+
+    /// The portal is asked again after a growing while.
+    fn wait_on(&self, feed: &FeedLine<S>, index: &mut Index, at: At, now: i64) {
         let mut entry = index.entry(at);
-        if entry.state != State::Unknown {
-            let again = now.saturating_add(self.settings.exchange.inquire_every.as_secs().cast_signed());
-            if let Some(mut register) = feed.register() {
-                register.ask_again(entry.key.id(), again);
-            }
-        } else if self.settings.exchange.on_unknown == OnUnknown::Resend {
-            self.make_pending(feed, index, at, entry, found, now);
-        } else {
+        if entry.state == State::Unknown {
             // Not worth a write: after a restart it is asked about once more.
             self.ask_later(&mut entry, now);
             index.put_at(at, &entry, now);
+        } else if let Some(mut register) = feed.register() {
+            register.ask_again(entry.key.id(), now, self.settings.exchange.inquire_every);
         }
     }
 

@@ -15,7 +15,6 @@ use crate::support::database::postgres;
 use crate::support::hospital::Hospital;
 use crate::support::storm::{Limits, Plan};
 
-const RATE: usize = 20;
 /// What of a hundred requests meets a fault.
 const FAULTS: u32 = 30;
 /// One cycle, after the longest pauses that the faults may have set.
@@ -25,6 +24,8 @@ const CALM: Duration = Duration::from_secs(60);
 struct Size {
     storm: Duration,
     slots: usize,
+    /// Requests a second.
+    rate: usize,
     batch: usize,
     /// A feed looks at the database so often, and one slot of a hundred changes each time.
     cycle: Duration,
@@ -37,10 +38,10 @@ impl Size {
         let storm = Duration::from_secs(seconds);
         if seconds < 120 {
             let cycle = Duration::from_secs(1);
-            Size { storm, slots: 2_000, batch: 25, cycle, between_kills: Duration::from_secs(3) }
+            Size { storm, slots: 2_000, rate: 20, batch: 25, cycle, between_kills: Duration::from_secs(3) }
         } else {
             let cycle = Duration::from_secs(5);
-            Size { storm, slots: 20_000, batch: 500, cycle, between_kills: Duration::from_secs(20) }
+            Size { storm, slots: 20_000, rate: 40, batch: 500, cycle, between_kills: Duration::from_secs(20) }
         }
     }
 }
@@ -51,7 +52,8 @@ async fn after_a_storm_the_mart_is_equal_to_the_source() {
     let size = Size::of_environment();
     let db = postgres().await;
     Hospital::new(size.slots, false).fill(&db).await;
-    let settings = Settings { requests_per_second: RATE, batch: size.batch, timeout: 1, more: Site::every(size.cycle) };
+    let settings =
+        Settings { requests_per_second: size.rate, batch: size.batch, timeout: 1, more: Site::every(size.cycle) };
     let site = Site::new(db, &settings).await;
     let mut fork = || StdRng::seed_from_u64(rng.random());
     let mut work = Workload::new(Kinds { removals: true, swaps: true }, size.slots, fork(), &site.db).await;
@@ -85,6 +87,6 @@ async fn after_a_storm_the_mart_is_equal_to_the_source() {
         journal.faults(),
     );
     assert_eq!((last.code, journal.writes_since(before)), (0, 0), "a pass afterwards has nothing to do: {}", last.out);
-    journal.assert_kept(Limits { requests_per_second: RATE });
+    journal.assert_kept(Limits { requests_per_second: size.rate });
     assert!(!site.log().contains("panicked"), "{}", site.log());
 }
