@@ -15,7 +15,7 @@ fn numbers(summary: &str, feed: &str) -> Vec<u64> {
 
 #[test]
 fn a_demo_fills_five_portals_and_has_it_confirmed() {
-    let ran = run(vitrina(&["demo", "--for", "6s", "--slots", "500", "--listen", "127.0.0.1:0"]));
+    let ran = run(vitrina(&["demo", "--for", "8s", "--slots", "500", "--listen", "127.0.0.1:0"]));
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     let verdict = "All portals hold what the hospital says, and have confirmed it: ";
     assert!(ran.out.contains(verdict), "{}", ran.out);

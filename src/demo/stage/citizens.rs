@@ -165,7 +165,8 @@ impl Citizens {
 
     async fn cancel(&mut self, heard: &Heard) -> Result<bool> {
         if self.made.is_empty() {
-            return Ok(true);
+            self.book(heard).await?;
+            return Ok(false);
         }
         let request = self.made.swap_remove(self.rng.random_range(0..self.made.len()));
         let told = heard.take(self.gateway.cancel(&request).await, |so_far| &mut so_far.cancelled);
