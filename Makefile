@@ -1,7 +1,7 @@
 # What there is to type. `make demo` and `make test` need Rust, make and Debian's apt; each installs what it still lacks.
 
 CARGO ?= cargo
-.PHONY: demo test lint bench fuzz simulation soak
+.PHONY: demo test lint bench bench-bookings fuzz simulation soak
 
 demo:
 	tests/tools.sh demo
@@ -27,6 +27,11 @@ fuzz:
 bench:
 	tests/tools.sh bench
 	benches/run.sh
+
+# Bookings at 200 a second for a minute; OUTAGE=1 stops the database in the middle.
+bench-bookings:
+	tests/tools.sh bench
+	BENCH=bookings benches/run.sh
 
 # The engine under everything that one seed can do to it: `make simulation SEED=…` for one, SECONDS=… for fresh ones.
 simulation:

@@ -88,14 +88,24 @@ class Database:
             "unix_socket_directories": "",
         }
         options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
-        with open(folder / "log", "wb") as log:
-            server = subprocess.Popen(
-                [*account, self.programs / "postgres", "-D", data, *options], cwd="/", stdout=log, stderr=log
-            )
-        stack.callback(stop, server, signal.SIGQUIT)
+        self.command = [*account, self.programs / "postgres", "-D", data, *options]
+        self.log = folder / "log"
+        self.start()
+        stack.callback(lambda: stop(self.server, signal.SIGQUIT))
+        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.server = subprocess.Popen(self.command, cwd="/", stdout=log, stderr=log)
         ready = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         wait_for("PostgreSQL's start", lambda: subprocess.run(ready, check=False).returncode == 0)
-        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def outage(self, begins):
+        """Stops the server without a word to anybody, or starts it again."""
+        if begins:
+            stop(self.server, signal.SIGQUIT)
+        else:
+            self.start()
 
     def sql(self, text, *options):
         command = [self.programs / "psql", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", *options, self.url, "-f", "-"]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds what is measured and what it is measured against, then measures; see run.py for ROWS and RUNS.
+# Builds what is measured and what it is measured against, then measures: run.py, or what BENCH names (bookings).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,4 +11,4 @@ mkdir -p target/bench
 [ -x $peers/bin/pip ] || python3 -m venv $peers
 $peers/bin/pip install --quiet --disable-pip-version-check --requirement benches/peers/requirements.txt
 
-exec python3 benches/run.py
+exec python3 benches/${BENCH:-run}.py

@@ -54,10 +54,12 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
         () = signals.next() => return Err(CliError::Failed(anyhow!("left before the portals had caught up"))),
     };
     print(&view::summary(&progress, &differences))?;
-    if differences.is_empty() {
-        Ok(Outcome::Done)
-    } else {
-        Err(CliError::Failed(anyhow!("the portals do not hold, or have not confirmed, what the hospital says")))
+    match (differences.is_empty(), progress.bookings.is_sound()) {
+        (true, true) => Ok(Outcome::Done),
+        (true, false) => Err(CliError::Failed(anyhow!("bookings were not answered as the document has it"))),
+        (false, _) => {
+            Err(CliError::Failed(anyhow!("the portals do not hold, or have not confirmed, what the hospital says")))
+        }
     }
 }
 

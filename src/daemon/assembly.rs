@@ -246,7 +246,7 @@ fn open_sout(portal: &PortalConfig, own: &SoutConfig, witness: Witness) -> Resul
         ca_file: portal.ca_file.clone(),
         sign,
         page_size: sout::PAGE_SIZE,
-        absent_after: sout::ABSENT_AFTER,
+        absent_after: own.absent_after,
     };
     Ok(AnyPortal::Sout(Box::new(SoutPortal::new(settings, Some(witness))?)))
 }

@@ -1,27 +1,33 @@
-//! The stage of `vitrina demo`: a hospital that lives, five mock portals, and the real daemon between them.
+//! The stage of `vitrina demo`: a hospital that lives, five mock portals, citizens who book through one of them, and the real daemon between
+//! them.
 
+mod citizens;
 mod configuration;
 mod life;
 mod verdict;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::feed::Feed;
 use super::hospital::{Differences, Hospital, HospitalSettings};
 use super::mocks::Mocks;
 use super::view::{DemoProgress, FeedProgress};
-use crate::config::{self, Environment};
-use crate::daemon::{Access, Assembly, Daemon, DaemonSettings, Status};
+use crate::config::{self, Config, Environment};
+use crate::daemon::{Access, Assembly, Daemon, DaemonSettings, Status, open_booking, open_portal};
+use crate::ledger::{MemoryLedger, PortalSecrets};
+use crate::portal::AnyPortal;
 use crate::serve::Listener;
 use crate::telemetry::Metrics;
+use citizens::{Citizens, Heard};
 use configuration::Folder;
 use life::{Counts, live};
 use verdict::differences;
@@ -48,6 +54,7 @@ pub struct Stage {
     life: tokio::task::JoinHandle<Result<()>>,
     stop_life: CancellationToken,
     counts: Arc<Counts>,
+    heard: Arc<Heard>,
     started: Instant,
     /// Where the daemon serves metrics and status.
     pub address: SocketAddr,
@@ -56,7 +63,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Builds the hospital, starts the mocks and the daemon, and lets the hospital live.
+    /// Builds the hospital, starts the mocks and the daemon, registers its webhook, and lets the hospital and its patients live.
     pub async fn open(settings: StageSettings) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("vitrina-demo-").tempdir().context("no temporary folder")?;
         let hospital_settings = HospitalSettings { slots: settings.slots, ..HospitalSettings::default() };
@@ -65,13 +72,19 @@ impl Stage {
         files.fill()?;
         let mocks = Mocks::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         let path = folder.path().join("vitrina.toml");
-        let text = files.configuration(&hospital, &mocks.accounts());
+        let text = files.configuration(&hospital, &mocks.accounts(), free_address()?);
         std::fs::write(&path, text).context("cannot write the configuration")?;
         let (daemon, address) = start_daemon(&path, settings.listen).await?;
         let (stop_life, counts) = (CancellationToken::new(), Arc::new(Counts::default()));
-        let life = tokio::spawn(live(hospital.clone(), Arc::clone(&counts), stop_life.clone()));
+        let heard = Arc::new(Heard::default());
+        let citizens = Citizens::of(hospital.clone(), mocks.fer().clone()).await?;
+        let life = {
+            let live = live(hospital.clone(), Arc::clone(&counts), stop_life.clone());
+            let (heard, stop) = (Arc::clone(&heard), stop_life.clone());
+            tokio::spawn(async move { tokio::try_join!(live, citizens.live(&heard, stop)).map(|_both| ()) })
+        };
         let started = Instant::now();
-        Ok(Stage { hospital, mocks, daemon, life, stop_life, counts, started, address, folder })
+        Ok(Stage { hospital, mocks, daemon, life, stop_life, counts, heard, started, address, folder })
     }
 
     /// The demo at this moment.
@@ -80,6 +93,7 @@ impl Stage {
         DemoProgress {
             elapsed: self.started.elapsed(),
             changes: self.counts.changes(),
+            bookings: self.heard.so_far(),
             feeds: Feed::all().map(|feed| self.feed(feed, &rows, &status)).collect(),
         }
     }
@@ -137,9 +151,34 @@ async fn start_daemon(path: &Path, listen: SocketAddr) -> Result<(Daemon, Socket
     let metrics = Metrics::new()?;
     let listener = Listener::bind(&listen.to_string()).await?;
     let address = listener.address;
+    let booking =
+        open_booking(&config, &metrics).await?.context("the demo's configuration says nothing of bookings")?;
+    register_webhook(&config, &metrics).await?;
     let assembly = Box::pin(Assembly::open(&config, &metrics, Access::Write)).await?;
     let settings = DaemonSettings { workers: config.daemon.workers, grace: config.daemon.grace };
-    Ok((Daemon::start(assembly, listener, metrics, settings).await?, address))
+    let mut daemon = Daemon::start(assembly, listener, metrics, settings).await?;
+    daemon.serve_booking(booking);
+    Ok((daemon, address))
+}
+
+/// Registers `public_url` at the gateway, as `vitrina webhook register` does: the gateway calls it before it takes it.
+async fn register_webhook(config: &Config, metrics: &Metrics) -> Result<()> {
+    const GATEWAY: &str = "fer";
+    let section = config.portals.get(GATEWAY).context("the demo has no gateway")?;
+    let secrets = Arc::new(PortalSecrets::new(Arc::new(MemoryLedger::new()), GATEWAY));
+    let AnyPortal::Fer(gateway) = open_portal(GATEWAY, section, metrics, secrets)? else {
+        return Err(anyhow!("the demo's gateway is none"));
+    };
+    let address = config.booking.as_ref().and_then(|booking| booking.public_url.as_deref());
+    let address = Url::parse(address.context("the demo has no booking.public_url")?)?;
+    let registered = gateway.register_webhook(&address, None).await;
+    registered.map(drop).map_err(|failure| anyhow!("the webhook cannot be registered: {}", failure.text))
+}
+
+/// An address of this machine at which nobody listens: a configuration names its webhook before anybody does.
+fn free_address() -> Result<SocketAddr> {
+    let found = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    found.context("there is no free port for bookings")
 }
 
 #[cfg(test)]

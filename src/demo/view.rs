@@ -25,8 +25,43 @@ pub struct DemoProgress {
     pub elapsed: Duration,
     /// Changes that the hospital's life has made so far.
     pub changes: u64,
+    /// What citizens booked and cancelled.
+    pub bookings: BookingProgress,
     /// The feeds, in the order to show them.
     pub feeds: Vec<FeedProgress>,
+}
+
+/// What citizens have heard through the gateway.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BookingProgress {
+    /// Bookings made.
+    pub booked: u64,
+    /// Bookings given again to whoever asked twice.
+    pub repeated: u64,
+    /// Bookings cancelled.
+    pub cancelled: u64,
+    /// Answers with another code than 0.
+    pub refused: u64,
+    /// Answers that the document does not allow, or that came too late, or not at all.
+    pub faults: u64,
+    /// What was wrong with the first of these. Names fields, never values.
+    pub first_fault: Option<String>,
+    /// The longest time to an answer.
+    pub slowest: Duration,
+}
+
+impl BookingProgress {
+    /// True when every answer was as the document has it, and in time.
+    pub fn is_sound(&self) -> bool {
+        self.faults == 0
+    }
+}
+
+impl Display for BookingProgress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let BookingProgress { booked, repeated, cancelled, refused, .. } = self;
+        write!(f, "citizens booked {booked}, cancelled {cancelled}, were refused {refused}, asked again {repeated}")
+    }
 }
 
 /// A feed at one moment.
@@ -172,12 +207,15 @@ fn style(template: &str) -> ProgressStyle {
 
 fn head(progress: &DemoProgress) -> String {
     let seconds = Duration::from_secs(progress.elapsed.as_secs());
-    format!("demo {}: {} changes in the hospital", HumanDuration(seconds), progress.changes)
+    let DemoProgress { changes, bookings, .. } = progress;
+    format!("demo {}: {changes} changes in the hospital; {bookings}", HumanDuration(seconds))
 }
 
 /// The whole demo in one line: of each portal, how many rows there are and how many are confirmed.
 pub fn plain_line(progress: &DemoProgress) -> String {
-    let mut line = format!("{:>4} s  changes {}", progress.elapsed.as_secs(), progress.changes);
+    let BookingProgress { booked, cancelled, .. } = progress.bookings;
+    let elapsed = progress.elapsed.as_secs();
+    let mut line = format!("{elapsed:>4} s  changes {}  booked {booked} cancelled {cancelled}", progress.changes);
     for (portal, sum) in progress.portals() {
         let _infallible = write!(line, "  {portal} {}/{}", sum.confirmed, sum.source_rows);
         for (name, number) in [("rejected", sum.rejected), ("held", sum.held)] {
@@ -209,7 +247,22 @@ pub fn summary(progress: &DemoProgress, differences: &Differences) -> String {
         ),
         false => format!("\nThe portals differ from the hospital in {} records:\n{differences}", differences.len()),
     };
-    text + &verdict
+    text + &verdict_on_bookings(&progress.bookings) + &verdict
+}
+
+fn verdict_on_bookings(bookings: &BookingProgress) -> String {
+    match &bookings.first_fault {
+        None => format!(
+            "\nBookings: {bookings}; every answer was as the document has it, the longest after {} ms.\n",
+            bookings.slowest.as_millis()
+        ),
+        Some(first) => {
+            format!(
+                "\nBookings: {bookings}; {} answers were not as they must be, the first: {first}\n",
+                bookings.faults
+            )
+        }
+    }
 }
 
 #[cfg(test)]
@@ -237,12 +290,21 @@ mod tests {
             lag: Some(Duration::from_millis(1_250)),
         };
         let training = FeedProgress { feed: Feed::Training, source_rows: 9, at_portal: 9, confirmed: 4, ..mo.clone() };
-        DemoProgress { elapsed: Duration::from_secs(65), changes: 12, feeds: vec![mo, slot, training] }
+        let bookings = BookingProgress {
+            booked: 7,
+            cancelled: 2,
+            slowest: Duration::from_millis(40),
+            ..BookingProgress::default()
+        };
+        DemoProgress { elapsed: Duration::from_secs(65), changes: 12, bookings, feeds: vec![mo, slot, training] }
     }
 
     #[test]
     fn a_plain_line_tells_all_portals_and_only_troubles_that_are() {
-        assert_eq!(plain_line(&progress()), "  65 s  changes 12  fer 5002/5005 rejected 1 held 2  sout 4/9");
+        assert_eq!(
+            plain_line(&progress()),
+            "  65 s  changes 12  booked 7 cancelled 2  fer 5002/5005 rejected 1 held 2  sout 4/9"
+        );
     }
 
     #[test]
@@ -262,6 +324,18 @@ mod tests {
         let text = summary(&progress(), &differences);
         let verdict = "The portals differ from the hospital in 5 records:\nsout.training: 5 not confirmed\n";
         assert!(text.ends_with(verdict), "{text}");
+    }
+
+    #[test]
+    fn the_summary_says_what_was_wrong_with_an_answer() {
+        let mut progress = progress();
+        let text = summary(&progress, &Differences::default());
+        assert!(text.contains("every answer was as the document has it, the longest after 40 ms.\n"), "{text}");
+        progress.bookings.faults = 2;
+        progress.bookings.first_fault = Some("too late".to_owned());
+        let text = summary(&progress, &Differences::default());
+        assert!(text.contains("2 answers were not as they must be, the first: too late\n"), "{text}");
+        assert!(!progress.bookings.is_sound());
     }
 
     #[tokio::test(start_paused = true)]

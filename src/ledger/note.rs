@@ -34,6 +34,8 @@ pub enum NoteKind {
     Batch,
     /// Where an audit got to.
     Audit,
+    /// Whether the records of a feed go out signed by the process that writes the ledger.
+    Signing,
 }
 
 /// The number of a word.
@@ -89,5 +91,5 @@ macro_rules! stored {
     };
 }
 
-stored!(NoteKind: Unit = "unit", Fuse = "fuse", Batch = "batch", Audit = "audit");
+stored!(NoteKind: Unit = "unit", Fuse = "fuse", Batch = "batch", Audit = "audit", Signing = "signing");
 stored!(WordKind: Retry = "retry", AcceptFuse = "accept_fuse", ResumeUnit = "resume_unit", Audit = "audit", Resolve = "resolve");

@@ -78,6 +78,16 @@ impl Portal for AnyPortal {
         }
     }
 
+    fn signs(&self, schema: &Schema) -> Option<bool> {
+        match self {
+            AnyPortal::Fer(portal) => portal.signs(schema),
+            AnyPortal::Sout(portal) => portal.signs(schema),
+            AnyPortal::Nmo(portal) => portal.signs(schema),
+            AnyPortal::Pos(portal) => portal.signs(schema),
+            AnyPortal::Ekdo(portal) => portal.signs(schema),
+        }
+    }
+
     async fn deliver(&self, schema: &'static Schema, batch: &Batch) -> Delivery {
         match self {
             AnyPortal::Fer(portal) => portal.deliver(schema, batch).await,

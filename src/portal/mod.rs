@@ -50,6 +50,13 @@ pub trait Portal: Send + Sync + 'static {
         usize::MAX
     }
 
+    /// Whether records of this feed go out signed, where a signature decides what a lost request may have left behind. It is noted with each
+    /// record of unknown outcome, so that it is judged by how it went out and not by today's settings.
+    fn signs(&self, schema: &Schema) -> Option<bool> {
+        let _ = schema;
+        None
+    }
+
     /// Sends one batch and says what became of each of its records. Never retries by itself, except once after renewing a token.
     fn deliver(&self, schema: &'static Schema, batch: &Batch) -> impl Future<Output = Delivery> + Send;
 
@@ -191,6 +198,8 @@ pub struct Asked {
     pub receipt: Option<Receipt>,
     /// When it was sent: seconds since 1970-01-01T00:00:00Z.
     pub sent: i64,
+    /// Whether it went out signed, as [`Portal::signs`] said then; none where that is not known.
+    pub signed: Option<bool>,
 }
 
 /// What a portal said of a record that it was asked about.
@@ -202,8 +211,12 @@ pub enum Finding {
     Begun(String),
     /// It certainly does not hold the record, and will not come to: it may be sent again.
     Absent,
-    /// Its answer proves neither.
+    /// Its answer proves neither, and will not later.
     Unclear,
+    /// Its answer proves neither yet: it may come to hold the record, or be known not to.
+    Later,
+    /// The portal was not asked about this record: there were too many before it. It is the first one's turn next time.
+    NotAsked,
 }
 
 /// How a portal takes a record away.

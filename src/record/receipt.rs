@@ -18,13 +18,15 @@ pub struct Receipt {
     pub url: Option<String>,
     /// The portal's own word for where it stands: `in_progress`.
     pub status: Option<String>,
+    /// Whether it went out signed, where the portal takes it either way. Noted by us when it is sent.
+    pub signed: Option<bool>,
 }
 
 impl Receipt {
     /// True when it says nothing but how far the record got.
     pub fn is_empty(&self) -> bool {
-        let Receipt { stage: _, remote_id, set_id, base_no, url, status } = self;
-        [remote_id, set_id, base_no, url, status].into_iter().all(Option::is_none)
+        let Receipt { stage: _, remote_id, set_id, base_no, url, status, signed } = self;
+        signed.is_none() && [remote_id, set_id, base_no, url, status].into_iter().all(Option::is_none)
     }
 
     /// With what an earlier one says where this one says nothing.
@@ -36,6 +38,7 @@ impl Receipt {
             base_no: self.base_no.or(earlier.base_no),
             url: self.url.or(earlier.url),
             status: self.status.or(earlier.status),
+            signed: self.signed.or(earlier.signed),
         }
     }
 }

@@ -19,13 +19,15 @@ use crate::record::{KeyId, Receipt, Stage};
 use crate::source::Source;
 use crate::transport::{RetryTiming, is_due};
 
+/// The longest that the portal is not asked about a record that gets no further.
+pub(super) const SLOWEST_INQUIRY: Duration = Duration::from_secs(6 * 3600);
 /// Rows of the register that are read at a time.
 const PAGE: usize = 1000;
 
 /// What holds for portals whose writes are exchanges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExchangeSettings {
-    /// How often a portal is asked what became of a record that it has not confirmed yet.
+    /// How often a portal is asked what became of a record that it has not confirmed yet; ever more rarely while its answer stays the same.
     pub inquire_every: Duration,
     /// What is done with a record of which nobody knows whether the portal took it.
     pub on_unknown: OnUnknown,
@@ -72,6 +74,8 @@ pub(super) struct Open {
     pub(super) row: Exchange,
     /// When the portal is asked about it next, if it is sent and not confirmed.
     pub(super) inquire_at: i64,
+    /// So many times in a row the portal had nothing new to say about it.
+    unchanged: u16,
 }
 
 /// A pause that grows with each failure.
@@ -102,6 +106,12 @@ impl Rest {
 /// The time of an attempt after so many that failed.
 pub(super) fn later(timing: RetryTiming, attempts: u16, now: i64, rng: &mut StdRng) -> i64 {
     now.saturating_add(timing.delay(attempts, rng).as_secs().cast_signed().max(1))
+}
+
+/// The pause before an inquiry after so many that told nothing new.
+pub(super) fn growing(every: Duration, unchanged: u16) -> Duration {
+    let factor = 1_u32.checked_shl(unchanged.into()).unwrap_or(u32::MAX);
+    every.saturating_mul(factor).min(SLOWEST_INQUIRY.max(every))
 }
 
 /// What the register is told of one record.
@@ -180,10 +190,14 @@ impl Register {
         if row.code.as_deref() != Some(NO_REMOVAL) {
             self.gone.remove(&id);
         }
-        let earlier = self.open.remove(&id).map(|open| open.row);
-        let row = row.over(earlier);
+        let earlier = self.open.remove(&id);
+        let (before, unchanged) = earlier.map(|open| (open.row, open.unchanged)).unzip();
+        let (known, sent) = before.as_ref().map(|row| (row.receipt.clone(), row.sent)).unwrap_or_default();
+        let row = row.over(before);
+        // What the portal gave back is news, and so is another sending.
+        let unchanged = unchanged.filter(|_| (&known, sent) == (&row.receipt, row.sent)).unwrap_or_default();
         if row.state == ExchangeState::Unknown || row.write_back.is_some() || self.is_followed(&row) {
-            self.open.insert(id, Open { row, inquire_at });
+            self.open.insert(id, Open { row, inquire_at, unchanged });
         }
     }
 
@@ -197,17 +211,27 @@ impl Register {
         self.open.remove(&id);
     }
 
-    /// The portal is asked about a record again at this time.
-    pub(super) fn ask_again(&mut self, id: KeyId, at: i64) {
+    /// The portal had nothing new to say about a record: it is asked again after a growing pause.
+    pub(super) fn ask_again(&mut self, id: KeyId, now: i64, every: Duration) {
         if let Some(open) = self.open.get_mut(&id) {
-            open.inquire_at = at;
+            open.inquire_at = now.saturating_add(growing(every, open.unchanged).as_secs().cast_signed());
+            open.unchanged = open.unchanged.saturating_add(1);
         }
     }
 
-    /// Rows of which the portal has yet to say what becomes of them, and is to be asked now.
-    pub(super) fn to_inquire(&self, now: i64, longest: Duration) -> impl Iterator<Item = &Open> {
-        let is_due = move |open: &&Open| self.is_followed(&open.row) && is_due(open.inquire_at, now, longest);
-        self.open.values().filter(is_due)
+    /// An operator wants to know: the portal is asked about everything at once.
+    pub(super) fn ask_now(&mut self, now: i64) {
+        for open in self.open.values_mut() {
+            (open.inquire_at, open.unchanged) = (open.inquire_at.min(now), 0);
+        }
+    }
+
+    /// Rows of which the portal has yet to say what becomes of them, and is to be asked now: those first whose turn came first.
+    pub(super) fn to_inquire(&self, now: i64, longest: Duration) -> Vec<&Open> {
+        let is_due = |open: &&Open| self.is_followed(&open.row) && is_due(open.inquire_at, now, longest);
+        let mut due: Vec<&Open> = self.open.values().filter(is_due).collect();
+        due.sort_by_key(|open| open.inquire_at);
+        due
     }
 
     /// Rows that are to be written back now.
@@ -302,4 +326,57 @@ pub(super) async fn load(
 /// The code under which the register lists a record in this state, where no refusal says more.
 pub(super) fn code_of(state: State) -> Option<String> {
     (state == State::Unknown).then(|| OUTCOME_UNKNOWN.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIRMING: Abilities = Abilities { inquiry: Inquiry::UntilConfirmed, registered: true, ..Abilities::KEYED };
+
+    use crate::record::Key;
+
+    fn sent(id: u128) -> Exchange {
+        let receipt = Some(Receipt { stage: Stage::Sent, set_id: Some("s".into()), ..Receipt::default() });
+        let (state, key) = (ExchangeState::Sent, Key::Guid(id));
+        Exchange { key, version: None, state, receipt, sent: Some(0), changed: 0, code: None, write_back: None }
+    }
+
+    fn due(register: &Register, now: i64) -> Vec<Key> {
+        register.to_inquire(now, SLOWEST_INQUIRY).into_iter().map(|open| open.row.key.clone()).collect()
+    }
+
+    #[test]
+    fn the_portal_is_asked_first_about_what_waits_longest() {
+        let mut register = Register::new(CONFIRMING, false);
+        for (id, at) in [(1, 30), (2, 10), (3, 20), (4, 99)] {
+            register.put(sent(id), at);
+        }
+        assert_eq!(due(&register, 50), [2, 3, 1].map(Key::Guid));
+    }
+
+    #[test]
+    fn what_gets_no_further_is_asked_about_ever_more_rarely_until_there_is_news() {
+        let (mut register, every) = (Register::new(CONFIRMING, false), Duration::from_secs(300));
+        register.put(sent(1), 0);
+        let id = Key::Guid(1).id();
+        let pause = |register: &Register| register.open(id).map(|open| open.inquire_at);
+        for seconds in [300, 600, 1200, 2400, 4800, 9600, 19_200, 21_600, 21_600] {
+            register.ask_again(id, 0, every);
+            assert_eq!(pause(&register), Some(seconds));
+        }
+        register.put(sent(1), 300);
+        register.ask_again(id, 0, every);
+        assert_eq!(pause(&register), Some(21_600), "the same was written once more");
+        register.put(
+            Exchange { receipt: Some(Receipt { status: Some("x".into()), ..Receipt::default() }), ..sent(1) },
+            300,
+        );
+        register.ask_again(id, 0, every);
+        assert_eq!(pause(&register), Some(300));
+        (0..9).for_each(|_| register.ask_again(id, 0, every));
+        register.ask_now(5);
+        assert_eq!((pause(&register), due(&register, 5).len()), (Some(5), 1));
+        assert_eq!(growing(Duration::from_secs(86_400), 3), Duration::from_secs(86_400));
+    }
 }

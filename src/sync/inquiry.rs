@@ -2,6 +2,7 @@
 //! pushes by itself, and what an operator says are taken alike.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -90,7 +91,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     if let Some(mut register) = feed.register() {
                         register.inquiries.well();
                     }
+                    let any = findings.iter().any(|finding| *finding != Finding::NotAsked);
                     self.take_findings(feed, asked, findings, follow_up).await?;
+                    if !any {
+                        return Ok(());
+                    }
                 }
                 Err(failure) => {
                     self.not_answered(feed, &failure);
@@ -123,17 +128,23 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 .detailed()
                 .filter(|(_, state, detail)| *state == State::Unknown && detail.next_attempt.is_none_or(has_come));
             asked.extend(unknown.take(most).map(|(at, ..)| {
-                let sent = register.open(index.id(at)).and_then(|open| open.row.sent);
-                Asked { key: index.key(at), receipt: None, sent: sent.unwrap_or_default() }
+                let row = register.open(index.id(at)).map(|open| &open.row);
+                Asked {
+                    key: index.key(at),
+                    receipt: None,
+                    sent: row.and_then(|row| row.sent).unwrap_or_default(),
+                    signed: row.and_then(|row| row.receipt.as_ref()).and_then(|receipt| receipt.signed),
+                }
             }));
         }
         let is_free = |id: KeyId| index.find(id).is_none_or(|at| !index.in_flight(at));
-        let open = register.to_inquire(now, longest_wait);
+        let open = register.to_inquire(now, longest_wait).into_iter();
         let open = open.filter(|open| is_free(open.row.key.id())).take(most - asked.len());
         asked.extend(open.map(|open| Asked {
             key: open.row.key.clone(),
             receipt: open.row.receipt.clone(),
             sent: open.row.sent.unwrap_or_default(),
+            signed: open.row.receipt.as_ref().and_then(|receipt| receipt.signed),
         }));
         asked
     }
@@ -160,8 +171,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         findings: Vec<Finding>,
         follow_up: &mut FollowUp,
     ) -> Result<(), LedgerError> {
-        // What the answer does not tell of is as unclear as before.
-        let findings = findings.into_iter().chain(std::iter::repeat(Finding::Unclear));
+        // What the answer does not tell of was not asked about.
+        let findings = findings.into_iter().chain(std::iter::repeat(Finding::NotAsked));
         let all = asked.into_iter().map(|asked| asked.key).zip(findings);
         let came = self.apply(feed, all.collect()).await?;
         follow_up.settled += came.settled;
@@ -226,6 +237,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             // It is there whole.
             (Finding::Begun(_), false) => {}
             (Finding::Unclear, _) => self.still_unclear(feed, index, at, found, now),
+            (Finding::Later, _) => self.wait_on(feed, index, at, now),
+            // Its turn is still to come.
+            (Finding::NotAsked, _) => {}
         }
     }
 
@@ -257,11 +271,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             return;
         }
         receipt.remote_id = receipt.remote_id.or_else(|| entry.remote_id.as_deref().map(str::to_owned));
-        let again = self.again(receipt.stage, now);
         if let Some(mut register) = feed.register() {
             let same = register.open(entry.key.id()).is_some_and(|open| open.row.receipt.as_ref() == Some(&receipt));
             if same && receipt.stage != Stage::Confirmed {
-                return register.ask_again(entry.key.id(), again);
+                return register.ask_again(entry.key.id(), now, self.inquire_every(receipt.stage));
             }
         }
         let is_due = index.detail(at).is_some_and(|detail| detail.due);
@@ -314,21 +327,20 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             found.due = true;
         }
         if let Some(mut register) = feed.register() {
-            let again = self.again(receipt.stage, now);
+            let again = now.saturating_add(self.inquire_every(receipt.stage).as_secs().cast_signed());
             let told = Told { receipt: Some(receipt), code, is_news: true, sent: None };
             found.settlement.exchanged.push(register.state(&entry, told, again, now));
         }
         found.settlement.entries.push(entry);
     }
 
-    /// When the portal is asked next how far a record has got. Of one that was turned down news are rare, and come by themselves where the
-    /// portal tells them.
-    fn again(&self, stage: Stage, now: i64) -> i64 {
-        let pause = match stage {
+    /// How soon the portal is asked again how far a record has got. Of one that was turned down news are rare, and come by themselves where
+    /// the portal tells them.
+    fn inquire_every(&self, stage: Stage) -> Duration {
+        match stage {
             Stage::TurnedDown => self.settings.slow_retry,
             Stage::Sent | Stage::Confirmed => self.settings.exchange.inquire_every,
-        };
-        now.saturating_add(pause.as_secs().cast_signed())
+        }
     }
 
     /// The portal certainly did not take the record: it may be sent again.
@@ -388,26 +400,31 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         found.settlement.entries.push(entry);
     }
 
-    /// Nobody knows more than before.
     /// The portal took the first part of the version that was in doubt: the rest follows under its id.
     fn go_on(&self, feed: &FeedLine<S>, index: &mut Index, at: At, remote_id: String, found: &mut Findings, now: i64) {
         let entry = Entry { remote_id: Some(remote_id.into_boxed_str()), attempts: 0, ..index.entry(at) };
         self.make_pending(feed, index, at, entry, found, now);
     }
 
+    /// Nobody knows more than before, and the portal will not say more.
     fn still_unclear(&self, feed: &FeedLine<S>, index: &mut Index, at: At, found: &mut Findings, now: i64) {
+        let is_unknown = index.state(at) == State::Unknown;
+        if is_unknown && self.settings.exchange.on_unknown == OnUnknown::Resend {
+            let entry = index.entry(at);
+            return self.make_pending(feed, index, at, entry, found, now);
+        }
+        self.wait_on(feed, index, at, now);
+    }
+
+    /// The portal is asked again after a growing while.
+    fn wait_on(&self, feed: &FeedLine<S>, index: &mut Index, at: At, now: i64) {
         let mut entry = index.entry(at);
-        if entry.state != State::Unknown {
-            let again = now.saturating_add(self.settings.exchange.inquire_every.as_secs().cast_signed());
-            if let Some(mut register) = feed.register() {
-                register.ask_again(entry.key.id(), again);
-            }
-        } else if self.settings.exchange.on_unknown == OnUnknown::Resend {
-            self.make_pending(feed, index, at, entry, found, now);
-        } else {
+        if entry.state == State::Unknown {
             // Not worth a write: after a restart it is asked about once more.
             self.ask_later(&mut entry, now);
             index.put_at(at, &entry, now);
+        } else if let Some(mut register) = feed.register() {
+            register.ask_again(entry.key.id(), now, self.settings.exchange.inquire_every);
         }
     }
 

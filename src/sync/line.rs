@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch_size::{self, BatchSize};
 use super::clock::Clock;
-use super::exchange::{self, ExchangeSettings, Register};
+use super::exchange::{self, ExchangeSettings, Register, SLOWEST_INQUIRY};
 use super::fuse::{FuseSettings, Tripped};
 use super::index::Index;
 use super::order;
@@ -96,7 +96,11 @@ pub enum OnConflict {
 impl LineSettings {
     /// The longest that a record waits for its next attempt.
     pub(super) fn longest_wait(&self) -> Duration {
-        self.slow_retry.max(self.retry.longest()).max(self.exchange.inquire_every).max(Duration::from_secs(1))
+        self.slow_retry
+            .max(self.retry.longest())
+            .max(self.exchange.inquire_every)
+            .max(SLOWEST_INQUIRY)
+            .max(Duration::from_secs(1))
     }
 }
 
@@ -274,7 +278,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             settings,
         };
         for feed in line.feeds.values() {
-            line.own_up_after_crash(feed).await?;
+            let signing = |note: &&Note| note.place == line.signing_place(feed);
+            let signed = notes.iter().find(signing).and_then(|note| serde_json::from_str(&note.body).ok());
+            line.own_up_after_crash(feed, signed).await?;
         }
         Ok(line)
     }

@@ -11,6 +11,7 @@ use super::line::{FeedLine, Line};
 use super::outgoing::Outgoing;
 use super::plan::{PLACE, refusal};
 use super::report::Live;
+use super::unknown::how_sent;
 use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Refusal, Settlement, State};
 use crate::portal::{Cure, Portal};
 use crate::record::{KeyId, Receipt, Stage};
@@ -144,6 +145,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                         settled.unknown += 1;
                         settlement.refused.push(self.not_known(&mut entry, superseded, now));
                         told.code = code_of(entry.state);
+                        told.receipt = how_sent(self.portal.signs(feed.plan.schema));
                     } else {
                         settled.postponed += 1;
                     }

@@ -1,17 +1,24 @@
 //! Unknown outcomes: records of which nobody knows whether the portal took them, and which must not be sent again before somebody does.
 //! They wait, whatever becomes of their rows, until the portal or an operator says what became of them.
 
-use super::exchange::{OnUnknown, Told, code_of, later};
+use std::time::Duration;
+
+use super::exchange::{OnUnknown, Told, code_of, growing, later};
 use super::index::{At, Index};
 use super::line::{FeedLine, Line};
 use super::plan::{Plan, refusal};
-use crate::ledger::{Entry, Ledger, LedgerError, Mark, Refusal, Settlement, State};
+use crate::ledger::{Entry, Ledger, LedgerError, Mark, Note, NoteKind, NotePlace, Refusal, Settlement, State};
 use crate::portal::{Inquiry, Portal};
-use crate::record::{Fingerprint, Key};
+use crate::record::{Fingerprint, Key, Receipt, Stage};
 use crate::source::Source;
 
 /// Code of a record of which nobody knows whether the portal took it.
 pub(super) const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
+
+/// So many times a record of unknown outcome is asked about at the pace of failed requests, then at that of inquiries.
+const EAGER: u16 = 16;
+/// The longest that it waits for an inquiry.
+const SLOWEST: Duration = Duration::from_secs(3600);
 
 const LOST: &str = "the answer was lost: nobody knows whether the portal took the record";
 const CUT_OFF: &str = "the process ended while the record was on its way: nobody knows whether the portal took it";
@@ -31,8 +38,26 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             && (can_ask || self.settings.exchange.on_unknown == OnUnknown::Ask)
     }
 
-    /// Records whose marks were open when the last process ended: nobody will ever hear what became of them.
-    pub(super) async fn own_up_after_crash(&self, feed: &FeedLine<S>) -> Result<(), LedgerError> {
+    /// Records whose marks were open when the last process ended: nobody will ever hear what became of them. They went out as that process
+    /// sent them, signed or not.
+    pub(super) async fn own_up_after_crash(&self, feed: &FeedLine<S>, signed: Option<bool>) -> Result<(), LedgerError> {
+        self.state_left_open(feed, signed).await?;
+        let signs = self.portal.signs(feed.plan.schema);
+        if signs.is_none() || signs == signed || self.settings.read_only {
+            return Ok(());
+        }
+        // Before anything is sent.
+        let body = serde_json::json!(signs).to_string();
+        self.ledger.set_note(&Note { place: self.signing_place(feed), body }).await
+    }
+
+    /// Where it is noted whether the records of a feed go out signed.
+    pub(super) fn signing_place(&self, feed: &FeedLine<S>) -> NotePlace {
+        let (portal, feed) = (self.name.clone(), feed.plan.schema.feed.to_owned());
+        NotePlace { portal, feed, kind: NoteKind::Signing, name: String::new() }
+    }
+
+    async fn state_left_open(&self, feed: &FeedLine<S>, signed: Option<bool>) -> Result<(), LedgerError> {
         let now = self.clock.now();
         let mut settlement = Settlement::default();
         let mut unknown_now = 0;
@@ -54,7 +79,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 settlement.refused.push(unknown(entry.key.clone(), CUT_OFF, now));
                 if let Some(mut register) = feed.register() {
                     // It went out at some time before now. Nobody may take its absence at the portal for final too early.
-                    let told = Told { receipt: None, code: code_of(entry.state), is_news: false, sent: Some(now) };
+                    let (receipt, code) = (how_sent(signed), code_of(entry.state));
+                    let told = Told { receipt, code, is_news: false, sent: Some(now) };
                     settlement.exchanged.push(register.state(&entry, told, now, now));
                 }
                 settlement.entries.push(entry);
@@ -100,8 +126,16 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     /// The record is asked about again after a growing while.
     pub(super) fn ask_later(&self, entry: &mut Entry, now: i64) {
-        let mut rng = self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        entry.next_attempt = Some(later(self.settings.retry, entry.attempts, now, &mut rng));
+        entry.next_attempt = Some(match entry.attempts.checked_sub(EAGER) {
+            None => {
+                let mut rng = self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                later(self.settings.retry, entry.attempts, now, &mut rng)
+            }
+            Some(more) => {
+                let pause = growing(self.settings.exchange.inquire_every, more).min(SLOWEST);
+                now.saturating_add(pause.as_secs().cast_signed())
+            }
+        });
         entry.attempts = entry.attempts.saturating_add(1);
     }
 
@@ -131,6 +165,11 @@ impl Plan {
         index.put_at(at, &entry, self.now());
         self.notes.entries.push(entry);
     }
+}
+
+/// What the register keeps of a sending whose answer was lost; none where nothing depends on it.
+pub(super) fn how_sent(signed: Option<bool>) -> Option<Receipt> {
+    signed.map(|signed| Receipt { stage: Stage::Sent, signed: Some(signed), ..Receipt::default() })
 }
 
 fn unknown(key: Key, text: &str, now: i64) -> Refusal {

@@ -38,6 +38,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             |code: &str, key: &Key| word.fits(code) && named.as_ref().is_none_or(|named| named.contains(key));
         let meant = refusals.iter().filter_map(|refusal| Some((&refusal.code, refusal.key.as_ref()?)));
         let now = self.clock.now();
+        if let Some(mut register) = feed.register().filter(|_| named.is_none()) {
+            register.ask_now(now);
+        }
         let mut settlement = Settlement::default();
         let mut due = 0;
         {

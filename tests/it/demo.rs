@@ -15,7 +15,7 @@ fn numbers(summary: &str, feed: &str) -> Vec<u64> {
 
 #[test]
 fn a_demo_fills_five_portals_and_has_it_confirmed() {
-    let ran = run(vitrina(&["demo", "--for", "6s", "--slots", "500", "--listen", "127.0.0.1:0"]));
+    let ran = run(vitrina(&["demo", "--for", "8s", "--slots", "500", "--listen", "127.0.0.1:0"]));
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     let verdict = "All portals hold what the hospital says, and have confirmed it: ";
     assert!(ran.out.contains(verdict), "{}", ran.out);
@@ -34,6 +34,12 @@ fn a_demo_fills_five_portals_and_has_it_confirmed() {
     }
     let [rows, at_portal, ..] = numbers(&ran.out, "fer.slot")[..] else { panic!("{}", ran.out) };
     assert!(rows >= 500 && at_portal > 400, "{}", ran.out);
+    let bookings = ran.out.lines().find(|line| line.starts_with("Bookings: ")).unwrap_or_else(|| panic!("{}", ran.out));
+    assert!(bookings.contains("; every answer was as the document has it, the longest after "), "{bookings}");
+    for what in ["booked ", "cancelled ", "refused "] {
+        let number = bookings.split_once(what).unwrap().1.split([',', ';']).next().unwrap();
+        assert!(number.parse::<u64>().unwrap() > 0, "{bookings}");
+    }
     let progress: Vec<&str> = ran.out.lines().filter(|line| line.contains(" s  changes ")).collect();
     assert!(!progress.is_empty() && progress.iter().all(|line| line.len() < 160), "{progress:?}");
 }

@@ -239,6 +239,43 @@ async fn a_record_may_be_sent_again_where_that_is_configured() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_portal_cannot_tell_yet_is_not_sent_again_whatever_is_configured() {
+    let mut world = asking(Inquiry::AfterLoss);
+    world.exchange = ExchangeSettings { on_unknown: OnUnknown::Resend, ..world.exchange };
+    world.portal.next(Act::ApplyAndLose);
+    let line = world.start().await;
+    for says in [Finding::Later, Finding::NotAsked] {
+        world.portal.seen().says = Some(says);
+        days(&line).await;
+        assert_eq!(register(&world, &line).await, [unknown()]);
+    }
+    assert_eq!(world.portal.received("mo").len(), 1);
+    world.portal.seen().says = Some(Finding::Unclear);
+    days(&line).await;
+    assert_eq!(world.portal.received("mo").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_gets_no_further_for_weeks_is_asked_about_a_few_times_a_day() {
+    let world = asking(Inquiry::UntilConfirmed);
+    world.portal.seen().stage = Some(Stage::Sent);
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    for _ in 0..14 * 24 * 12 {
+        minutes(5).await;
+        if line.has_follow_up("mo") {
+            line.follow_up("mo").await.unwrap();
+        }
+    }
+    let inquiries = world.portal.seen().inquiries.len();
+    assert!((50..70).contains(&inquiries), "{inquiries}");
+    let moved = Receipt { stage: Stage::Sent, status: Some("in_progress".into()), ..Receipt::default() };
+    assert!(line.told("mo", &Key::Guid(MO), moved).await.unwrap());
+    minutes(6).await;
+    assert!(line.has_follow_up("mo"), "news");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_crash_with_a_record_on_its_way_leaves_it_unknown_and_people_hear_of_it() {
     let mut world = world(ONCE);
     let line = world.start().await;
@@ -434,7 +471,7 @@ async fn what_is_sent_is_asked_about_until_it_is_confirmed() {
             line.follow_up("mo").await.unwrap();
         }
     }
-    assert_eq!(world.portal.seen().inquiries.len(), 3, "every five minutes");
+    assert_eq!(world.portal.seen().inquiries.len(), 2, "after five minutes, ten, and then twenty");
     let full = Receipt { base_no: Some("№ 5".into()), remote_id: Some("r".into()), ..Receipt::default() };
     world.portal.seen().says = Some(Finding::Held(full.clone()));
     minutes(5).await;

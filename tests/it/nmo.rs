@@ -106,7 +106,7 @@ async fn the_evaluation_of_a_module_is_followed() {
     mock.evaluate("bad", Evaluation::NotApproved("требуется дополнительная информация".into()));
     let receipt = Receipt { stage: Stage::Sent, url: Some("https://nmfo/1".into()), ..Receipt::default() };
     let asked: Vec<Asked> = ["in work", "good", "bad", "unknown"]
-        .map(|id| Asked { key: Key::parse(id), receipt: Some(receipt.clone()), sent: 0 })
+        .map(|id| Asked { key: Key::parse(id), receipt: Some(receipt.clone()), sent: 0, signed: None })
         .into();
     let findings = portal.inquire(schema("module"), &asked).await.unwrap();
     let held = |stage, status: &str| Finding::Held(Receipt { stage, status: Some(status.into()), ..receipt.clone() });

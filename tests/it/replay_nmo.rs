@@ -167,7 +167,7 @@ async fn replay(file: &str) {
             judged.is(verdict(send_result(&portal, &started).await));
         }
         Expect::Evaluation { stage, status } => {
-            let asked = Asked { key: Key::parse("ABC123"), receipt: None, sent: 0 };
+            let asked = Asked { key: Key::parse("ABC123"), receipt: None, sent: 0, signed: None };
             let findings = portal.inquire(schema("module"), &[asked]).await.unwrap();
             let [Finding::Held(receipt)] = &findings[..] else { panic!("{findings:?}") };
             assert_eq!((receipt.stage, receipt.status.clone()), (stage, Some(status)));

@@ -29,6 +29,9 @@ pub struct SoutConfig {
     /// Pause between two questions for registry numbers.
     #[serde(with = "humantime_serde")]
     pub inquire_every: Duration,
+    /// How long after a signed set was sent the register may still come to show it: only then is a set whose answer was lost sent again.
+    #[serde(with = "humantime_serde")]
+    pub absent_after: Duration,
 }
 
 /// The form of a detached signature's file.
@@ -56,6 +59,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::or("sig_encoding", "base64", Scalar::Word(&["base64", "der"])),
     on_unknown_outcome(),
     inquire_every(),
+    Key::or("absent_after", "6h", Scalar::seconds(15 * 60, 30 * 24 * 3600)),
     Key::may("feeds", Shape::Table(FEEDS)),
 ];
 

@@ -108,6 +108,9 @@ impl Life {
     /// A free slot becomes taken; one booking in seven is by a referral.
     async fn book(&mut self, tx: &mut Transaction<'_, Sqlite>) -> Result<u64, sqlx::Error> {
         let Some(slot_id) = self.some(tx, Table::Slots, slot_state::FREE).await? else { return Ok(0) };
+        if is_citizens(tx, slot_id).await? {
+            return Ok(0);
+        }
         let referral_id = match self.rng.random_range(0..7) {
             0 => self.some(tx, Table::Referrals, referral_state::AVAILABLE).await?,
             _ => None,
@@ -140,13 +143,17 @@ impl Life {
     /// A booking is given up: its slot and its referral are free again.
     async fn cancel(&mut self, tx: &mut Transaction<'_, Sqlite>) -> Result<u64, sqlx::Error> {
         let Some(visit_id) = self.some(tx, Table::Visits, 5000).await? else { return Ok(0) };
-        let status = if self.rng.random_bool(0.5) { 5010 } else { 5040 };
-        set(tx, Table::Visits, visit_id, status).await?;
         let visit = sqlx::query("SELECT slot_id, referral_id FROM visits WHERE id = $1")
             .bind(visit_id)
             .fetch_one(&mut **tx)
             .await?;
-        set(tx, Table::Slots, visit.try_get("slot_id")?, slot_state::FREE).await?;
+        let slot_id = visit.try_get("slot_id")?;
+        if is_citizens(tx, slot_id).await? {
+            return Ok(0);
+        }
+        let status = if self.rng.random_bool(0.5) { 5010 } else { 5040 };
+        set(tx, Table::Visits, visit_id, status).await?;
+        set(tx, Table::Slots, slot_id, slot_state::FREE).await?;
         if let Some(referral) = visit.try_get("referral_id")? {
             set(tx, Table::Referrals, referral, referral_state::AVAILABLE).await?;
         }
@@ -284,6 +291,14 @@ impl Table {
 async fn set(conn: &mut SqliteConnection, table: Table, id: i64, state: i64) -> Result<(), sqlx::Error> {
     sqlx::query(table.update()).bind(state).bind(changed_at()).bind(id).execute(conn).await?;
     Ok(())
+}
+
+/// True when a citizen has booked or cancelled at a slot in these seconds. The registrars leave it alone: the gateway has written its own
+/// version of it, and hears ours in a moment.
+async fn is_citizens(conn: &mut SqliteConnection, slot_id: i64) -> Result<bool, sqlx::Error> {
+    let query = "SELECT EXISTS (SELECT 1 FROM visits WHERE slot_id = $1 AND source = 'EPGU' \
+                 AND updated_at > strftime('%Y-%m-%d %H:%M:%f', 'now', '-5 seconds'))";
+    sqlx::query_scalar(query).bind(slot_id).fetch_one(conn).await
 }
 
 /// Now, as rows are dated: the tables keep whole seconds.

@@ -165,6 +165,14 @@ impl Hospital {
         query.fetch_all(&self.pool).await.map_err(|source| self.failed(source))
     }
 
+    /// A slot that is free now and open to the state services site: the first one behind a place in the schedule, from 0 to 1.
+    pub async fn free_slot(&self, place: f64) -> Result<Option<String>, HospitalError> {
+        let query = "SELECT lower(guid) FROM slots WHERE state = 0 AND id >= (SELECT max(id) FROM slots) * $1 \
+                     AND instr(channels, 'EPGU') > 0 ORDER BY id LIMIT 1";
+        let query = sqlx::query_scalar(query).bind(place);
+        query.fetch_optional(&self.pool).await.map_err(|source| self.failed(source))
+    }
+
     /// What the other portals should hold, what they gave back included. `papers` is the folder into which [`write_papers`] wrote.
     pub async fn expected_of_offices(&self, papers: &Path) -> Result<OfficeRecords, HospitalError> {
         Box::pin(offices::expected(&self.pool, papers)).await.map_err(|source| self.failed(source))

@@ -1,6 +1,7 @@
 //! The configuration of a demo: an ordinary one with all five portals, only quicker than a hospital needs.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -35,11 +36,13 @@ impl Folder<'_> {
         std::fs::write(self.signer(), script).context("cannot write the program that signs")
     }
 
-    /// The whole configuration.
-    pub(super) fn configuration(&self, hospital: &Hospital, accounts: &[Account]) -> String {
+    /// The whole configuration, with bookings answered at an address.
+    pub(super) fn configuration(&self, hospital: &Hospital, accounts: &[Account], booking: SocketAddr) -> String {
         let mut text = format!(
             "[sources.mis]\nurl = \"{}\"\ntimezone = \"Asia/Yekaterinburg\"\n\n[ledger]\nurl = \"sqlite:{}\"\n\n\
-             [daemon]\nworkers = 8\n",
+             [daemon]\nworkers = 8\n\n\
+             [booking]\nlisten = \"{booking}\"\npublic_url = \"http://{booking}\"\nallow = \"127.0.0.1\"\n\
+             book = \"builtin\"\ncancel = \"builtin\"\n",
             hospital.source_url(),
             self.0.join("ledger.db").display(),
         );

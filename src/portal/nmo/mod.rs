@@ -201,7 +201,7 @@ impl Portal for NmoPortal {
                 Ok(finding) => findings.push(finding),
                 Err(failure) if findings.is_empty() => return Err(failure),
                 Err(_) => {
-                    findings.resize(asked.len(), Finding::Unclear);
+                    findings.resize(asked.len(), Finding::NotAsked);
                     break;
                 }
             }

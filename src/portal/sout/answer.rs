@@ -94,7 +94,7 @@ fn accepted(batch: &Batch, set_id: Option<String>, response: &Element, signed: b
     Delivery::Judged(vec![Verdict::Accepted { receipt: Some(Box::new(receipt)) }; batch.len()])
 }
 
-/// What a read-back found. A refusal in the portal's words that says 404 is an empty page.
+/// What a read-back found. A refusal in the portal's words that says 404 is an empty page if it speaks of records.
 pub(super) fn page(answer: &Answer, key: &str) -> Result<Page, Failure> {
     match told(answer) {
         Ok(Told::Response(root)) => {
@@ -105,7 +105,9 @@ pub(super) fn page(answer: &Answer, key: &str) -> Result<Page, Failure> {
                 found: records.into_iter().filter_map(|record| Found::of(record, key)).collect(),
             })
         }
-        Ok(Told::Refusal(complaint)) if complaint.code == Some(404) => Ok(Page::default()),
+        Ok(Told::Refusal(complaint)) if complaint.code == Some(404) && lacks_records(&complaint.message) => {
+            Ok(Page::default())
+        }
         // A success that lists nothing proves nothing.
         Ok(Told::Refusal(complaint)) if complaint.is_success() => {
             Err(no_verdict(answer, "it is an Error that speaks of success").saying(&complaint.said(&[key.to_owned()])))
@@ -236,6 +238,18 @@ fn blames_key(message: &str) -> bool {
     })
 }
 
+/// True when a sentence says that there are no records such as are looked for. That a key or an organisation is not found proves nothing of
+/// records, and neither does a bare code.
+fn lacks_records(message: &str) -> bool {
+    const RECORDS: [&str; 10] =
+        ["запис", "набор", "сведени", "данны", "результат", "обученн", "ничего", "record", "educatedperson", "no data"];
+    const OTHERS: [&str; 8] =
+        ["организац", "работодат", "пользоват", "учётн", "учетн", "доступ", "organization", "user"];
+    let message = message.to_lowercase();
+    let speaks_of = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    speaks_of(&RECORDS) && !speaks_of(&OTHERS) && !blames_key(&message)
+}
+
 /// What can change the portal's mind. Only a text that surely blames a value is final.
 fn cure(message: &str) -> Cure {
     let message = message.to_lowercase();
@@ -281,6 +295,7 @@ impl Found {
             set_id,
             base_no: self.base_no.clone(),
             url: None,
+            signed: None,
             status: Some(if registered { REGISTERED } else { SENT }.to_owned()),
         }
     }

@@ -2,8 +2,11 @@
 //!
 //! A push is not to be repeated before it is certain that it made nothing. A signed set is in the register or nowhere, a while after it was
 //! sent; an unsigned one may lie at the portal as a draft that no read-back shows, so that not finding it proves nothing.
+//!
+//! Drafts that nobody ever sends are asked about for ever: what was lost comes before them, and they come in the order in which they are
+//! given, so that none keeps others from their turn.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,12 +14,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::answer::{self, Found, Page};
 use super::wire::{Filter, Wire};
 use crate::portal::{Asked, Finding};
-use crate::transport::Failure;
+use crate::transport::{Failure, Trouble};
 
-/// Most requests of one inquiry; who was not asked about by then is asked about in the next one.
+/// Most requests of one inquiry; what was not asked about by then is asked about in the next one.
 const MOST_REQUESTS: u32 = 60;
 /// Most of them that a list may take, so that some are left to ask about records one by one.
 const MOST_PAGES: u32 = 40;
+/// Most of them that are kept for sets while what was lost is looked up, one a set.
+const KEPT_FOR_SETS: u32 = 10;
 /// How long before the time that is known a record may have been sent: that is the time of the restart where the process ended meanwhile.
 const MARGIN_DAYS: i64 = 7;
 /// So few records are asked about one by one, without a list.
@@ -29,8 +34,6 @@ const DEFAULT_PAGE: usize = 100;
 /// What an inquiry needs to know.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
-    /// Sets go out signed.
-    pub signed: bool,
     /// Not before this long after the sending is a record certainly not there.
     pub absent_after: Duration,
     /// Records of a page.
@@ -51,6 +54,8 @@ struct Listing {
     found: HashMap<String, Found>,
     /// The list came to its end.
     whole: bool,
+    /// No request was left for the rest of it.
+    cut: bool,
 }
 
 impl Listing {
@@ -68,24 +73,50 @@ impl<'a> Lookup<'a> {
         Lookup { wire, terms, now, requests_left: MOST_REQUESTS }
     }
 
-    /// A finding for each record, in order.
+    /// A finding for each record, in order. When the portal fails on the way, what it said before counts.
     pub async fn inquire(mut self, asked: &[Asked]) -> Result<Vec<Finding>, Failure> {
-        let mut findings = vec![Finding::Unclear; asked.len()];
-        let mut sets: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let mut lost = Vec::new();
-        for (at, record) in asked.iter().enumerate() {
-            match set_of(record) {
-                Some(set) => sets.entry(set).or_default().push(at),
-                None => lost.push(at),
+        let mut findings = vec![Finding::NotAsked; asked.len()];
+        match self.ask_all(asked, &mut findings).await {
+            Err(failure) if findings.iter().all(|finding| *finding == Finding::NotAsked) => Err(failure),
+            Ok(()) | Err(_) => Ok(findings),
+        }
+    }
+
+    async fn ask_all(&mut self, asked: &[Asked], findings: &mut [Finding]) -> Result<(), Failure> {
+        let (sets, lost) = sorted(asked);
+        let kept = KEPT_FOR_SETS.min(u32::try_from(sets.len()).unwrap_or(KEPT_FOR_SETS));
+        self.requests_left = self.requests_left.saturating_sub(kept);
+        self.find_lost(asked, lost, findings).await?;
+        self.requests_left = self.requests_left.saturating_add(kept);
+        for (number, positions) in sets {
+            self.ask_set(asked, number, &positions, findings).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks about a set by its number.
+    async fn ask_set(
+        &mut self,
+        asked: &[Asked],
+        number: &str,
+        positions: &[usize],
+        findings: &mut [Finding],
+    ) -> Result<(), Failure> {
+        let filter = Filter { set_id: Some(number.to_owned()), ..Filter::default() };
+        let listing = match self.list(&filter).await {
+            Ok(listing) => listing,
+            // What the portal has against this question says nothing of the next one.
+            Err(failure) if failure.trouble == Trouble::Unattributed => {
+                tracing::warn!(set = number, "the portal does not tell of a set: {}", failure.text);
+                Listing::default()
             }
+            Err(failure) => return Err(failure),
+        };
+        let missing = take(asked, positions, &listing, findings);
+        if !listing.cut {
+            missing.into_iter().for_each(|at| set(findings, at, Finding::Unclear));
         }
-        for (set, positions) in sets {
-            let filter = Filter { set_id: Some(set.to_owned()), ..Filter::default() };
-            let listing = self.list(&filter).await?;
-            take(asked, &positions, &listing, &mut findings);
-        }
-        self.find_lost(asked, lost, &mut findings).await?;
-        Ok(findings)
+        Ok(())
     }
 
     /// Records of which nobody knows the set: first in a list of what was made since they were sent, then one by one.
@@ -131,14 +162,18 @@ impl<'a> Lookup<'a> {
         Ok(any)
     }
 
-    /// What it means that a record is not in the register.
+    /// What it means that a record is not in the register. How it went out decides, not how sets go out today.
     fn absent(&self, record: Option<&Asked>) -> Finding {
         let Some(record) = record else { return Finding::Unclear };
         let waited = self.now.timestamp().saturating_sub(record.sent);
         let long_enough = u64::try_from(waited).is_ok_and(|waited| waited >= self.terms.absent_after.as_secs());
-        match self.terms.signed && record.receipt.is_none() && long_enough {
-            true => Finding::Absent,
-            false => Finding::Unclear,
+        match (record.signed, long_enough) {
+            // It was acknowledged, or may lie there as a draft.
+            _ if record.receipt.is_some() => Finding::Unclear,
+            (Some(false), _) => Finding::Unclear,
+            (Some(true) | None, false) => Finding::Later,
+            (Some(true), true) => Finding::Absent,
+            (None, true) => Finding::Unclear,
         }
     }
 
@@ -147,7 +182,10 @@ impl<'a> Lookup<'a> {
         let mut listing = Listing::default();
         let mut before = Page::default();
         for number in 1..=MOST_PAGES {
-            let Some(page) = self.page(filter, number).await? else { break };
+            let Some(page) = self.page(filter, number).await? else {
+                listing.cut = true;
+                break;
+            };
             if page.size > 0 && page == before {
                 // The portal does not turn pages.
                 break;
@@ -169,6 +207,25 @@ impl<'a> Lookup<'a> {
         let answer = self.wire.read_back(filter, number, self.terms.page_size).await?;
         answer::page(&answer, self.wire.key()).map(Some)
     }
+}
+
+/// Records by the sets in which they were sent, in the order in which each set is first named; and those of which no set is known.
+fn sorted(asked: &[Asked]) -> (Vec<(&str, Vec<usize>)>, Vec<usize>) {
+    let (mut sets, mut places, mut lost) = (Vec::<(&str, Vec<usize>)>::new(), HashMap::new(), Vec::new());
+    for (at, record) in asked.iter().enumerate() {
+        let Some(number) = set_of(record) else {
+            lost.push(at);
+            continue;
+        };
+        let place = *places.entry(number).or_insert_with(|| {
+            sets.push((number, Vec::new()));
+            sets.len() - 1
+        });
+        if let Some((_, positions)) = sets.get_mut(place) {
+            positions.push(at);
+        }
+    }
+    (sets, lost)
 }
 
 /// The set in which a record was sent: the portal's word, or an operator's who has looked at the site.

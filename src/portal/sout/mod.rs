@@ -49,8 +49,6 @@ const NO_TITLE: &str = "NO_TITLE";
 
 /// Most records of a page that are asked for by default. The portal gives up to 5,000; pages of that size come near to what is read of an answer.
 pub const PAGE_SIZE: u32 = 1000;
-/// After this long, by default, a signed set that is not in the register is not coming.
-pub const ABSENT_AFTER: Duration = Duration::from_secs(15 * 60);
 
 /// What the portal's client needs to know.
 #[derive(Debug, Clone)]
@@ -95,11 +93,8 @@ impl SoutPortal {
         };
         let client = HttpClient::new(&client_settings, witness)?;
         let rate = Arc::new(Rate::new(settings.requests_per_second));
-        let terms = Terms {
-            signed: settings.sign.is_some(),
-            absent_after: settings.absent_after,
-            page_size: settings.page_size.clamp(1, MOST_RECORDS as u32),
-        };
+        let terms =
+            Terms { absent_after: settings.absent_after, page_size: settings.page_size.clamp(1, MOST_RECORDS as u32) };
         let wire = Wire::new(client, rate, settings.api_key);
         Ok(SoutPortal { wire, programs: Programs::default(), sign: settings.sign, terms })
     }
@@ -200,6 +195,10 @@ impl Portal for SoutPortal {
             registered: true,
             examines: false,
         }
+    }
+
+    fn signs(&self, _schema: &Schema) -> Option<bool> {
+        Some(self.sign.is_some())
     }
 
     async fn deliver(&self, _schema: &'static Schema, batch: &Batch) -> Delivery {

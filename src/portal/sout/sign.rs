@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use super::set::DATA;
 use crate::transport::Mishap;
@@ -110,9 +111,37 @@ async fn run(settings: &SignSettings, folder: &Path, path: &Path) -> Result<(), 
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_ours(name)) {
         command.env_remove(name);
     }
+    // The program is often a script: what it calls must end with it.
+    command.process_group(0);
     let mut child = command.spawn().map_err(SignError::Run)?;
+    let group = Group::of(&child);
     let status = child.wait().await.map_err(SignError::Run)?;
+    group.has_ended();
     if status.success() { Ok(()) } else { Err(SignError::Failed(status)) }
+}
+
+/// The program and all that it has started, which end when this is dropped before the program has ended by itself.
+struct Group(Option<Pid>);
+
+impl Group {
+    /// The group that a child leads which was started as the first of its own.
+    fn of(child: &Child) -> Self {
+        Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+    }
+
+    /// The program is gone and its number free for others: nobody is ended any more.
+    fn has_ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            // There may be nobody left.
+            let _gone = kill_process_group(leader, Signal::KILL);
+        }
+    }
 }
 
 fn is_ours(name: &OsString) -> bool {
@@ -207,5 +236,26 @@ mod tests {
         let hanging = SignSettings { timeout: Duration::from_millis(300), ..settings("sleep 60", SigEncoding::Der) };
         let mishap = sign(&hanging, b"x").await.unwrap_err();
         assert!(mishap.to_string().contains("did not end"), "{mishap}");
+    }
+
+    /// True while a process of this number runs.
+    fn runs(process: i32) -> bool {
+        // One that was ended and that nobody has asked about yet stays in the table as a zombie.
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+    }
+
+    #[tokio::test]
+    async fn what_a_program_that_hangs_has_started_is_ended_with_it() {
+        let seen = tempfile::NamedTempFile::new().unwrap();
+        let script = format!("sleep 600 & echo $! > {}; wait", seen.path().display());
+        let hanging = SignSettings { timeout: Duration::from_secs(3), ..settings(&script, SigEncoding::Der) };
+        sign(&hanging, b"x").await.unwrap_err();
+        let grandchild: i32 = std::fs::read_to_string(seen.path()).unwrap().trim().parse().unwrap();
+        let give_up = std::time::Instant::now() + Duration::from_secs(20);
+        while runs(grandchild) {
+            assert!(std::time::Instant::now() < give_up, "it runs on");
+            tokio::task::yield_now().await;
+        }
     }
 }

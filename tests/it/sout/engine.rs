@@ -281,6 +281,33 @@ async fn after_a_crash_a_record_that_is_not_shown_yet_is_not_taken_for_absent() 
 }
 
 #[tokio::test]
+async fn what_went_out_unsigned_is_not_sent_again_because_sets_are_signed_by_now() {
+    for crash in [true, false] {
+        let site = Site::new(&["a-1"], RegisterSettings::new(KEY)).await;
+        let unsigned = settings(&site.running.url(), None);
+        if crash {
+            crash_after_push(&site, unsigned).await;
+        } else {
+            site.running.mock().inject(Fault::LoseAnswer);
+            let engine = site.start(unsigned).await;
+            engine.cycle().await;
+            engine.stop().await;
+        }
+        // Here what is signed and not shown is called absent at once.
+        let engine = site.start(site.signed()).await;
+        let reads = site.running.mock().counters().reads;
+        let give_up = Instant::now() + Duration::from_secs(60);
+        while site.running.mock().counters().reads == reads {
+            assert!(Instant::now() < give_up, "it was not looked for");
+            engine.cycle().await;
+        }
+        engine.cycle().await;
+        assert_eq!(engine.states().await, [ExchangeState::Unknown]);
+        assert_eq!(site.running.mock().counters().pushes, 1, "crash: {crash}");
+    }
+}
+
+#[tokio::test]
 async fn a_lost_draft_waits_for_an_operators_word() {
     const GUID: &str = "ab7cbc4b-2e68-40d2-881b-6f957b044818";
     let site = Site::new(&[GUID], RegisterSettings::new(KEY)).await;

@@ -88,7 +88,7 @@ async fn a_record_that_was_sent_just_now_may_still_appear() {
     let portal = portal(patient);
     for count in [1, 10] {
         let mut asked = asked(&many(count), None);
-        assert!(inquire(&portal, &asked).await.iter().all(|finding| *finding == Finding::Unclear));
+        assert!(inquire(&portal, &asked).await.iter().all(|finding| *finding == Finding::Later));
         asked.iter_mut().for_each(|record| record.sent -= 901);
         assert!(inquire(&portal, &asked).await.iter().all(|finding| *finding == Finding::Absent));
     }
@@ -100,11 +100,16 @@ async fn a_draft_that_no_read_back_shows_is_never_called_absent() {
     let portal = client(&running, false);
     let batch = many(20);
     push_and_lose(&running, &portal, &batch).await;
-    let findings = inquire(&portal, &asked(&batch, None)).await;
-    assert!(findings.iter().all(|finding| *finding == Finding::Unclear));
+    let mut asked = asked(&batch, None);
+    // Whatever the settings say by now, that a signed set would be sent again among them.
+    let portal = client(&running, true);
+    for signed in [Some(false), None] {
+        asked.iter_mut().for_each(|record| record.signed = signed);
+        assert!(inquire(&portal, &asked).await.iter().all(|finding| *finding == Finding::Unclear), "{signed:?}");
+    }
     // A person signs and sends it on the site.
     assert_eq!(running.mock().send_drafts(), 1);
-    let findings = inquire(&portal, &asked(&batch, None)).await;
+    let findings = inquire(&portal, &asked).await;
     assert!(findings.iter().all(|finding| held(finding).stage == Stage::Confirmed));
 }
 
@@ -174,12 +179,35 @@ async fn several_sets_and_lost_records_are_told_apart_in_one_inquiry() {
     let mut all = Vec::new();
     for id in ["s-1", "s-2"] {
         let receipt = push(&portal, &batch(&[training(id)])).await;
-        all.push(Asked { key: Key::Text(id.into()), receipt: Some(receipt), sent: 1_700_000_000 });
+        all.push(Asked { key: Key::Text(id.into()), receipt: Some(receipt), sent: 1_700_000_000, signed: None });
     }
-    all.insert(1, Asked { key: Key::Text("never".into()), receipt: None, sent: 1_700_000_000 });
+    all.insert(1, Asked { key: Key::Text("never".into()), receipt: None, sent: 1_700_000_000, signed: Some(true) });
     let findings = inquire(&portal, &all).await;
     assert_ne!(held(&findings[0]).set_id, held(&findings[2]).set_id);
     assert_eq!(findings[1], Finding::Absent);
+}
+
+#[tokio::test]
+async fn drafts_that_nobody_sends_keep_neither_what_was_lost_nor_one_another_from_their_turn() {
+    let running = register(RegisterSettings::new(KEY)).await;
+    let portal = client(&running, true);
+    let draft = |number: usize| {
+        let set_id = Some(format!("draft-{number}"));
+        let receipt = Receipt { stage: Stage::Sent, set_id, ..Receipt::default() };
+        let key = Key::Text(format!("d-{number}").into());
+        Asked { key, receipt: Some(receipt), sent: 1_700_000_000, signed: None }
+    };
+    // In the order in which they were asked about last.
+    let mut all: Vec<Asked> = (0..100).rev().map(draft).collect();
+    all.extend(asked(&many(10), None));
+    let findings = inquire(&portal, &all).await;
+    assert!(findings[100..].iter().all(|finding| *finding == Finding::Absent), "{findings:?}");
+    let reached = findings.iter().filter(|finding| **finding == Finding::Unclear).count();
+    assert!(reached >= 50 && findings[..reached].iter().all(|finding| *finding == Finding::Unclear), "{findings:?}");
+    assert!(findings[reached..100].iter().all(|finding| *finding == Finding::NotAsked), "{findings:?}");
+    // Who was not reached is reached the next time.
+    let findings = inquire(&portal, &all[reached..100]).await;
+    assert!(findings.iter().all(|finding| *finding == Finding::Unclear), "{findings:?}");
 }
 
 #[tokio::test]

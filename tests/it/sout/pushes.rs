@@ -10,7 +10,7 @@ use vitrina::record::{Receipt, Stage};
 use vitrina::transport::{Failure, Trouble};
 
 use crate::support::gateway::{Gateway, Reply};
-use crate::support::sout::{KEY, batch, many, portal, register, schema, settings, signing, title, training};
+use crate::support::sout::{KEY, asked, batch, many, portal, register, schema, settings, signing, title, training};
 use crate::support::traces::Traces;
 
 const ENVELOPES: [Envelope; 3] = [Envelope::Printed, Envelope::Serialized, Envelope::Wrapped];
@@ -145,6 +145,15 @@ async fn a_wrong_key_stops_the_portal_until_a_person_acts() {
         assert!(failure.text.contains("api_key") && !failure.text.contains(KEY), "{}", failure.text);
         assert_eq!(portal.authenticate().await.unwrap_err().trouble, Trouble::Parked);
     }
+}
+
+#[tokio::test]
+async fn a_key_that_the_portal_no_longer_finds_is_no_empty_register() {
+    let body = "<Error><StatusCode>404</StatusCode><Message>Ключ не найден</Message></Error>";
+    let gateway = Gateway::start(move |_, _| Reply::new(404, body)).await;
+    let portal = portal(settings(&gateway.url, Some(signing())));
+    assert_eq!(portal.authenticate().await.unwrap_err().trouble, Trouble::Parked);
+    assert_eq!(portal.inquire(schema(), &asked(&many(2), None)).await.unwrap_err().trouble, Trouble::Parked);
 }
 
 #[tokio::test]

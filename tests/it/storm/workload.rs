@@ -57,7 +57,7 @@ impl Workload {
         let most = match self.kinds {
             Kinds { removals: false, swaps: false } => 10,
             Kinds { swaps: false, .. } => 16,
-            Kinds { swaps: true, .. } => 18,
+            Kinds { swaps: true, .. } => 17,
         };
         match self.rng.random_range(0..most) {
             0..=5 => self.other_status(),

@@ -76,9 +76,9 @@ pub fn many(count: usize) -> Batch {
     batch(&(1..=count).map(|number| training(&format!("a-{number}"))).collect::<Vec<_>>())
 }
 
-/// The records of a batch as they are asked about.
+/// The records of a batch as they are asked about, sent signed just now.
 pub fn asked(batch: &Batch, receipt: Option<&Receipt>) -> Vec<Asked> {
     let sent = chrono::Utc::now().timestamp();
-    let one = |key: &Key| Asked { key: key.clone(), receipt: receipt.cloned(), sent };
+    let one = |key: &Key| Asked { key: key.clone(), receipt: receipt.cloned(), sent, signed: Some(true) };
     batch.records().iter().map(|record| one(&record.key)).collect()
 }

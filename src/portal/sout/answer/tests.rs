@@ -170,6 +170,26 @@ fn only_a_list_or_the_portals_own_404_says_that_nothing_is_there() {
 }
 
 #[test]
+fn a_404_that_blames_the_key_or_the_organisation_says_nothing_of_records() {
+    for message in
+        ["Ключ не найден", "ApiKey not found", "Организация с таким ключом не найдена", "Записи: неверный ApiKey"]
+    {
+        for status in [200, 404] {
+            let failure = page(&answer(status, &error("404", message)), KEY).unwrap_err();
+            assert_eq!(failure.trouble, Trouble::Parked, "{message}");
+        }
+    }
+    for message in ["", "Не найдено", "Организация не найдена", "Учётная запись не найдена"]
+    {
+        assert!(page(&answer(404, &error("404", message)), KEY).is_err(), "{message}");
+    }
+    for message in ["Набор не найден", "По запросу ничего не найдено", "No records found"]
+    {
+        assert_eq!(page(&answer(404, &error("404", message)), KEY).ok(), Some(Page::default()), "{message}");
+    }
+}
+
+#[test]
 fn a_number_in_the_register_is_the_end_of_it() {
     let before =
         Receipt { stage: Stage::Sent, set_id: Some("7".into()), remote_id: Some("7".into()), ..Receipt::default() };
