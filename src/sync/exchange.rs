@@ -331,10 +331,9 @@ pub(super) fn code_of(state: State) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Key;
 
     const CONFIRMING: Abilities = Abilities { inquiry: Inquiry::UntilConfirmed, registered: true, ..Abilities::KEYED };
-
-    use crate::record::Key;
 
     fn sent(id: u128) -> Exchange {
         let receipt = Some(Receipt { stage: Stage::Sent, set_id: Some("s".into()), ..Receipt::default() });

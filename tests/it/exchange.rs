@@ -270,7 +270,7 @@ async fn a_record_that_gets_no_further_for_weeks_is_asked_about_a_few_times_a_da
     let inquiries = world.portal.seen().inquiries.len();
     assert!((50..70).contains(&inquiries), "{inquiries}");
     let moved = Receipt { stage: Stage::Sent, status: Some("in_progress".into()), ..Receipt::default() };
-    assert!(line.told("mo", &Key::Guid(MO), moved).await.unwrap());
+    assert_eq!(line.told("mo", &Key::Guid(MO), moved).await.unwrap(), Heard::Taken);
     minutes(6).await;
     assert!(line.has_follow_up("mo"), "news");
 }
