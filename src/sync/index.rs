@@ -3,6 +3,9 @@
 //! A record that the portal holds as wanted costs 64 bytes and a hash slot. Whatever else is known of the few that wait, are
 //! refused or have a mark stands aside in a [`Detail`].
 
+mod journal;
+mod place;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -10,7 +13,7 @@ use hashbrown::HashTable;
 
 use super::interned::{Interned, NONE, join, mix, split};
 use super::places::Places;
-use crate::ledger::{Counts, Entry, Mark, Replay, State};
+use crate::ledger::{Counts, Entry, Mark, State};
 use crate::record::{Fingerprint, Key, KeyId};
 
 /// Position of a record in its index. Stays the same while the record is known.
@@ -163,48 +166,6 @@ impl Index {
         let there = self.slim.get(guess.0 as usize);
         let guessed = there.is_some_and(|slim| slim.id == split(id.0) && slim.flags & FREE == 0);
         if guessed { Some(guess) } else { self.find(id) }
-    }
-
-    /// Takes one step of the ledger's replay.
-    pub fn replay(&mut self, step: Replay, now: i64) {
-        match step {
-            Replay::Put(entry) => {
-                let known = self.find(entry.key.id()).map(|at| (self.accepted(at), self.place(at)));
-                let at = self.put(&entry, now);
-                if let Some(Mark::Version(version)) = entry.mark {
-                    // A mark that was never closed names the place of its own version, which the portal may hold beside that of the accepted one.
-                    let own = match known {
-                        _ if entry.accepted.is_none() => None,
-                        _ if entry.accepted == Some(version) => entry.place,
-                        Some((accepted, place)) if accepted == entry.accepted => place,
-                        Some(_) | None => entry.place,
-                    };
-                    self.set_place(at, own.unwrap_or(0));
-                    self.may_hold(at, entry.place);
-                    self.may_hold(at, known.and_then(|(_, place)| place));
-                }
-            }
-            Replay::Drop(key) => {
-                if let Some(at) = self.find(key.id()) {
-                    self.forget(at);
-                }
-            }
-        }
-    }
-
-    /// Ends a replay. A version whose mark was never closed may or may not be at the portal: it is sent again.
-    pub fn after_replay(&mut self) {
-        for (at, detail) in &mut self.details {
-            let slim = &mut self.slim[at.0 as usize];
-            if detail.mark.is_some() && slim.state == State::Accepted {
-                self.by_state[slim.state as usize] -= 1;
-                slim.state = State::Pending;
-                self.by_state[slim.state as usize] += 1;
-            }
-            detail.due = slim.state == State::Pending;
-        }
-        let past: Vec<At> = self.detailed().filter(|(_, state, _)| *state == State::Past).map(|(at, ..)| at).collect();
-        past.into_iter().for_each(|at| self.give_up_doubtful_places(at));
     }
 
     /// States a record anew. It is in flight no longer.
@@ -392,50 +353,6 @@ impl Index {
         entry
     }
 
-    /// Brings entries that were noted a while ago to what is known now: another feed's removal may have come in between, and what is
-    /// written last wins.
-    pub fn bring_up_to_date(&self, entries: &mut Vec<Entry>) {
-        entries.retain_mut(|entry| {
-            let Some(at) = self.find(entry.key.id()) else { return false };
-            *entry = self.entry(at);
-            if self.slim[at.0 as usize].flags & LEAVING != 0 {
-                entry.mark = Some(Mark::Removal);
-            }
-            true
-        });
-    }
-
-    /// Records as the ledger writes them, from a position on: at most so many, and the position after them.
-    pub fn page(&self, from: usize, most: usize) -> (Vec<Entry>, usize) {
-        let to = self.slim.len().min(from.saturating_add(most));
-        let used = (from..to).filter(|&at| self.slim[at].flags & FREE == 0);
-        (used.flat_map(|at| self.steps(At(at as u32))).collect(), to)
-    }
-
-    fn steps(&self, at: At) -> impl Iterator<Item = Entry> {
-        self.steps_before(at).into_iter().chain([self.entry(at)])
-    }
-
-    /// By which steps a replay comes to a record as it stands, before the one that states it: where versions of it hang on other parents
-    /// than its row names, one for each.
-    pub fn steps_before(&self, at: At) -> Vec<Entry> {
-        let Some(left) = self.left.get(&at) else { return Vec::new() };
-        let now = self.entry(at);
-        let version = now.accepted.unwrap_or(Fingerprint::of(b""));
-        let step = |(position, parents): (usize, &[u32; 2])| {
-            let is_accepted = position == 0 && now.accepted.is_some();
-            let mut step = Entry::new(now.key.clone());
-            step.accepted = now.accepted;
-            step.place = now.place.filter(|_| now.accepted.is_some());
-            step.parents = parents.map(|number| self.others.key(number));
-            step.state = if is_accepted { State::Accepted } else { State::Pending };
-            step.mark = Some(Mark::Version(version)).filter(|_| !is_accepted);
-            step.wanted = Some(version).filter(|_| !is_accepted);
-            step
-        };
-        left.iter().enumerate().map(step).collect()
-    }
-
     fn positions(&self) -> impl Iterator<Item = At> {
         (0..self.slim.len() as u32).filter(|&at| self.slim[at as usize].flags & FREE == 0).map(At)
     }
@@ -517,98 +434,9 @@ impl Index {
         self.seen_at.remove(&at);
     }
 
-    /// The portal has said that a record in flight is at this place. What becomes of its own request decides whether it still is. True
-    /// when that was not known.
-    pub fn see_at(&mut self, at: At, place: u64) -> bool {
-        let is_news = self.seen_at(at) != Some(place) && (self.place(at) != Some(place) || self.may_have_moved(at));
-        if is_news {
-            self.places.dispel_all(at);
-            self.seen_at.insert(at, place);
-        }
-        is_news
-    }
-
     /// True while the record is in a request that takes it away from the portal.
     pub fn is_leaving(&self, at: At) -> bool {
         self.slim[at.0 as usize].flags & LEAVING != 0
-    }
-
-    /// Where the portal has said that a record in flight is, if that was not known for sure.
-    pub fn seen_at(&self, at: At) -> Option<u64> {
-        self.seen_at.get(&at).copied()
-    }
-
-    /// Who holds a place at the portal, or is on the way there, other than `but`.
-    pub fn holder(&self, place: u64, but: Option<At>) -> Option<At> {
-        self.places.holder(place, but, |at| self.slim[at.0 as usize].place)
-    }
-
-    /// A version whose outcome is unknown may hold this place as well.
-    pub fn may_hold(&mut self, at: At, place: Option<u64>) {
-        if let Some(place) = place.filter(|place| Some(*place) != self.place(at)) {
-            self.places.doubt(at, place);
-        }
-    }
-
-    /// The portal has said that a record is at this place.
-    pub fn is_at(&mut self, at: At, place: u64) {
-        self.places.dispel_all(at);
-        self.set_place(at, place);
-    }
-
-    /// A record is taken not to hold a place that a version of unknown outcome may have brought it to, or taken it from.
-    pub fn does_not_hold(&mut self, at: At, place: u64) {
-        self.places.dispel(at, place);
-        if self.place(at) == Some(place) {
-            self.set_place(at, 0);
-        }
-    }
-
-    /// Gives up every place of a record at which it is not for sure: nobody will send it, or take it away, to find out. Should it be there,
-    /// the portal's refusal of the next one says so.
-    pub fn give_up_doubtful_places(&mut self, at: At) {
-        self.places.dispel_all(at);
-        if self.may_have_moved(at) {
-            self.set_place(at, 0);
-        }
-    }
-
-    /// True when another version than the acknowledged one may be at the portal, or none, and the portal has not said since where the record
-    /// is.
-    pub fn may_have_moved(&self, at: At) -> bool {
-        let mark = self.detail(at).and_then(|detail| detail.mark);
-        self.accepted(at).is_some_and(|accepted| mark.is_some_and(|mark| mark != Mark::Version(accepted)))
-    }
-
-    /// The place that a record holds at the portal.
-    pub fn place(&self, at: At) -> Option<u64> {
-        let place = self.slim[at.0 as usize].place;
-        (place != 0).then_some(place)
-    }
-
-    /// The portal holds this place for the record; 0 stands for none.
-    pub fn set_place(&mut self, at: At, place: u64) {
-        let before = std::mem::replace(&mut self.slim[at.0 as usize].place, place);
-        if before != place {
-            self.places.leave(at, before);
-            let all = &self.slim;
-            self.places.enter(at, place, |at| all[at.0 as usize].place);
-        }
-    }
-
-    /// A record waits for a place that another holds.
-    pub fn wait_for_place(&mut self, place: u64, at: At) {
-        self.places.wait(place, at);
-    }
-
-    /// A record waits for no place any more.
-    pub fn wait_no_longer(&mut self, at: At) {
-        self.places.wait_no_longer(at);
-    }
-
-    /// True while a record waits for a place that another holds.
-    pub fn waits_for_place(&self, at: At) -> bool {
-        self.places.waits(at)
     }
 
     /// True when a record was found gone between two runs.
@@ -617,53 +445,6 @@ impl Index {
             && self
                 .detailed()
                 .any(|(_, state, detail)| state == State::Gone && (after..before).contains(&detail.gone_in))
-    }
-
-    /// Makes the records due that wait for places which have become free, and says how many.
-    pub fn release_places(&mut self) -> usize {
-        let released = self.take_released();
-        for at in &released {
-            self.make_due(*at);
-        }
-        released.len()
-    }
-
-    /// Takes the records that waited for places which have become free: they wait no longer.
-    pub fn take_released(&mut self) -> BTreeSet<At> {
-        self.places.released()
-    }
-
-    /// Takes a stranger in for the time being.
-    pub fn take_in(&mut self, stranger: Entry, now: i64) {
-        let at = self.put(&stranger, now);
-        self.strangers.insert(at);
-    }
-
-    /// The portal has let a record come to this place. Of one that cannot have been elsewhere before there is nothing to note.
-    pub fn note_place(&mut self, at: At, place: Option<u64>, was_in_doubt: bool) {
-        let was = self.place(at);
-        if was != place && (was.is_some() || was_in_doubt) {
-            self.moved.insert(at);
-        }
-    }
-
-    /// True when the record has come to another place since the running read began.
-    pub fn has_moved(&self, at: At) -> bool {
-        self.moved.contains(&at)
-    }
-
-    /// True until somebody has decided what becomes of this stranger.
-    pub fn is_stranger(&self, at: At) -> bool {
-        self.strangers.contains(&at)
-    }
-
-    /// Forgets the strangers of whom nothing came.
-    pub fn forget_strangers(&mut self) {
-        for at in std::mem::take(&mut self.strangers) {
-            if !self.in_flight(at) {
-                self.forget(at);
-            }
-        }
     }
 
     /// Records that name one of these parents by an edge, each with that parent.

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -12,6 +11,7 @@ use sqlx::sqlite::SqliteConnection;
 use vitrina::demo::fer::{FerGateway, GatewaySettings, Running};
 
 use crate::support::command::{Ran, run, vitrina, write_private};
+use crate::support::daemon::Daemon;
 use crate::support::database::{TestDb, sqlite};
 use crate::support::hospital::{Hospital, id};
 
@@ -317,21 +317,10 @@ async fn a_retry_of_what_is_not_rejected_asks_for_nothing_and_names_it() {
     assert_eq!(site.words().await.len(), 3, "resource, slot and book");
 }
 
-/// A daemon that is ended with its test.
-struct Daemon(Child);
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn beside_a_daemon_everything_can_be_asked_and_the_word_goes_to_it() {
     let site = Site::after_a_pass().await;
-    let mut command = vitrina(&["run", "--config", site.config.to_str().unwrap()]);
-    let _daemon = Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let _daemon = Daemon::start(&site.config);
     let deadline = Instant::now() + Duration::from_secs(60);
     while site.run("status", &[], &[]).await.out.contains("stopped") {
         assert!(Instant::now() < deadline, "the daemon does not answer");

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use vitrina::demo::fer::{FerGateway, GatewaySettings, Running, Subsystem};
 
 use crate::support::command::{Ran, run, vitrina, write_private};
+use crate::support::daemon::Daemon;
 use crate::support::database::{TestDb, postgres, sqlite};
 use crate::support::hospital::{Hospital, id};
 
@@ -90,14 +90,9 @@ impl Site {
         Stranger { http, url: self.gateway.url(), token }
     }
 
-    fn daemon(&self) -> Daemon {
-        let mut command = vitrina(&["run", "--config", self.config.to_str().unwrap()]);
-        Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    }
-
     /// A daemon that has filled the mart, and so holds the ledger.
     async fn daemon_over_a_full_mart(&self) -> Daemon {
-        let daemon = self.daemon();
+        let daemon = Daemon::start(&self.config);
         let is_full = |site: &Self| {
             [Subsystem::Book, Subsystem::Service].iter().all(|feed| site.gateway.gateway().len(*feed) == 40)
         };
@@ -130,26 +125,6 @@ impl Stranger {
     async fn removes(&self, feed: &str, id: &str) {
         let request = self.http.delete(format!("{}/api/{feed}?id={id}", self.url));
         assert_eq!(request.header("Authorization", &self.token).send().await.unwrap().status(), 200);
-    }
-}
-
-/// A daemon that ends with its test.
-struct Daemon(Child);
-
-impl Daemon {
-    async fn stop(mut self) {
-        let pid = self.0.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        while self.0.try_wait().unwrap().is_none() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -258,7 +233,7 @@ async fn a_running_daemon_takes_the_audit_over_and_slots_keep_going() {
     assert!(!audit.is_finished(), "the audit goes on meanwhile");
     let (code, found) = audit.await.unwrap();
     assert_eq!((code, found), (0, four_lines(true)));
-    daemon.stop().await;
+    assert_eq!(daemon.stop(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -272,12 +247,12 @@ async fn an_audit_that_a_stop_of_the_daemon_interrupts_goes_on_at_its_next_start
         async move { audit_beside(&config).await }
     });
     site.until("the daemon reads", |site| site.count(|counters| counters.reads) > reads + 20).await;
-    daemon.stop().await;
+    assert_eq!(daemon.stop(), Some(0));
     assert!(!audit.is_finished());
-    let next = site.daemon();
+    let next = Daemon::start(&site.config);
     let (code, found) = audit.await.unwrap();
     assert_eq!((code, found), (0, four_lines(true)));
-    next.stop().await;
+    assert_eq!(next.stop(), Some(0));
 }
 
 /// `audit fer --repair --json` as soon as a daemon holds the ledger: its exit code and what it found.

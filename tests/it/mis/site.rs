@@ -5,41 +5,13 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use chrono::{Days, NaiveDate, Utc};
+use vitrina::config::{BOOK_PARAMETERS, CANCEL_PARAMETERS, LOOKUP_PARAMETERS};
 use vitrina::source::{Engine, Run, Script, Writer, Written};
 
 use crate::support::database::{self, TestDb};
 
 /// Longest time for one call.
 pub const LIMIT: Duration = Duration::from_secs(30);
-
-/// What the daemon fills in.
-const PARAMETERS: &[&str] = &[
-    "slot_id",
-    "patient_id",
-    "booking_type",
-    "case_number",
-    "preliminary_reservation",
-    "referral_id",
-    "cards_id",
-    "email",
-    "mobile_phone",
-    "service_id",
-    "dictionary_nsi_code",
-    "rrp_id",
-    "rrp_phone",
-    "rrp_email",
-    "united_guids",
-    "firstname",
-    "lastname",
-    "middlename",
-    "snils",
-    "oms_number",
-    "birthdate",
-    "gender",
-    "book_ext_id",
-];
-/// What the daemon remembers of a booking whose outcome was lost.
-const LOOKUP_PARAMETERS: &[&str] = &["slot_id", "patient_id", "case_number", "united_guids"];
 
 /// Doctors of two specialities and two rooms.
 pub const DOCTOR: u32 = 1;
@@ -136,7 +108,7 @@ impl Site {
             let line = text.lines().find_map(|line| line.strip_prefix(&start)).unwrap();
             Script::parse(db.engine, &[line.strip_suffix('"').unwrap()], known).unwrap()
         };
-        let (book, cancel) = (statement("book", PARAMETERS), statement("cancel", PARAMETERS));
+        let (book, cancel) = (statement("book", BOOK_PARAMETERS), statement("cancel", CANCEL_PARAMETERS));
         let lookup = statement("lookup", LOOKUP_PARAMETERS);
         let writer = booker(&db).await;
         Site { db, writer, book, cancel, lookup }
@@ -222,7 +194,7 @@ impl Site {
     /// One text out of the hospital's tables.
     pub async fn value(&self, column: &str, table: &str, condition: &str) -> Option<String> {
         let text = format!("SELECT {column} AS x FROM {} WHERE {condition}", self.table(table));
-        let script = Script::parse(self.db.engine, &[text], PARAMETERS).unwrap();
+        let script = Script::parse(self.db.engine, &[text], BOOK_PARAMETERS).unwrap();
         let owner = Writer::open(self.db.settings()).unwrap();
         match call(&owner, "test", &script, &Vec::new()).await {
             Written::Done(row) => row.and_then(|row| row.get("x").map(str::to_owned)),

@@ -41,14 +41,14 @@ async fn fifty_kills_lose_nothing() {
         }
         let after = if round % 3 > 0 { rng.random_range(0..120) } else { rng.random_range(20..400) };
         tokio::time::sleep(Duration::from_millis(after)).await;
-        daemon.assert_runs(&site);
+        site.assert_runs(&mut daemon);
         site.kill(daemon).await;
         work.change(&site.db, SLOTS / 4).await;
     }
 
     let mut daemon = site.start_daemon();
     let took = site.becomes_equal(START).await;
-    daemon.assert_runs(&site);
+    site.assert_runs(&mut daemon);
     assert_eq!(daemon.stop(), Some(0), "{}", site.log());
     let before = site.receiver.journal().len();
     let last = site.sync().await;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
@@ -14,6 +13,7 @@ use vitrina::ledger::{Ledger, Replay, SqliteLedger};
 use vitrina::source::Engine;
 
 use crate::support::command::{Ran, run, vitrina, write_private};
+use crate::support::daemon::Daemon;
 use crate::support::database::TestDb;
 use crate::support::storm::{Kill, Receiver};
 
@@ -87,8 +87,14 @@ impl Site {
     /// The built program as a daemon; its log goes to a file of the site.
     pub fn start_daemon(&self) -> Daemon {
         let log = std::fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let mut command = vitrina(&["run", "--config", self.config.to_str().unwrap()]);
-        Daemon(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
+        Daemon::start_telling(&self.config, log)
+    }
+
+    /// Panics if the daemon has ended by itself.
+    pub fn assert_runs(&self, daemon: &mut Daemon) {
+        if let Some(status) = daemon.ended() {
+            panic!("the daemon ended by itself: {status}\n{}", self.log());
+        }
     }
 
     fn log_path(&self) -> PathBuf {
@@ -101,10 +107,9 @@ impl Site {
     }
 
     /// Kills the daemon without a word, and notes what its ledger had in flight. The ledger must be sound.
-    pub async fn kill(&self, mut daemon: Daemon) {
+    pub async fn kill(&self, daemon: Daemon) {
         let at = Instant::now();
-        daemon.0.kill().unwrap();
-        tokio::task::block_in_place(|| daemon.0.wait()).unwrap();
+        daemon.kill();
         let in_flight = self.in_flight().await;
         self.receiver.journal().killed(Kill { at, in_flight });
     }
@@ -210,32 +215,6 @@ impl Site {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-    }
-}
-
-/// A daemon that is ended with its test.
-pub struct Daemon(Child);
-
-impl Daemon {
-    /// Asks it to stop, and waits for its exit code.
-    pub fn stop(mut self) -> Option<i32> {
-        let pid = self.0.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        tokio::task::block_in_place(|| self.0.wait()).unwrap().code()
-    }
-
-    /// Panics if it has ended by itself.
-    pub fn assert_runs(&mut self, site: &Site) {
-        if let Some(status) = self.0.try_wait().unwrap() {
-            panic!("the daemon ended by itself: {status}\n{}", site.log());
-        }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
     }
 }
 

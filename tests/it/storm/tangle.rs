@@ -1,4 +1,6 @@
 //! A hospital shuffles its timetable: the slots of every resource exchange their times, in rings of any length.
+//!
+//! `TANGLE` makes it so many slots, `BATCH` sends so many in a request.
 
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shuffled_timetable_reaches_the_mart() {
     let slots = std::env::var("TANGLE").ok().map_or(1_000, |slots| slots.parse().expect("TANGLE"));
-    let batch = std::env::var("BATCH").ok().map_or(25, |slots| slots.parse().expect("BATCH"));
+    let batch = std::env::var("BATCH").ok().map_or(25, |batch| batch.parse().expect("BATCH"));
     let db = postgres().await;
     Hospital::new(slots, false).fill(&db).await;
     let settings = Settings { requests_per_second: RATE, batch, timeout: 5, more: Site::every_second() };

@@ -69,7 +69,7 @@ async fn after_a_storm_the_mart_is_equal_to_the_source() {
             killed = Instant::now();
             daemon = site.start_daemon();
         }
-        daemon.assert_runs(&site);
+        site.assert_runs(&mut daemon);
         tokio::time::sleep_until((cycle + size.cycle).into()).await;
     }
     site.receiver.calm();

@@ -1,7 +1,7 @@
 //! The built program as a daemon, and the conditions that are waited for.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -19,9 +19,32 @@ pub struct Daemon {
 
 impl Daemon {
     pub fn start(config: &Path) -> Self {
+        Daemon::start_telling(config, Stdio::null())
+    }
+
+    /// One whose log goes there.
+    pub fn start_telling(config: &Path, log: impl Into<Stdio>) -> Self {
         let mut command = vitrina(&["run", "--config", config.to_str().unwrap()]);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         Daemon { child, config: config.to_owned() }
+    }
+
+    /// Asks it to stop, and waits for its exit code.
+    pub fn stop(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        tokio::task::block_in_place(|| self.child.wait()).unwrap().code()
+    }
+
+    /// Ends it without a word.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        tokio::task::block_in_place(|| self.child.wait()).unwrap();
+    }
+
+    /// How it ended, if it ended by itself.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// Another verb of the program, with the daemon's configuration.
