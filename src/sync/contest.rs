@@ -142,7 +142,7 @@ pub(super) fn of_refusal(
 
 /// The portal has a record elsewhere than the version would be that it acknowledged: the record is to be sent again. That the place is no
 /// guess is told from other entries by the mark, which is of the acknowledged version.
-fn in_doubt(index: &mut Index, at: At, now: i64) -> Entry {
+pub(super) fn in_doubt(index: &mut Index, at: At, now: i64) -> Entry {
     let mut entry = index.entry(at);
     if let Some(accepted) = entry.accepted {
         entry.mark = Some(Mark::Version(accepted));

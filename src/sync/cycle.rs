@@ -1,7 +1,7 @@
 //! A cycle: one run of a feed. Rows stream out of the source into the plan, full requests go out while the scan goes on, and the end
 //! of a complete scan says what is gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -134,6 +134,8 @@ pub(super) struct Run<'a, S: Source, P: Portal, L: Ledger> {
     pub(super) said: BTreeMap<Key, (String, String)>,
     /// Strangers that were removed to make room.
     pub(super) replaced: u64,
+    /// Holders of places that the portal was asked for.
+    pub(super) looked_for: BTreeSet<At>,
 }
 
 impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
@@ -157,6 +159,7 @@ impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
             wants: Wants::new(),
             said: BTreeMap::new(),
             replaced: 0,
+            looked_for: BTreeSet::new(),
         }
     }
 
@@ -224,10 +227,13 @@ impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
         watermark: &mut Watermark,
         findings: &mut Vec<Refusal>,
     ) -> Result<(), CycleError> {
-        let read = self.read(wanted, watermark, findings).await;
-        // Whatever stopped the reading: what is under way is settled first.
+        let mut read = self.read(wanted, watermark, findings).await;
+        // Whatever stopped the reading, or kept a request from being settled: what is under way comes to its end first.
         while let Some(settled) = self.deliveries.join_next().await {
-            self.count(settled??);
+            match settled.map_err(CycleError::from).and_then(|settled| Ok(settled?)) {
+                Ok(settled) => self.count(settled),
+                Err(error) => read = read.and(Err(error)),
+            }
         }
         read
     }

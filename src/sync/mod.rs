@@ -21,6 +21,7 @@ mod inquiry;
 mod interned;
 mod line;
 mod look;
+mod mart;
 mod order;
 mod outgoing;
 mod pieces;
@@ -39,6 +40,7 @@ mod units;
 mod unknown;
 mod vanished;
 mod watermark;
+mod whereabouts;
 mod words;
 mod write_back;
 

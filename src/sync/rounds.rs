@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesOrdered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
@@ -87,6 +88,24 @@ impl Contests {
 
     fn into_all(self) -> impl Iterator<Item = Contest> {
         self.open.into_values().chain(self.stuck.into_values())
+    }
+}
+
+/// Does these side by side, so many at once, and begins no other once it is not to go on. Gives what came of those that were begun, in order.
+pub(super) async fn side_by_side<T>(jobs: Vec<BoxFuture<'_, T>>, most: usize, goes_on: impl Fn() -> bool) -> Vec<T> {
+    let mut rest = jobs.into_iter();
+    let (mut under_way, mut done) = (FuturesOrdered::new(), Vec::new());
+    loop {
+        while under_way.len() < most.max(1)
+            && goes_on()
+            && let Some(job) = rest.next()
+        {
+            under_way.push_back(job);
+        }
+        match under_way.next().await {
+            Some(one) => done.push(one),
+            None => return done,
+        }
     }
 }
 
@@ -228,7 +247,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         if whole {
             let open: Vec<Contest> = contests.stuck.values().chain(&waiting).cloned().collect();
             moved |= self.open_rings(&open, until).await?;
-            moved = moved || self.doubt_the_doubtful(&open);
+            if !moved {
+                moved = self.look_for_holders(&open, until).await?;
+            }
         }
         self.contested.extend(news);
         Ok((moved, waiting))
@@ -246,24 +267,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             !is_over && self.line.standstill(self.feed).is_none()
         };
         // Each takes a request or more of its own: as many at once as may be under way.
-        let (mut rest, mut opened) = (rings.iter(), Vec::new());
-        let mut under_way = FuturesOrdered::new();
-        loop {
-            while under_way.len() < self.line.settings.in_flight.max(1)
-                && goes_on()
-                && let Some(ring) = rest.next()
-            {
-                under_way.push_back(self.open_ring(ring).boxed());
-            }
-            match under_way.next().await {
-                Some(removed) => opened.push(removed?),
-                None => break,
-            }
-        }
-        drop(under_way);
+        let jobs = rings.iter().map(|ring| self.open_ring(ring).boxed()).collect();
+        let opened = side_by_side(jobs, self.line.settings.in_flight, goes_on).await;
         let mut moved = false;
         for (ring, removed) in rings.iter().zip(opened) {
-            for removed in removed {
+            for removed in removed? {
                 moved |= removed.removed > 0;
                 if removed.busy {
                     // A request that is under way keeps the ring closed.
@@ -282,21 +290,6 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             all.push(self.line.make_room(self.feed, at).await?);
         }
         Ok(all)
-    }
-
-    /// Where nobody else can bring a contest further, the portal is asked, and if the holder is there after all, its refusal says so. True
-    /// when there is something to ask.
-    fn doubt_the_doubtful(&self, open: &[Contest]) -> bool {
-        let mut index = self.feed.index();
-        let doubtful: Vec<&Contest> = open.iter().filter(|contest| contest::may_be_free(contest, &index)).collect();
-        let mut any = false;
-        for contest in doubtful {
-            if let Some(at) = index.find(contest.holder.id()) {
-                index.does_not_hold(at, contest.place);
-                any = true;
-            }
-        }
-        any
     }
 
     /// Who of a ring is taken away for a moment: one whose status says that nothing hangs on it, of a long ring several; else the one with

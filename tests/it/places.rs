@@ -350,7 +350,7 @@ async fn two_units_in_doubt_that_swap_their_names_are_not_asked_for_without_end(
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_units_that_stand_in_each_others_way_are_refused_once() {
+async fn of_two_units_in_each_others_way_the_portal_says_where_both_are() {
     let mut world = strict(0);
     world.put("mo", 0xa1, mo(0xa1, "Other"));
     let line = world.start().await;
@@ -362,7 +362,8 @@ async fn two_units_that_stand_in_each_others_way_are_refused_once() {
         tokio::time::advance(Duration::from_secs(60)).await;
         cycle(&line, "mo").await;
     }
-    assert_eq!(refusals_by_name(&world), 2, "the answer that named both said where both are");
+    assert_eq!(refusals_by_name(&world), 0);
+    assert_eq!(world.portal.seen().reads.len(), 2, "once for each");
 }
 
 #[tokio::test(start_paused = true)]
@@ -403,4 +404,77 @@ async fn a_place_is_free_again_when_the_row_of_its_doubtful_holder_wants_another
     assert_eq!(line.feed("slot").unwrap().counts().held, 1, "90 waits for its room");
     assert!(world.portal.held("slot").contains_key(&Key::Guid(0x2000)));
     assert_eq!(refusals_by_name(&world), 0);
+}
+
+/// Slot 3 was on its way to another time when the answer was lost, and now waits for a room that nobody knows; another slot wants its place.
+async fn with_a_holder_in_doubt(act: Act) -> (World, TestLine) {
+    let mut world = strict(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 3, slot_at(3, 40, "AVAILABLE"));
+    world.portal.next(act);
+    cycle(&line, "slot").await;
+    let mut moved = slot_at(3, 41, "AVAILABLE");
+    moved[2] = guid(0xbad);
+    world.put("slot", 3, moved);
+    cycle(&line, "slot").await;
+    tokio::time::advance(Duration::from_secs(5)).await;
+    world.put("slot", 0x2000, slot_at(0x2000, 3, "AVAILABLE"));
+    (world, line)
+}
+
+/// How often the portal was asked for slot 3.
+fn questions(world: &World) -> usize {
+    world.portal.seen().reads.iter().filter(|read| **read == ("slot".to_owned(), Some(Key::Guid(3)))).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn whether_a_holder_in_doubt_has_gone_is_asked_and_not_tried() {
+    let (world, line) = with_a_holder_in_doubt(Act::ApplyAndLose).await;
+    cycle(&line, "slot").await;
+    assert_eq!((questions(&world), refusals_by_name(&world)), (1, 0));
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(0x2000)), "3 has gone to its other time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_told_that_the_holder_is_still_there_waits_and_asks_no_more() {
+    let (mut world, line) = with_a_holder_in_doubt(Act::Lose).await;
+    for _ in 0..3 {
+        cycle(&line, "slot").await;
+    }
+    drop(line);
+    cycle(&world.start().await, "slot").await;
+    assert_eq!((questions(&world), refusals_by_name(&world)), (1, 0), "over a restart too");
+    assert!(!world.portal.held("slot").contains_key(&Key::Guid(0x2000)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_came_to_nothing_is_asked_again_in_the_next_cycle() {
+    let (world, line) = with_a_holder_in_doubt(Act::ApplyAndLose).await;
+    world.portal.seen().read_failures.push_back(Trouble::TimedOut);
+    cycle(&line, "slot").await;
+    assert_eq!((questions(&world), refusals_by_name(&world)), (1, 0));
+    assert!(!world.portal.held("slot").contains_key(&Key::Guid(0x2000)));
+    cycle(&line, "slot").await;
+    assert_eq!(questions(&world), 2);
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(0x2000)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_portal_that_does_not_let_itself_be_asked_is_tried() {
+    let (world, line) = with_a_holder_in_doubt(Act::ApplyAndLose).await;
+    world.portal.seen().read_failures.push_back(Trouble::FeedParked);
+    cycle(&line, "slot").await;
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(0x2000)));
+    assert!(line.lets_pass("slot"), "a question that is refused parks no feed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_while_the_portal_wants_to_be_left_alone() {
+    let (world, line) = with_a_holder_in_doubt(Act::ApplyAndLose).await;
+    world.portal.seen().read_failures.push_back(Trouble::Maintenance { retry_after: None });
+    cycle(&line, "slot").await;
+    assert!(!line.lets_pass("slot"), "what it says to a question holds for everything");
+    cycle(&line, "slot").await;
+    assert_eq!(questions(&world), 1);
 }

@@ -12,7 +12,7 @@ use vitrina::ledger::{
     NotePlace, Progress, Refusal, Replay, Settlement, Word, WordId,
 };
 use vitrina::portal::fer::SCHEMAS;
-use vitrina::portal::{Abilities, Batch, Cure, Delivery, Portal, Verdict};
+use vitrina::portal::{Abilities, Ask, Batch, Cure, Delivery, Held, Portal, Reading, Verdict};
 use vitrina::record::{Cell, EncodeSettings, Key, RowChunk, Schema, VisitTimeZone};
 use vitrina::source::memory::{Fault, MemoryRows, MemorySource, Value};
 use vitrina::source::{Column, Query, Read, RowStream, Source, SourceError, Stamp};
@@ -489,8 +489,15 @@ impl SimPortal {
 }
 
 fn delivery(answer: Answer) -> Delivery {
+    match answer {
+        Answer::Judged(said) => Delivery::Judged(said.into_iter().map(verdict).collect()),
+        other => Delivery::Failed(failure(other)),
+    }
+}
+
+fn failure(answer: Answer) -> Failure {
     let mishap = match answer {
-        Answer::Judged(said) => return Delivery::Judged(said.into_iter().map(verdict).collect()),
+        Answer::Judged(_) | Answer::Found(_) => panic!("this is an answer"),
         Answer::NoIds(code) => Mishap::Unnamed { code },
         Answer::Status { code, retry_after } => {
             Mishap::Status { code, retry_after: retry_after.map(Duration::from_secs) }
@@ -500,7 +507,7 @@ fn delivery(answer: Answer) -> Delivery {
         Answer::Cut => Mishap::Cut,
         Answer::Garbage => Mishap::Unreadable { reason: "it is not JSON".to_owned() },
     };
-    Delivery::Failed(Failure::from(mishap))
+    Failure::from(mishap)
 }
 
 fn verdict(said: Said) -> Verdict {
@@ -548,6 +555,27 @@ impl Portal for SimPortal {
         stage.dawdle(0, 600).await;
         let answer = stage.gateway().remove(feed, id, stage.clock.now(), &mut stage.trace());
         delivery(self.hear(request, answer).await)
+    }
+
+    fn reading(&self, _: &Schema) -> Reading {
+        Reading::ByKey
+    }
+
+    async fn read_back(&self, schema: &'static Schema, ask: Ask<'_>) -> Result<Vec<Held>, Failure> {
+        let Ask::Record(key) = ask else { panic!("the engine asks for records by their keys alone") };
+        let stage = &self.0.stage;
+        self.0.step().await;
+        let (feed, id) = (Feed::named(schema.feed), id_of(key));
+        let request = stage.trace().next_request();
+        stage.note(What::LookedFor { request, feed, id });
+        stage.dawdle(0, 600).await;
+        let answer = stage.gateway().show(feed, id, stage.clock.now());
+        let held =
+            |body: Body| Held { key: key.clone(), record: serde_json::from_str(&body).expect("bodies are objects") };
+        match self.hear(request, answer).await {
+            Answer::Found(body) => Ok(body.map(held).into_iter().collect()),
+            other => Err(failure(other)),
+        }
     }
 }
 

@@ -193,6 +193,19 @@ impl Gateway {
         }
     }
 
+    /// Is asked what it holds of a record.
+    pub fn show(&mut self, feed: Feed, id: Id, second: i64) -> Answer {
+        if let Some(answer) = self.closed(second) {
+            return answer;
+        }
+        match self.fault(feed, &[], second) {
+            Some(Fault::Without(trouble) | Fault::After(trouble)) => self.answer(trouble),
+            Some(Fault::RefuseSome | Fault::LeaveOut | Fault::PartWithoutIds) | None => {
+                Answer::Found(self.mart.get(&(feed, id)).cloned())
+            }
+        }
+    }
+
     fn drop_record(&mut self, feed: Feed, id: Id, second: i64, trace: &mut Trace) {
         if self.mart.remove(&(feed, id)).is_none() {
             return;

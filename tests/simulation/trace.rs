@@ -40,6 +40,8 @@ pub enum What {
     Sent { request: usize, feed: Feed, records: Vec<(Id, Body)> },
     /// A request to remove one record left.
     Asked { request: usize, feed: Feed, id: Id },
+    /// A question left: what the mart holds of a record.
+    LookedFor { request: usize, feed: Feed, id: Id },
     /// The mart took a record in.
     Stored { feed: Feed, id: Id, body: Body },
     /// The mart let a record go, maybe because another went.
@@ -72,6 +74,8 @@ pub enum Asked {
 pub enum Answer {
     /// A word on each record, in the order of the request.
     Judged(Vec<Said>),
+    /// The record that was looked for, if it is there.
+    Found(Option<Body>),
     /// A refusal or acceptance in part, without ids: 400 or 422.
     NoIds(u16),
     Status {
@@ -99,7 +103,7 @@ impl Answer {
     /// The request may have had an effect that the answer does not tell of.
     pub fn leaves_doubt(&self) -> bool {
         match self {
-            Answer::Judged(_) | Answer::Unconnected => false,
+            Answer::Judged(_) | Answer::Found(_) | Answer::Unconnected => false,
             Answer::NoIds(code) | Answer::Status { code, .. } => {
                 matches!(code, 200 | 408 | 422 | 500..=502 | 504..=599)
             }
@@ -167,7 +171,9 @@ impl Trace {
                     requests.insert(*request);
                     lines.push(format!("{at:>6} {event}\n"));
                 }
-                What::Asked { request, feed: of, id: one } if (*of, *one) == (feed, id) => {
+                What::Asked { request, feed: of, id: one } | What::LookedFor { request, feed: of, id: one }
+                    if (*of, *one) == (feed, id) =>
+                {
                     requests.insert(*request);
                     lines.push(format!("{at:>6} {event}\n"));
                 }
@@ -229,6 +235,9 @@ impl fmt::Display for Event {
             }
             What::Asked { request, feed, id } => {
                 write!(f, "request {request} to remove {} {}", feed.name(), short(*id))
+            }
+            What::LookedFor { request, feed, id } => {
+                write!(f, "request {request} for {} {}", feed.name(), short(*id))
             }
             What::Stored { feed, id, body } => write!(f, "stored {} {} {body}", feed.name(), short(*id)),
             What::Removed { feed, id, with } => {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::fit::Fit;
-use super::mart::{Mart, Version};
 use super::mend::Finding;
 use super::progress::named;
 use super::rows::Again;
@@ -13,6 +12,7 @@ use crate::portal::{Ask, Portal, Reading};
 use crate::record::{Key, Schema};
 use crate::source::Source;
 use crate::sync::line::FeedLine;
+use crate::sync::mart::{Mart, Version};
 
 /// How long the portal may take to show what it was sent: its core commits at most once a second.
 const COMMIT: Duration = Duration::from_secs(2);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::mart::Version;
 use super::{AuditError, Auditor, FeedAudit, Kind, SAVE_EVERY, Stage};
 use crate::ledger::{Entry, Ledger, Settlement, State};
 use crate::portal::Portal;
@@ -11,6 +10,7 @@ use crate::source::Source;
 use crate::sync::cycle::Order;
 use crate::sync::index::Index;
 use crate::sync::line::FeedLine;
+use crate::sync::mart::Version;
 use crate::sync::report::Stop;
 
 /// Most rounds of cycles: what is left then, ordinary cycles go on with.

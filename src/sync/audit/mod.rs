@@ -7,7 +7,6 @@
 
 mod confirm;
 mod fit;
-mod mart;
 mod mend;
 mod progress;
 mod rows;

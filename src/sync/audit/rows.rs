@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::mart::fields;
 use super::{AuditError, Auditor};
 use crate::ledger::Ledger;
 use crate::portal::Portal;
 use crate::record::{Encoder, Fingerprint, Key, Record, RowChunk};
 use crate::source::{Query, Read, RowStream, Source};
 use crate::sync::line::FeedLine;
+use crate::sync::mart::fields;
 
 /// Stands for the version of a row that breaks rules.
 const BROKEN: Fingerprint = Fingerprint(0);

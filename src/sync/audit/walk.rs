@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use super::mart::{Mart, Version};
 use super::mend::Finding;
 use super::progress::{MOST_LISTED, named};
 use super::rows::{Row, Rows};
@@ -15,6 +14,7 @@ use crate::portal::{Ask, Held, Portal, Reading};
 use crate::record::{Fingerprint, Hold, Key, Schema, VisitTimeZone, Zone};
 use crate::source::Source;
 use crate::sync::line::FeedLine;
+use crate::sync::mart::{Mart, Version};
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;

@@ -78,8 +78,6 @@ struct Watch<'a> {
     known: BTreeMap<(Feed, Id), Known>,
     /// When a record last changed at the portal, as the engine was told.
     told: BTreeMap<(Feed, Id), usize>,
-    /// When a record was last put in doubt, because another was asked to go that may take it along.
-    may_be_gone: BTreeMap<(Feed, Id), usize>,
     /// When a record was last there, and last there as RECORDED, if it is no more.
     gone: BTreeMap<(Feed, Id), usize>,
     unrecorded: BTreeMap<Id, usize>,
@@ -98,7 +96,6 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
         mart: Mart::new(),
         known: BTreeMap::new(),
         told: BTreeMap::new(),
-        may_be_gone: BTreeMap::new(),
         gone: BTreeMap::new(),
         unrecorded: BTreeMap::new(),
         open: BTreeMap::new(),
@@ -145,8 +142,12 @@ impl Watch<'_> {
                 let body = self.mart.get(&(*feed, *id)).cloned().unwrap_or_else(|| Body::from(""));
                 self.check_pauses(at, second, *feed, &[(*id, body)]);
                 let may_go = self.doubt_what_may_go(*feed, *id);
-                self.may_be_gone.extend(may_go.iter().map(|record| (*record, at)));
                 self.open(at, *request, *feed, vec![(*id, Body::from(""))], Some(may_go));
+                self.check_places(at, *feed);
+            }
+            What::LookedFor { request, feed, .. } => {
+                self.check_pauses(at, second, *feed, &[]);
+                self.open(at, *request, *feed, Vec::new(), None);
                 self.check_places(at, *feed);
             }
             What::Answered { request, answer } => {
@@ -212,9 +213,6 @@ impl Watch<'_> {
             (known.open, known.doubt, known.refused) = (false, true, None);
         }
         self.looks.clear();
-        // Whose place another holds is found out anew.
-        let contested = |known: &&mut Known| known.refused.as_ref().is_some_and(|refused| refused.holder.is_some());
-        self.known.values_mut().filter(contested).for_each(|known| known.refused = None);
         self.forget_pauses();
     }
 
@@ -335,11 +333,8 @@ impl Watch<'_> {
         let has_moved = |holder: (Feed, Id)| {
             since(holder) || (self.told.get(&holder).is_some_and(|told| *told >= refused.asked) && is_elsewhere(holder))
         };
-        // Whether the holder went with another, only the portal can say.
-        let may_have_left =
-            |holder: (Feed, Id)| self.may_be_gone.get(&holder).is_some_and(|asked| *asked >= refused.at);
         let cause = parents(record.0, body).iter().any(|parent| since((parent.feed, parent.id)))
-            || refused.holder.is_some_and(|holder| has_moved((record.0, holder)) || may_have_left((record.0, holder)));
+            || refused.holder.is_some_and(|holder| has_moved((record.0, holder)));
         refused.body == *body && !cause && second < refused.second + SLOW_RETRY as i64
     }
 

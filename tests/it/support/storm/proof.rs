@@ -81,30 +81,11 @@ impl Journal {
         arrivals.windows(most + 1).filter(|window| too_close(window)).map(told).collect()
     }
 
-    /// True when something was sent of a record between these moments, and what came of it the client has not heard.
-    fn in_doubt_since(&self, feed: &str, id: &str, from: Instant, to: Instant) -> bool {
-        let from = from.checked_sub(ON_THE_WAY).unwrap_or(from);
-        let about = |exchange: &&Exchange| match &exchange.request {
-            Request::Upsert { feed: name, records } => name == feed && records.iter().any(|record| record.id == id),
-            Request::Removal { feed: name, id: removed } => name == feed && removed == id,
-            Request::Token | Request::Read | Request::Unread => false,
-        };
-        let unheard = |exchange: &Exchange| exchange.answered.as_ref().is_none_or(|answered| !answered.heard);
-        let between = |exchange: &&Exchange| from <= exchange.at && exchange.at <= to;
-        self.exchanges.iter().filter(between).filter(about).any(unheard)
-    }
-
     /// True when a kill caught the record between one sending and the next: sent, and the answer not yet written down.
     fn killed_between(&self, name: &RecordName, from: Instant, to: Instant) -> bool {
         let caught = |at: Instant| from <= at + ON_THE_WAY && at <= to;
         self.kills.iter().any(|kill| caught(kill.at) && kill.in_flight.contains(name))
     }
-}
-
-/// The id of the record that a refusal says is in the way.
-fn named_holder(text: &str) -> Option<&str> {
-    let (_, after) = text.rsplit_once("другим идентификатором [")?;
-    after.split_once(']').map(|(id, _)| id)
 }
 
 impl Reading<'_> {
@@ -146,11 +127,7 @@ impl Reading<'_> {
         let (accepted, refused) = (heard(holds), heard(refuses));
         if let Some(same) = same {
             self.never_after("accepted", same.accepted, "sent again unchanged", same.sent, exchange, &name);
-            // Whether the holder of the place is still there nobody knew, if what was sent of it since came to an unknown end.
-            let text = refuses.and_then(|answered| answered.judged.refused.get(&record.id));
-            let holder = text.and_then(|text| named_holder(text));
-            let in_doubt = holder.is_some_and(|id| self.journal.in_doubt_since(feed, id, same.sent, exchange.at));
-            if refused.is_some() && !in_doubt {
+            if refused.is_some() {
                 self.never_after("refused by name", same.refused, "refused again", same.sent, exchange, &name);
             }
         }

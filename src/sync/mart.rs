@@ -26,7 +26,7 @@ pub(super) struct Version {
 
 impl Mart {
     /// A reader of records that rows with these settings are sent as. What a setting fills in for the source, the portal must hold.
-    pub(super) fn new(schema: &'static Schema, settings: &EncodeSettings) -> Result<Self, BindError> {
+    pub(in crate::sync) fn new(schema: &'static Schema, settings: &EncodeSettings) -> Result<Self, BindError> {
         let columns: Vec<&str> = schema.fields.iter().map(|field| field.name).collect();
         let settings = EncodeSettings { defaults: Default::default(), ..settings.clone() };
         let encoder = Encoder::bind(schema, &columns, &settings)?;
