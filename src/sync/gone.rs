@@ -1,5 +1,7 @@
 //! The end of a cycle for what is gone: past and never sent records are forgotten, and the fuse rules on the rest.
 
+use std::collections::BTreeSet;
+
 use super::cycle::{CycleError, Run};
 use super::fuse::{IdSet, Removal, Ruling, SHOWN_KEYS, Tripped};
 use super::inability;
@@ -31,7 +33,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             vanished::sort(&mut index, settlement, &gone, has_children, (now, moment))
         };
         let removable = self.line.portal.abilities(self.feed.plan.schema).removal != portal::Removal::Unsupported;
-        let to_remove = self.without_those_that_go_with_a_parent(to_remove);
+        let (to_remove, with_a_parent) = self.part_those_that_go_with_a_parent(to_remove);
         self.report.vanished = to_remove.len() as u64;
         if !removable {
             let index = self.feed.index();
@@ -45,7 +47,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         if to_remove.is_empty() && !self.report.full {
             return Ok(());
         }
-        let passes = self.rule(&to_remove, now).await?;
+        let passes = self.rule(&to_remove, &with_a_parent, now).await?;
         let mut index = self.feed.index();
         if passes {
             vanished::let_go(
@@ -81,8 +83,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         }
     }
 
-    /// What the portal will remove with a parent that is to be removed needs no removal of its own.
-    fn without_those_that_go_with_a_parent(&self, mut to_remove: Vec<At>) -> Vec<At> {
+    /// What the portal will remove with a parent that is to be removed needs no removal of its own: it is given apart.
+    fn part_those_that_go_with_a_parent(&self, mut to_remove: Vec<At>) -> (Vec<At>, Vec<At>) {
+        let mut with_a_parent = Vec::new();
         let schema = self.feed.plan.schema;
         for (edge, parent) in schema.holding_edges().enumerate() {
             let Some(parent) = self
@@ -100,22 +103,25 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 let at = key.as_ref().and_then(|key| index.find(key.id()));
                 at.is_some_and(|at| index.state(at) == State::Gone)
             });
-            to_remove.retain(|_| !goes.next().unwrap_or(false));
+            with_a_parent.extend(to_remove.extract_if(.., |_| goes.next().unwrap_or(false)));
         }
-        to_remove
+        (to_remove, with_a_parent)
     }
 
-    /// Asks the fuse, and writes down what it says. True when the records may go.
-    async fn rule(&mut self, to_remove: &[At], now: i64) -> Result<bool, CycleError> {
-        let keys: Vec<Key> = {
+    /// Asks the fuse, and writes down what it says. True when the records may go. Those that go with a parent, let go by the fuse of that
+    /// one's feed, are lost to this feed as well.
+    async fn rule(&mut self, to_remove: &[At], with_a_parent: &[At], now: i64) -> Result<bool, CycleError> {
+        let (keys, lost) = {
             let index = self.feed.index();
             let on_their_way = index.detailed().filter(|(_, state, _)| *state == State::Gone).map(|(at, ..)| at);
-            let all: std::collections::BTreeSet<At> = to_remove.iter().copied().chain(on_their_way).collect();
-            all.into_iter().map(|at| index.key(at)).collect()
+            let all: BTreeSet<At> = to_remove.iter().copied().chain(on_their_way).collect();
+            let lost: BTreeSet<At> = all.iter().chain(with_a_parent).copied().collect();
+            let keys = |all: BTreeSet<At>| all.into_iter().map(|at| index.key(at)).collect::<Vec<Key>>();
+            (keys(all), keys(lost))
         };
         let removal = Removal {
             ids: keys.iter().map(Key::id).collect::<IdSet>(),
-            losses: if keys.is_empty() { Default::default() } else { self.line.losses(self.feed, keys.clone()) },
+            losses: if keys.is_empty() { Default::default() } else { self.line.losses(self.feed, lost) },
             // Rows of which none has a usable key are as good as none.
             empty: self.report.full && self.report.rows == self.report.findings,
         };

@@ -317,6 +317,28 @@ async fn a_parent_counts_what_the_portal_removes_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_goes_with_a_parent_counts_for_the_fuse_of_its_own_feed() {
+    let mut world = World::with_slots(20);
+    world.put("resource", 0xb1, room(0xb1, MO));
+    for id in 11..=20 {
+        let mut row = slot(id, "AVAILABLE");
+        row[2] = guid(0xb1);
+        world.put("slot", id, row);
+    }
+    let line = world.start().await;
+    pass(&line).await;
+    world.delete("resource", RESOURCE);
+    (1..=17).for_each(|id| world.delete("slot", id));
+    cycle(&line, "resource").await;
+    assert!(!line.feed("resource").unwrap().fuse_holds(), "half of the slots may go with it");
+    let report = cycle(&line, "slot").await;
+    assert!(report.fused.unwrap().contains("17 of 20 records of slot"));
+    passes(&line).await;
+    assert_eq!(removals(&world), [of("resource", RESOURCE)], "the others wait for a word");
+    assert_eq!(world.portal.held("slot").len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slot_that_passed_by_the_databases_clock_is_forgotten_not_removed() {
     let mut world = World::with_slots(8);
     let line = world.start().await;

@@ -199,11 +199,12 @@ impl Gateway {
             return answer;
         }
         match self.fault(feed, &[], second) {
-            Some(Fault::Without(trouble) | Fault::After(trouble)) => self.answer(trouble),
-            Some(Fault::RefuseSome | Fault::LeaveOut | Fault::PartWithoutIds) | None => {
-                Answer::Found(self.mart.get(&(feed, id)).cloned())
-            }
+            // A question has no records that could be at fault, or too many.
+            Some(Fault::Without(Trouble::NoIds | Trouble::Status(413))) => {}
+            Some(Fault::Without(trouble) | Fault::After(trouble)) => return self.answer(trouble),
+            Some(Fault::RefuseSome | Fault::LeaveOut | Fault::PartWithoutIds) | None => {}
         }
+        Answer::Found(self.mart.get(&(feed, id)).cloned())
     }
 
     fn drop_record(&mut self, feed: Feed, id: Id, second: i64, trace: &mut Trace) {

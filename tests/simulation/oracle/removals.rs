@@ -90,7 +90,9 @@ fn check_removal(seen: &Seen, mart: &Mart, record: Record, second: i64, complain
     if !seen.absent.contains(&record) && !with_its_parent && !seen.makes_room(record, mart) {
         complain(6, record, "its removal is asked for, and its row was there at the last look");
     }
-    if seen.fused.get(&record.0).is_some_and(|fused| fused.contains(&record.1)) && !with_its_parent {
+    // One whose row was seen since goes for another reason, if at all.
+    let fused = seen.fused.get(&record.0).is_some_and(|fused| fused.contains(&record.1));
+    if fused && seen.absent.contains(&record) && !with_its_parent {
         complain(7, record, "its removal is asked for, and no operator has let it go");
     }
     if !mart.contains_key(&record) {
