@@ -184,9 +184,13 @@ pub(super) fn fault_of(holder: &Key) -> Fingerprint {
 
 /// True when the ledger has it already that both rows of a contest claim the place.
 pub(super) fn is_reported(contest: &Contest, index: &Index) -> bool {
-    let detail = |at: &At| index.detail(*at).filter(|_| index.state(*at) == State::Rejected);
-    let wanted = index.find(contest.key.id()).as_ref().and_then(detail).and_then(|detail| detail.wanted);
-    wanted == Some(fault_of(&contest.holder))
+    index.find(contest.key.id()).is_some_and(|at| is_at_fault(index, at, &contest.holder))
+}
+
+/// True when a record was reported because its row claims the place of this holder, whose row claims it too.
+pub(super) fn is_at_fault(index: &Index, at: At, holder: &Key) -> bool {
+    let wanted = index.detail(at).and_then(|detail| detail.wanted);
+    index.state(at) == State::Rejected && wanted == Some(fault_of(holder))
 }
 
 /// What is wrong with a record that claims the place of another.

@@ -376,12 +376,14 @@ impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
         scanned
     }
 
-    /// Where only a version of unknown outcome may hold a place that two rows claimed, both rows are asked again: the other one may want
-    /// another place by now and wait for that.
+    /// Where only a version of unknown outcome may hold a place that two rows claimed, or the row of the one that holds it claims another by
+    /// now and waits for that, both rows are asked again.
     fn look_again_at_faults(&self, planned: &mut Plan) {
         let index = self.feed.index();
         let faults = std::mem::take(&mut planned.faults);
-        let again: Vec<_> = faults.into_iter().filter(|fault| contest::may_be_over(fault, &index)).collect();
+        let waits: BTreeSet<&Key> = planned.contested.iter().map(|contest| &contest.key).collect();
+        let is_again = |fault: &Contest| waits.contains(&fault.holder) || contest::may_be_over(fault, &index);
+        let again: Vec<_> = faults.into_iter().filter(is_again).collect();
         planned.report.invalid -= again.len() as u64;
         planned.report.held += again.len() as u64;
         planned.contested.extend(again);

@@ -76,6 +76,11 @@ impl Places {
         }
     }
 
+    /// Places to which a version of unknown outcome may have brought a record.
+    pub(super) fn doubts(&self, at: At) -> impl Iterator<Item = u64> {
+        self.doubts.get(&at).into_iter().flatten().copied()
+    }
+
     /// Where a record is, is known again.
     pub(super) fn dispel_all(&mut self, at: At) {
         for place in self.doubts.remove(&at).into_iter().flatten() {
@@ -111,6 +116,11 @@ impl Places {
     /// True while a record waits for a place.
     pub(super) fn waits(&self, at: At) -> bool {
         self.waiters.contains_key(&at)
+    }
+
+    /// Records that wait for a place.
+    pub(super) fn waiting_for(&self, place: u64) -> impl Iterator<Item = At> {
+        self.waiting.get(&place).into_iter().flatten().copied()
     }
 
     /// A record waits for no place any more.

@@ -374,13 +374,12 @@ impl Plan {
         }
         self.report.held += 1;
         self.contested.push(Contest { key: record.key.clone(), holder: holder_key.clone(), place, said: None });
-        if let Some(place) = known.and_then(|at| index.place(at))
-            && index.state(holder) == State::Rejected
-            && index.detail(holder).and_then(|detail| detail.wanted) == Some(contest::fault_of(&record.key))
-        {
-            // The holder was reported because it wants the place of this record, which goes away now.
-            let holder = record.key.clone();
-            self.contested.push(Contest { key: holder_key.clone(), holder, place, said: None });
+        if let Some(own) = known.and_then(|at| index.place(at)).filter(|own| *own != place) {
+            // Whoever was reported for wanting the place of this record may have it once this one has gone.
+            let key = record.key.clone();
+            let freed = index.waiting_for(own).filter(|at| contest::is_at_fault(index, *at, &key));
+            let again = |at: At| Contest { key: index.key(at), holder: key.clone(), place: own, said: None };
+            self.contested.extend(freed.map(again));
         }
         if let Some(at) =
             known.filter(|_| state == Some(State::Held) && wanted == Some(record.fingerprint) && !self.tells_all)

@@ -438,7 +438,7 @@ async fn whether_a_holder_in_doubt_has_gone_is_asked_and_not_tried() {
 
 #[tokio::test(start_paused = true)]
 async fn who_is_told_that_the_holder_is_still_there_waits_and_asks_no_more() {
-    let (mut world, line) = with_a_holder_in_doubt(Act::Lose).await;
+    let (world, line) = with_a_holder_in_doubt(Act::Lose).await;
     for _ in 0..3 {
         cycle(&line, "slot").await;
     }

@@ -682,7 +682,10 @@ impl Ledger for SimLedger {
     }
 
     async fn wants_rewrite(&self, feed: FeedId, live: u64) -> Result<bool, LedgerError> {
-        served!(self, self.disk.wants_rewrite(feed, live))
+        let wants = served!(self, self.disk.wants_rewrite(feed, live))?;
+        let stage = &self.process.stage;
+        // A journal here is never as long as that takes.
+        Ok(wants || stage.chance().percent(stage.plan.rewrites))
     }
 
     async fn rewrite(

@@ -36,6 +36,8 @@ pub struct Plan {
     pub lies: u64,
     /// Calls of the ledger that fail, in a thousand.
     pub ledger_faults: u64,
+    /// Full reads after which a journal is shortened, in a hundred.
+    pub rewrites: u64,
     /// Clocks step, in seconds at most.
     pub clock_steps: u64,
     /// The last rounds begin with a new process.
@@ -78,6 +80,7 @@ impl Plan {
             source_faults: some(chance, 20),
             lies: some(chance, 30),
             ledger_faults: some(chance, 4),
+            rewrites: if chance.percent(50) { 50 } else { 0 },
             clock_steps: if chance.percent(15) && !calm { chance.any(&[5, 100, 4000]) } else { 0 },
             fresh_end: chance.percent(50),
             on_conflict: chance.below(3) as usize,

@@ -102,6 +102,10 @@ impl Reply {
         if !(200..300).contains(&self.status) {
             return Err(self.failure(&[]));
         }
+        // What the gateway could not read is not therefore absent.
+        if let Some(envelope) = self.envelope.as_ref().filter(|envelope| envelope.success == Some(false)) {
+            return Err(envelope.unattributed(self, &[]));
+        }
         let payload = match (&self.body, &self.envelope, self.member("result")) {
             (_, _, Some(result)) => result,
             (_, Some(_), None) => &Value::Null,

@@ -8,8 +8,15 @@ impl Index {
     /// Takes one step of the ledger's replay.
     pub fn replay(&mut self, step: Replay, now: i64) {
         match step {
-            Replay::Put(entry) => {
-                let known = self.find(entry.key.id()).map(|at| (self.accepted(at), self.place(at)));
+            Replay::Put(mut entry) => {
+                let known = self.find(entry.key.id());
+                if let Some(at) = known.filter(|at| self.may_be_at_portal(*at))
+                    && entry.wanted.is_some_and(|version| entry.mark == Some(Mark::Version(version)))
+                {
+                    // It speaks of the version that was sent. What may be there in several versions is past only when all of them are.
+                    entry.expires = self.expiry(at).zip(entry.expires).map(|(one, other)| one.max(other));
+                }
+                let known = known.map(|at| (self.accepted(at), self.place(at)));
                 let at = self.put(&entry, now);
                 if let Some(Mark::Version(version)) = entry.mark {
                     // A mark that was never closed names the place of its own version, which the portal may hold beside that of the accepted one.
@@ -72,9 +79,13 @@ impl Index {
     }
 
     /// By which steps a replay comes to a record as it stands, before the one that states it: where versions of it hang on other parents
-    /// than its row names, one for each.
+    /// than its row names, one for each, and one for each place to which a version of unknown outcome may have brought it.
     pub fn steps_before(&self, at: At) -> Vec<Entry> {
-        let Some(left) = self.left.get(&at) else { return Vec::new() };
+        let doubts: Vec<u64> = self.places.doubts(at).collect();
+        let left = self.left.get(&at).cloned().unwrap_or_default();
+        if doubts.is_empty() && left.is_empty() {
+            return Vec::new();
+        }
         let now = self.entry(at);
         let version = now.accepted.unwrap_or(Fingerprint::of(b""));
         let step = |(position, parents): (usize, &[u32; 2])| {
@@ -88,6 +99,73 @@ impl Index {
             step.wanted = Some(version).filter(|_| !is_accepted);
             step
         };
-        left.iter().enumerate().map(step).collect()
+        let mut steps: Vec<Entry> = left.iter().enumerate().map(step).collect();
+        if steps.is_empty() && now.accepted.is_some() {
+            steps.push(Entry { mark: None, wanted: None, state: State::Accepted, ..now.clone() });
+        }
+        let hangs_on = steps.last().map_or_else(|| now.parents.clone(), |step| step.parents.clone());
+        let may_be_at = |place: &u64| {
+            let mut step = Entry::new(now.key.clone());
+            step.accepted = now.accepted;
+            step.place = Some(*place);
+            step.parents = hangs_on.clone();
+            step.expires = now.expires;
+            step.state = State::Pending;
+            step.mark = Some(Mark::Version(Fingerprint::of(&place.to_le_bytes())));
+            step
+        };
+        steps.extend(doubts.iter().map(may_be_at));
+        steps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Key;
+
+    /// A record that was sent to these places, one after another, and nobody knows what came of that.
+    fn in_doubt(accepted: Option<u64>, sent_to: &[u64]) -> Index {
+        let mut index = Index::default();
+        let mut entry = Entry { place: accepted, ..Entry::new(Key::Guid(1)) };
+        entry.accepted = accepted.map(|_| Fingerprint(1));
+        entry.state = if accepted.is_some() { State::Accepted } else { State::Pending };
+        let at = index.put(&entry, 0);
+        for (number, place) in sent_to.iter().enumerate() {
+            let version = Fingerprint(2 + number as u128);
+            let sent = Entry { mark: Some(Mark::Version(version)), wanted: Some(version), ..entry.clone() };
+            index.put_at(at, &Entry { state: State::Pending, ..sent }, 0);
+            index.may_hold(at, Some(*place));
+        }
+        index
+    }
+
+    fn replayed(index: &Index) -> Index {
+        let mut copy = Index::default();
+        for entry in index.page(0, usize::MAX).0 {
+            copy.replay(Replay::Put(entry), 0);
+        }
+        copy
+    }
+
+    #[test]
+    fn every_place_in_doubt_outlives_a_rewrite_of_the_journal() {
+        for accepted in [Some(7), None] {
+            let index = replayed(&replayed(&in_doubt(accepted, &[8, 9])));
+            let held = [7, 8, 9].map(|place| index.holder(place, None).is_some());
+            assert_eq!(held, [accepted.is_some(), true, true], "{accepted:?}");
+            assert_eq!(index.place(At::FIRST), accepted, "what is sure stays sure");
+        }
+    }
+
+    #[test]
+    fn what_is_past_in_the_version_that_was_under_way_may_be_there_in_another() {
+        let mut index = Index::default();
+        let mut entry = Entry { accepted: Some(Fingerprint(1)), expires: Some(100), ..Entry::new(Key::Guid(1)) };
+        entry.state = State::Accepted;
+        index.put(&entry, 0);
+        let sent = Entry { mark: Some(Mark::Version(Fingerprint(2))), wanted: Some(Fingerprint(2)), ..entry };
+        index.replay(Replay::Put(Entry { expires: Some(50), state: State::Pending, ..sent }), 0);
+        assert_eq!(index.expiry(At::FIRST), Some(100));
     }
 }

@@ -85,6 +85,11 @@ impl Index {
         self.places.wait(place, at);
     }
 
+    /// Records that wait for a place.
+    pub fn waiting_for(&self, place: u64) -> impl Iterator<Item = At> {
+        self.places.waiting_for(place)
+    }
+
     /// A record waits for no place any more.
     pub fn wait_no_longer(&mut self, at: At) {
         self.places.wait_no_longer(at);

@@ -233,6 +233,7 @@ fn records_are_read_from_every_shape_of_a_result() {
         ("<html>", Err(AGAIN)),
         ("", Err(AGAIN)),
         (r#"{"result":[1]}"#, Err(AGAIN)),
+        (r#"{"result":null,"isSuccess":false}"#, Err(Trouble::Unattributed)),
     ];
     for (body, expected) in table {
         assert_eq!(count(200, body), expected, "{body}");

@@ -59,10 +59,13 @@ impl Journal {
     /// Panics with the history of every record that something happened to which never should.
     pub fn assert_kept(&self, limits: Limits) {
         let violations = self.violations(limits);
-        let ids: BTreeSet<&str> =
-            violations.iter().flat_map(|text| text.split(' ')).filter(|word| word.len() == 36).collect();
-        let of = |id: &&str| format!("{id}\n{}", self.history(id).join("\n"));
-        let histories: Vec<String> = ids.iter().take(3).map(of).collect();
+        let ids = |text: &str| text.split([' ', '[', ']']).filter(|word| word.len() == 36).map(str::to_owned).collect();
+        let named: BTreeSet<String> = violations.iter().flat_map(|text| -> Vec<String> { ids(text) }).take(2).collect();
+        // Whoever their refusals name is part of the story.
+        let told = named.iter().flat_map(|id| self.history(id)).collect::<Vec<_>>().join(" ");
+        let all: BTreeSet<String> = named.into_iter().chain::<Vec<String>>(ids(&told)).collect();
+        let of = |id: &String| format!("{id}\n{}", self.history(id).join("\n"));
+        let histories: Vec<String> = all.iter().take(8).map(of).collect();
         assert!(violations.is_empty(), "{violations:#?}\n{}", histories.join("\n"));
     }
 
