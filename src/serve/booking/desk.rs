@@ -37,6 +37,8 @@ pub struct Changed {
     pub book: Option<Key>,
     /// The referral.
     pub referral: Option<Key>,
+    /// True when the gateway hears that it is done: it writes slot and booking itself then. The referral it leaves to us.
+    pub told: bool,
 }
 
 /// Hears of what has changed.
@@ -190,7 +192,8 @@ impl<M: Mis> Desk<M> {
                     let told = doubts.iter().filter(|doubt| doubt.fields.same_booking(fields));
                     told.for_each(|doubt| self.doubts.remove(doubt.id));
                     let slot = answer.slot().or_else(|| fields.guid("slot_id"));
-                    (self.changed)(Changed { slot, book: answer.book(), referral: fields.guid("referral_id") });
+                    let (book, referral) = (answer.book(), fields.guid("referral_id"));
+                    (self.changed)(Changed { slot, book, referral, told: true });
                 }
                 answer.into()
             }
@@ -211,7 +214,7 @@ impl<M: Mis> Desk<M> {
         match self.mis.run(Verb::Cancel, fields, left(deadline)).await {
             Fate::Answered(answer) => {
                 if answer.code == Code::Done {
-                    (self.changed)(Changed { slot: answer.slot(), book: answer.book(), referral: None });
+                    (self.changed)(Changed { slot: answer.slot(), book: answer.book(), referral: None, told: true });
                 }
                 answer.into()
             }
@@ -259,7 +262,7 @@ impl<M: Mis> Desk<M> {
             Fate::Answered(answer) if matches!(answer.code, Code::Done | Code::AlreadyCancelled) => {
                 self.doubts.remove(doubt.id);
                 tracing::warn!(slot = shown, "a booking that was answered 18 had been made; it is cancelled");
-                (self.changed)(Changed { slot, book: answer.book(), referral: None });
+                (self.changed)(Changed { slot, book: answer.book(), ..Changed::default() });
                 return Ok(());
             }
             Fate::Answered(_) => "booking.cancel does not let it be cancelled".to_owned(),
