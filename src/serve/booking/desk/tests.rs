@@ -187,6 +187,27 @@ async fn a_booking_that_turns_out_made_is_cancelled_before_the_next_answer_for_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_booking_that_the_gateway_knows_is_not_cancelled_for_the_sake_of_a_repetition() {
+    let office = office(
+        true,
+        &[Step::Code(0), Step::Uncertain, Step::Found(Some(BOOK)), Step::Code(11), Step::Code(0), Step::Code(0)],
+    );
+    assert_eq!((office.book("a").await, office.book("a").await, office.uncertain()), (0, 18, 1));
+    assert_eq!((office.book("b").await, office.uncertain()), (11, 0));
+    assert_eq!(office.asked(), ["book a", "book a", "lookup", "book b"], "nothing was cancelled");
+    assert_eq!(office.answer(Verb::Cancel, fields(SLOT, "a")).await, 0);
+    assert!(!office.desk.told.is_made(BOOK), "and is known no longer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_is_one_slot_however_its_id_is_written() {
+    let office = office(true, &[Step::Uncertain, Step::Found(Some(BOOK)), Step::Code(0), Step::Code(0)]);
+    assert_eq!(office.answer(Verb::Book, fields(&SLOT.to_uppercase(), "a")).await, 18);
+    assert_eq!((office.book("b").await, office.uncertain()), (0, 0));
+    assert_eq!(office.asked(), ["book a", "lookup", "cancel a", "book b"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_same_request_again_settles_its_own_doubt() {
     let office = office(false, &[Step::Uncertain, Step::Code(0)]);
     assert_eq!((office.book("a").await, office.book("a").await), (18, 0));
