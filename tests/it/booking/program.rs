@@ -56,6 +56,8 @@ fn every_mistake_is_named_by_its_key() {
         ("public_url = \"http://h:8090/booking\"", "error: booking.public_url: must end before /booking"),
         ("tls_cert_file = \"vitrina.toml\"", "error: booking.tls_key_file: is missing"),
         ("connections = 1", "error: booking.connections: 1 is out of range: 8 to 65536"),
+        ("allow = \"0.0.0.0/0\"", "warning: booking.allow: lets everybody book and cancel"),
+        ("proxies = [\"::/0\"]", "warning: booking.proxies: believes everybody's"),
         ("book = \"SELECT 1\"", "warning: booking.lookup: is missing: a booking whose COMMIT"),
         ("tls_cert_file = \"vitrina.toml\"\ntls_key_file = \"vitrina.toml\"", "error: booking.tls_cert_file: "),
     ] {
