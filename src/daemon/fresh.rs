@@ -255,6 +255,7 @@ impl Shared {
             }
             return Ok(());
         };
+        self.aftermath.want(portal, BOOK);
         line.take_over(BOOK, homeless.into_iter().collect()).await.map_err(|error| ends(line, BOOK, &error))
     }
 

@@ -256,7 +256,7 @@ async fn a_booking_whose_row_is_deleted_at_once_does_not_stay_at_the_mart() {
     );
     let (slot, patient) = town.pair(6).await;
     assert_eq!(code(&town.post("/booking/book", &request(&slot, &patient, Value::Null)).await), 0);
-    // The slots' look has asked for the booking feed's own turn, whose pause begins at 15 seconds.
+    // The feed's own turn is asked for, and comes within its first pause.
     town.until(Duration::from_secs(60), "removed", || stay(&town) == 0).await;
     town.daemon.stop().await;
 }
