@@ -23,6 +23,9 @@ use crate::telemetry::Metrics;
 /// How long bookings that are begun may take to be answered when the process is asked to stop.
 pub(super) const GRACE: Duration = LIMIT.saturating_add(Duration::from_secs(2));
 
+/// When a gateway that could not say what it has registered is asked again.
+const COMPARED_AGAIN: Duration = Duration::from_secs(600);
+
 /// Booking that answers. It begins before anything else of the process, which may have to wait for a database that is not there yet: the
 /// gateway is to hear even then that it cannot be done, and not to wait in vain.
 pub struct Booking {
@@ -170,15 +173,27 @@ impl Shared {
         let public_url = self.booking.get().and_then(|booking| Url::parse(booking.public_url.as_deref()?).ok());
         let Some(public_url) = public_url else { return };
         let portal = line.name.as_str();
-        let standing = tokio::select! {
-            biased;
-            () = self.stopping.cancelled() => return,
-            standing = gateway.webhook_standing(&public_url, None) => standing,
-        };
-        match standing {
-            Ok(standing @ WebhookStanding::Registered) => tracing::info!(portal, "{standing}"),
-            Ok(standing) => tracing::warn!(portal, "{standing}"),
-            Err(failure) => tracing::warn!(portal, "the gateway's webhook cannot be looked at: {}", failure.text),
+        let mut is_told = false;
+        loop {
+            let standing = tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return,
+                standing = gateway.webhook_standing(&public_url, None) => standing,
+            };
+            match standing {
+                Ok(standing @ WebhookStanding::Registered) => return tracing::info!(portal, "{standing}"),
+                Ok(standing) => return tracing::warn!(portal, "{standing}"),
+                Err(failure) if !is_told => {
+                    tracing::warn!(portal, "the gateway's webhook cannot be looked at yet: {}", failure.text);
+                }
+                Err(_) => {}
+            }
+            is_told = true;
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return,
+                () = tokio::time::sleep(COMPARED_AGAIN) => {}
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ struct Town {
     daemon: Daemon,
     url: String,
     client: reqwest::Client,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 const HEARS_WITHIN: Duration = Duration::from_secs(2);
@@ -34,17 +34,9 @@ impl Town {
         let hospital = Hospital::create(&folder.path().join("mis.db"), settings).await.unwrap();
         let mart = Mart::start(GatewaySettings::default()).await;
         let path = write_private(folder.path(), "vitrina.toml", &configuration(&hospital, &mart, folder.path()));
-        let config = load(&path, &Environment::default()).unwrap().config;
-        let metrics = Metrics::new().unwrap();
-        let assembly = Assembly::open(&config, &metrics, Access::Write).await.unwrap();
-        let listener = Listener::bind("127.0.0.1:0").await.unwrap();
-        let booking = open_booking(&config, &metrics).await.unwrap().unwrap();
-        let url = format!("http://{}", booking.address());
-        let settings = DaemonSettings { workers: 4, grace: Duration::from_secs(5) };
-        let mut daemon = Daemon::start(assembly, listener, metrics, settings).await.unwrap();
-        daemon.serve_booking(booking);
+        let (daemon, url) = begin(&path).await;
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let town = Town { hospital, mart, daemon, url, client, _folder: folder };
+        let town = Town { hospital, mart, daemon, url, client, folder };
         let all = town.hospital.rows(Subsystem::Book).await.unwrap();
         town.until(Duration::from_secs(60), "the first pass", || {
             let feeds = town.daemon.status().feeds;
@@ -53,6 +45,13 @@ impl Town {
         })
         .await;
         town
+    }
+
+    /// Stops the daemon and starts it anew.
+    async fn begin_anew(self) -> Town {
+        self.daemon.stop().await;
+        let (daemon, url) = begin(&self.folder.path().join("vitrina.toml")).await;
+        Town { daemon, url, ..self }
     }
 
     async fn until(&self, limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
@@ -109,6 +108,20 @@ impl Town {
         let feed = feeds.iter().find(|of| of.feed == feed).unwrap();
         feed.rejected + feed.pending + feed.held + feed.unknown == 0
     }
+}
+
+/// The daemon, and where it answers bookings.
+async fn begin(config: &std::path::Path) -> (Daemon, String) {
+    let config = load(config, &Environment::default()).unwrap().config;
+    let metrics = Metrics::new().unwrap();
+    let assembly = Assembly::open(&config, &metrics, Access::Write).await.unwrap();
+    let listener = Listener::bind("127.0.0.1:0").await.unwrap();
+    let booking = open_booking(&config, &metrics).await.unwrap().unwrap();
+    let url = format!("http://{}", booking.address());
+    let settings = DaemonSettings { workers: 4, grace: Duration::from_secs(5) };
+    let mut daemon = Daemon::start(assembly, listener, metrics, settings).await.unwrap();
+    daemon.serve_booking(booking);
+    (daemon, url)
 }
 
 fn configuration(hospital: &Hospital, mart: &Mart, folder: &std::path::Path) -> String {
@@ -258,5 +271,24 @@ async fn a_booking_whose_row_is_deleted_at_once_does_not_stay_at_the_mart() {
     assert_eq!(code(&town.post("/booking/book", &request(&slot, &patient, Value::Null)).await), 0);
     // The feed's own turn is asked for, and comes within its first pause.
     town.until(Duration::from_secs(60), "removed", || stay(&town) == 0).await;
+    town.daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_undone_before_a_look_that_never_came_is_undone_after_the_next_start() {
+    let town = Town::open().await;
+    let (slot, patient) = town.pair(7).await;
+    let answer = town.post("/booking/book", &request(&slot, &patient, Value::Null)).await;
+    assert_eq!(code(&answer), 0, "{answer}");
+    let book = answer["book_ext_id"].as_str().unwrap().to_owned();
+    town.registrar(&format!("UPDATE visits SET status = 5010 WHERE guid = upper('{book}')")).await;
+    town.registrar(&format!("UPDATE slots SET state = 0 WHERE guid = '{slot}'")).await;
+    town.gateway_writes(&slot, "RECORDED", &json!(book), &patient, 5000).await;
+    let town = town.begin_anew().await;
+    town.until(Duration::from_secs(60), "undone", || {
+        town.status_at_mart(Subsystem::Slot, &slot, "status") == "AVAILABLE"
+            && town.status_at_mart(Subsystem::Book, &book, "status_code") == 5010
+    })
+    .await;
     town.daemon.stop().await;
 }
