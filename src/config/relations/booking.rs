@@ -52,12 +52,12 @@ fn name_source(section: &mut Table, sources: &[String], problems: &mut Problems)
 
 /// A network of everybody makes the list of callers say nothing.
 fn check_callers(section: &Table, problems: &mut Problems) {
-    let is_everybody = |text: &&str| text.parse::<Network>().is_ok_and(|network| network.is_everybody());
+    let is_everybody = |text: &str| text.parse::<Network>().is_ok_and(|network| network.is_everybody());
     for (name, text) in [
         ("allow", "lets everybody book and cancel; name the gateway's addresses"),
         ("proxies", "believes everybody's X-Forwarded-For; name the proxies' own addresses"),
     ] {
-        if section.texts(name).is_some_and(|networks| networks.iter().any(|text| is_everybody(&text))) {
+        if section.texts(name).is_some_and(|networks| networks.into_iter().any(is_everybody)) {
             problems.warning(format!("booking.{name}"), text);
         }
     }
