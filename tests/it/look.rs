@@ -156,3 +156,20 @@ async fn what_somebody_else_brought_and_no_row_has_is_taken_away_and_what_has_on
     line.take_over("book", vec![(Key::Guid(8), Vec::new())]).await.unwrap();
     assert_eq!(pass(&line).await, 0, "what is known is ours already");
 }
+
+#[tokio::test]
+async fn what_the_portal_has_refused_is_not_sent_again_for_a_doubt() {
+    let mut world = World::with_slots(2);
+    let line = world.start().await;
+    pass(&line).await;
+    world.portal.refuse(Key::Guid(1), true);
+    world.put("slot", 1, slot(1, "RECORDED"));
+    assert_eq!(cycle(&line, "slot").await.refused, 1);
+    world.portal.forget_requests();
+    for _ in 0..2 {
+        assert_eq!(line.look_doubting("slot", keys(&[1]), &keys(&[1])).await.unwrap().sent, 0);
+    }
+    world.put("slot", 1, slot(1, "AVAILABLE"));
+    world.portal.refuse(Key::Guid(1), false);
+    assert_eq!(line.look("slot", keys(&[1])).await.unwrap().accepted, 1, "the version that the ledger acknowledged");
+}

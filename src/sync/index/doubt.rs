@@ -20,7 +20,10 @@ impl Index {
         let (was_marked, was_due) =
             self.detail(at).map_or((false, false), |detail| (detail.mark.is_some(), detail.due));
         if was_marked {
-            self.make_due(at);
+            // What the portal has refused waits all the same.
+            if matches!(self.state(at), State::Pending | State::Held) {
+                self.make_due(at);
+            }
             return None;
         }
         let mut entry = self.entry(at);
