@@ -1,4 +1,4 @@
--- Bookings for vitrina on PostgreSQL 12 or newer: a reference that a hospital installs and adapts. docs/mis.md tells it step by step.
+-- Bookings for vitrina on PostgreSQL 13 or newer: a reference that a hospital installs and adapts. docs/mis.md tells it step by step.
 --
 --     psql -v ON_ERROR_STOP=1 -d mis -f postgres.sql
 --

@@ -72,6 +72,9 @@ async fn of_daemon(mut listen: SocketAddr) -> Option<Status> {
 }
 
 async fn of_ledger(config: &Config) -> Result<Status, CliError> {
+    if config.portals.is_empty() {
+        return Ok(Status { feeds: Vec::new(), portals: Vec::new(), booking: None });
+    }
     let ledger = AnyLedger::open_read_only(config.ledger.url.expose()).await.map_err(anyhow::Error::from)?;
     let now = Utc::now().timestamp();
     let feeds = ledger.feeds().await.map_err(anyhow::Error::from)?;
@@ -95,6 +98,10 @@ async fn of_ledger(config: &Config) -> Result<Status, CliError> {
 
 fn readable(status: &Status) -> String {
     let mut text = String::new();
+    if status.portals.is_empty() && status.booking.is_none() {
+        return "no daemon answers, and bookings with it; there are no portals that a ledger would tell of\n"
+            .to_owned();
+    }
     for portal in &status.portals {
         let _ = write!(text, "portal {}: {}", portal.portal, portal.state);
         if let Some(until) = &portal.until {
@@ -118,11 +125,13 @@ fn readable(status: &Status) -> String {
         }
     }
     let width = status.feeds.iter().map(|feed| feed.portal.len() + feed.feed.len() + 1).max().unwrap_or(4).max(4);
-    let _ = writeln!(
-        text,
-        "{:width$} {:>9} {:>9} {:>8} {:>6} {:>8} {:>7} {:>6}  last success",
-        "feed", "state", "accepted", "pending", "held", "rejected", "unknown", "lag"
-    );
+    if !status.feeds.is_empty() {
+        let _ = writeln!(
+            text,
+            "{:width$} {:>9} {:>9} {:>8} {:>6} {:>8} {:>7} {:>6}  last success",
+            "feed", "state", "accepted", "pending", "held", "rejected", "unknown", "lag"
+        );
+    }
     for feed in &status.feeds {
         let name = format!("{}.{}", feed.portal, feed.feed);
         let lag = format!("{}s", feed.lag_seconds);

@@ -51,6 +51,9 @@ struct Pass {
 /// Does one pass.
 pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let loaded = args.config.load()?;
+    if loaded.config.portals.is_empty() {
+        return Err(CliError::Usage("there are no portals: this configuration only answers bookings".to_owned()));
+    }
     for selection in &args.selections {
         selection.check(&loaded.config)?;
     }

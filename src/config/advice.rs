@@ -44,7 +44,8 @@ pub(super) fn give(tree: &Table, given: &BTreeSet<String>, problems: &mut Proble
     for (name, source) in tree.tables("sources") {
         on_source(tree, name, source, problems);
     }
-    on_ledger(tree, problems);
+    on_ledger(tree, given, problems);
+    on_booking(tree, problems);
     for (name, portal) in tree.tables("portals") {
         let key = format!("portals.{name}");
         on_limits(&key, portal, problems);
@@ -88,11 +89,27 @@ fn is_written(tree: &Table, source: &str) -> bool {
     feeds.any(|(_, feed)| feed.contains_key("write_back") && feed.text("source") == Some(source))
 }
 
-fn on_ledger(tree: &Table, problems: &mut Problems) {
+fn on_ledger(tree: &Table, given: &BTreeSet<String>, problems: &mut Problems) {
+    if !tree.contains_key("portals") {
+        if given.contains("ledger.url") {
+            problems.warning("ledger.url", "has no effect: without portals there is nothing to remember");
+        }
+        return;
+    }
     let url = tree.table("ledger").and_then(|ledger| DatabaseUrl::parse(ledger.text("url")?).ok());
     let path = url.as_ref().and_then(DatabaseUrl::sqlite_path);
     if path.is_some_and(|path| !path.starts_with('/')) {
         problems.warning("ledger.url", "is a relative path: another working directory means another, empty ledger");
+    }
+}
+
+/// Any daemon may answer bookings; only one that writes to the gateway brings it what they change at once.
+fn on_booking(tree: &Table, problems: &mut Problems) {
+    let is_gateway = |portal: &Table| portal.text("kind") == Some(PortalKind::Fer.name());
+    if tree.contains_key("booking") && !tree.tables("portals").any(|(_, portal)| is_gateway(portal)) {
+        let text = "there is no portal of kind fer here: the gateway hears of what bookings change when the feeds of the daemon that \
+                    writes to it take their turn";
+        problems.warning("booking", text);
     }
 }
 

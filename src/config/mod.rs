@@ -62,7 +62,7 @@ use shape::{Key, Shape};
 pub struct Config {
     /// The databases that are read, by name. At least one.
     pub sources: BTreeMap<String, SourceConfig>,
-    /// Where the ledger is kept.
+    /// Where the ledger is kept. Without portals there is nothing to remember, and none is opened.
     pub ledger: LedgerConfig,
     /// What is served over HTTP.
     pub serve: ServeConfig,
@@ -70,7 +70,8 @@ pub struct Config {
     pub daemon: DaemonConfig,
     /// Answering bookings; none where this daemon answers none.
     pub booking: Option<BookingConfig>,
-    /// The portals that are written to, by name. At least one.
+    /// The portals that are written to, by name. None where this daemon only answers bookings.
+    #[serde(default)]
     pub portals: BTreeMap<String, PortalConfig>,
 }
 
@@ -81,6 +82,6 @@ const KEYS: &[Key] = &[
     Key::filled("serve", serve::KEYS),
     Key::filled("daemon", daemon::KEYS),
     Key::may("booking", Shape::Table(booking::KEYS)),
-    Key::must("portals", Shape::Portals),
+    Key::may("portals", Shape::Portals),
     Key::later("record", "recording of exchanges"),
 ];

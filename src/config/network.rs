@@ -31,6 +31,11 @@ impl Network {
         }
     }
 
+    /// True when every address of its kind lies in it.
+    pub fn is_everybody(&self) -> bool {
+        self.prefix == 0
+    }
+
     fn width(base: IpAddr) -> u8 {
         if base.is_ipv4() { 32 } else { 128 }
     }

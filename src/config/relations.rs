@@ -26,6 +26,12 @@ pub(super) fn check(tree: &mut Table, problems: &mut Problems) {
         check_retry(name, portal, problems);
         check_batches(name, portal, problems);
     }
+    if !tree.contains_key("portals") && !tree.contains_key("booking") {
+        problems.error(
+            "portals",
+            "is missing; name a portal to write to, or give [booking] if bookings are all to be done here",
+        );
+    }
     platform::check(tree, problems);
     for (portal, kind, feed, section) in sections(tree) {
         let key = format!("portals.{portal}.feeds.{feed}");

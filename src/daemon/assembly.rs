@@ -309,6 +309,8 @@ impl Assembly {
         let url = &config.ledger.url;
         let is_there = url.sqlite_path().is_none_or(|path| std::path::Path::new(path).exists());
         let ledger = Arc::new(match access {
+            // Nothing is remembered of portals that are not there.
+            _ if config.portals.is_empty() => AnyLedger::Memory(MemoryLedger::new()),
             Access::Write => AnyLedger::open(url.expose()).await?,
             Access::Read if is_there => AnyLedger::open_read_only(url.expose()).await?,
             // Before the first pass there is nothing to remember, and a dry run leaves no file behind.

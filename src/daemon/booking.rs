@@ -1,7 +1,7 @@
 //! Booking in the real process: from its section of the configuration to a desk that answers, and from what the desk did to the portals.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -23,14 +23,50 @@ use crate::telemetry::Metrics;
 /// How long bookings that are begun may take to be answered when the process is asked to stop.
 pub(super) const GRACE: Duration = LIMIT.saturating_add(Duration::from_secs(2));
 
+/// When a gateway that could not say what it has registered is asked again.
+const COMPARED_AGAIN: Duration = Duration::from_secs(600);
+
 /// Booking that answers. It begins before anything else of the process, which may have to wait for a database that is not there yet: the
 /// gateway is to hear even then that it cannot be done, and not to wait in vain.
 pub struct Booking {
     answering: Answering,
     tasks: Tasks,
     stop: CancellationToken,
-    /// Who is told of changes, once there is somebody. What changes before is read at the process's start anyway.
-    hears: Arc<OnceLock<Weak<Shared>>>,
+    hears: Arc<Hears>,
+}
+
+/// Changes that are kept until there is somebody to tell. What is beyond is read at the process's start, as every row is.
+const MOST_EARLY: usize = 5000;
+
+/// Who is told of changes. Weak: the process owns the desk, and the desk must not own the process.
+struct Hears(Mutex<Hearing>);
+
+enum Hearing {
+    /// Nobody yet: what has changed since the start.
+    Early(Vec<Changed>),
+    /// The process.
+    Process(Weak<Shared>),
+}
+
+impl Hears {
+    fn state(&self) -> std::sync::MutexGuard<'_, Hearing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, changed: Changed) {
+        match &mut *self.state() {
+            Hearing::Early(early) if early.len() < MOST_EARLY => early.push(changed),
+            Hearing::Early(_) => {}
+            Hearing::Process(shared) => _ = shared.upgrade().map(|shared| shared.has_changed(&changed)),
+        }
+    }
+
+    fn join(&self, shared: &Arc<Shared>) {
+        let before = std::mem::replace(&mut *self.state(), Hearing::Process(Arc::downgrade(shared)));
+        if let Hearing::Early(early) = before {
+            early.iter().for_each(|changed| shared.has_changed(changed));
+        }
+    }
 }
 
 /// Why bookings cannot be answered.
@@ -72,14 +108,9 @@ pub async fn open_booking(config: &Config, metrics: &Metrics) -> Result<Option<B
     for verb in [Verb::Book, Verb::Cancel] {
         metrics.announce_booking(verb.name(), Code::of(verb).iter().map(|code| code.number()));
     }
-    // Weak: the process owns the desk, and the desk must not own the process.
-    let hears: Arc<OnceLock<Weak<Shared>>> = Arc::default();
+    let hears = Arc::new(Hears(Mutex::new(Hearing::Early(Vec::new()))));
     let told = Arc::clone(&hears);
-    let changed = Box::new(move |changed: Changed| {
-        if let Some(shared) = told.get().and_then(Weak::upgrade) {
-            shared.has_changed(&changed);
-        }
-    });
+    let changed = Box::new(move |changed: Changed| told.tell(changed));
     let desk = Arc::new(Desk::new(statements, metrics.clone(), changed));
     let (address, public_url) = (listener.address, booking.public_url.clone());
     let (mut tasks, stop) = (Tasks::default(), CancellationToken::new());
@@ -118,7 +149,7 @@ impl Booking {
     /// Tells the process of changes from now on, and lets it show and stop this.
     pub(super) fn join(self, shared: &Arc<Shared>) -> (Tasks, CancellationToken) {
         let Booking { answering, tasks, stop, hears } = self;
-        let _joined_once = hears.set(Arc::downgrade(shared));
+        hears.join(shared);
         let _joined_once = shared.booking.set(answering);
         (tasks, stop)
     }
@@ -142,15 +173,27 @@ impl Shared {
         let public_url = self.booking.get().and_then(|booking| Url::parse(booking.public_url.as_deref()?).ok());
         let Some(public_url) = public_url else { return };
         let portal = line.name.as_str();
-        let standing = tokio::select! {
-            biased;
-            () = self.stopping.cancelled() => return,
-            standing = gateway.webhook_standing(&public_url, None) => standing,
-        };
-        match standing {
-            Ok(standing @ WebhookStanding::Registered) => tracing::info!(portal, "{standing}"),
-            Ok(standing) => tracing::warn!(portal, "{standing}"),
-            Err(failure) => tracing::warn!(portal, "the gateway's webhook cannot be looked at: {}", failure.text),
+        let mut is_told = false;
+        loop {
+            let standing = tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return,
+                standing = gateway.webhook_standing(&public_url, None) => standing,
+            };
+            match standing {
+                Ok(standing @ WebhookStanding::Registered) => return tracing::info!(portal, "{standing}"),
+                Ok(standing) => return tracing::warn!(portal, "{standing}"),
+                Err(failure) if !is_told => {
+                    tracing::warn!(portal, "the gateway's webhook cannot be looked at yet: {}", failure.text);
+                }
+                Err(_) => {}
+            }
+            is_told = true;
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return,
+                () = tokio::time::sleep(COMPARED_AGAIN) => {}
+            }
         }
     }
 }

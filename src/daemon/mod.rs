@@ -188,6 +188,7 @@ impl Daemon {
                 "requests were still in flight after the grace time; they are marked, and asked about at the next start"
             );
         }
+        self.shared.doubt_the_last().await;
         self.stop_listeners.cancel();
         self.listeners.finish(Duration::from_secs(2)).await;
         if let Err(error) = self.ledger.close().await {

@@ -3,6 +3,7 @@
 //! A record that the portal holds as wanted costs 64 bytes and a hash slot. Whatever else is known of the few that wait, are
 //! refused or have a mark stands aside in a [`Detail`].
 
+mod doubt;
 mod journal;
 mod place;
 
@@ -117,6 +118,8 @@ pub struct Index {
     moving: BTreeMap<At, Moving>,
     /// Where the portal has said that records in flight are, of which that was not known for sure.
     seen_at: BTreeMap<At, u64>,
+    /// Records in flight that somebody else may have written since they were taken, and when that was noted.
+    doubted: BTreeMap<At, i64>,
     /// Parents on which the versions hang that the portal holds, or may hold, of a record, where its row names others by now. Those of
     /// the accepted version come first.
     left: BTreeMap<At, Vec<[u32; 2]>>,
@@ -416,6 +419,7 @@ impl Index {
     /// Puts a record back that was taken and never sent.
     pub fn put_back(&mut self, at: At) {
         let seen = self.seen_at(at);
+        let doubted = self.doubted.get(&at).copied();
         self.arrive(at);
         if let Some(place) = seen {
             self.is_at(at, place);
@@ -424,6 +428,8 @@ impl Index {
         slim.flags &= !(IN_FLIGHT | SUPERSEDED | LEAVING);
         if slim.accepted == [0, 0] && slim.flags & DETAILED == 0 && slim.state == State::Pending {
             self.forget(at);
+        } else if let Some(now) = doubted {
+            self.doubt(at, now);
         }
     }
 
@@ -432,6 +438,7 @@ impl Index {
         self.places.claim(at, None);
         self.moving.remove(&at);
         self.seen_at.remove(&at);
+        self.doubted.remove(&at);
     }
 
     /// True while the record is in a request that takes it away from the portal.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
 
 use crate::ledger::Refusal;
+use crate::record::Key;
 
 /// Numbers of a cycle while it runs, for progress bars. They start from zero with each cycle.
 #[derive(Debug, Default)]
@@ -80,6 +81,9 @@ pub struct CycleReport {
     /// Refusals that a dry run would have written down.
     #[serde(skip)]
     pub refusals: Vec<Refusal>,
+    /// Records that a look named and of which no row came.
+    #[serde(skip)]
+    pub unfound: Vec<Key>,
     /// Feeds of which records are missing as parents.
     #[serde(skip)]
     pub missing: BTreeSet<&'static str>,

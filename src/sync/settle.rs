@@ -81,6 +81,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             let superseded = index.is_superseded(at);
             // Where it was seen meanwhile stands behind its mark in the journal.
             let was_seen = index.seen_at(at).is_some();
+            let doubted = index.is_doubted(at);
             let sent = (entry.mark, entry.place);
             let mut told = Told::of(&outcome, now);
             let mut goes_on = false;
@@ -104,7 +105,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     if superseded && entry.state == State::Accepted {
                         entry.state = State::Pending;
                     }
-                    superseded || named || was_seen || entry.state != State::Accepted
+                    superseded || named || was_seen || doubted || entry.state != State::Accepted
                 }
                 Outcome::Begun { remote_id } => {
                     goes_on = entry.remote_id.as_deref() != Some(remote_id.as_str());
@@ -165,6 +166,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
             if superseded || goes_on {
                 index.make_due(at);
+            }
+            if let Some(anew) = doubted.then(|| index.doubt(at, now)).flatten() {
+                entry = anew;
             }
             if restated {
                 // The mark itself is replayed as acknowledged when others of its batch were.

@@ -2,6 +2,7 @@
 
 use crate::config::booking::{BUILTIN, STATEMENTS};
 use crate::config::database_url::{DatabaseUrl, Engine};
+use crate::config::network::Network;
 use crate::config::problem::Problems;
 use crate::config::suggest::did_you_mean;
 use crate::config::tree::{Look, Table};
@@ -14,6 +15,7 @@ pub(super) fn check(tree: &mut Table, sources: &[String], problems: &mut Problem
     }
     let Some(section) = tree.table("booking") else { return };
     check_tls(section, problems);
+    check_callers(section, problems);
     let source = section.text("source").and_then(|source| tree.table("sources")?.table(source));
     let Some(url) = source.and_then(|source| DatabaseUrl::parse(source.text("url")?).ok()) else { return };
     for (name, parameters) in STATEMENTS {
@@ -45,6 +47,19 @@ fn name_source(section: &mut Table, sources: &[String], problems: &mut Problems)
             problems.error("booking.source", text);
         }
         _ => {}
+    }
+}
+
+/// A network of everybody makes the list of callers say nothing.
+fn check_callers(section: &Table, problems: &mut Problems) {
+    let is_everybody = |text: &str| text.parse::<Network>().is_ok_and(|network| network.is_everybody());
+    for (name, text) in [
+        ("allow", "lets everybody book and cancel; name the gateway's addresses"),
+        ("proxies", "believes everybody's X-Forwarded-For; name the proxies' own addresses"),
+    ] {
+        if section.texts(name).is_some_and(|networks| networks.into_iter().any(is_everybody)) {
+            problems.warning(format!("booking.{name}"), text);
+        }
     }
 }
 

@@ -170,6 +170,11 @@ impl Answer {
         }
     }
 
+    /// The id of the booking it is about.
+    pub(super) fn book_ext_id(&self) -> Option<&str> {
+        self.book_ext_id.as_deref()
+    }
+
     /// The booking it is about, as the key of a record.
     pub fn book(&self) -> Option<Key> {
         self.book_ext_id.as_deref().and_then(guid)
@@ -211,7 +216,7 @@ struct Status<'a> {
 }
 
 /// A GUID as the mart holds it, whatever form the database keeps it in; other texts as they are.
-fn canonical(text: &str) -> String {
+pub(super) fn canonical(text: &str) -> String {
     guid(text).map_or_else(|| text.trim().to_owned(), |key| key.to_string())
 }
 

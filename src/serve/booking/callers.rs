@@ -35,6 +35,11 @@ impl Callers {
         self.caller(peer.ip(), headers).is_some_and(|caller| is_in(&self.allow, caller))
     }
 
+    /// Who is to be named when a request is refused: the caller, or the proxy that does not say who it is.
+    pub fn named(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+        self.caller(peer.ip(), headers).unwrap_or(peer.ip()).to_canonical()
+    }
+
     /// Whose request it is: the peer's, or that of the last address before the proxies. None when a proxy says what cannot be read: from there
     /// on everything could be made up.
     fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
@@ -104,6 +109,16 @@ mod tests {
         ] {
             assert_eq!(lets(&proxies, "127.0.0.1", forwarded), expected, "{forwarded:?}");
         }
+    }
+
+    #[test]
+    fn who_is_refused_behind_a_proxy_is_named_and_not_the_proxy() {
+        let callers = Callers::new(Vec::new(), vec!["127.0.0.1".parse().unwrap()]);
+        let named = |forwarded: &'static str| {
+            let headers = HeaderMap::from_iter([(FORWARDED.parse().unwrap(), HeaderValue::from_static(forwarded))]);
+            callers.named("127.0.0.1:4711".parse().unwrap(), &headers).to_string()
+        };
+        assert_eq!([named("10.86.6.190"), named("unknown")], ["10.86.6.190", "127.0.0.1"]);
     }
 
     #[test]

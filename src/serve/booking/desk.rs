@@ -19,6 +19,7 @@ use super::doubts::{Doubt, Doubts};
 use super::journal::{BookingStatus, Journal};
 use super::mis::{Fate, Mis};
 use super::request::Fields;
+use super::told::Told;
 use super::turns::Turns;
 use crate::record::Key;
 use crate::telemetry::Metrics;
@@ -37,6 +38,8 @@ pub struct Changed {
     pub book: Option<Key>,
     /// The referral.
     pub referral: Option<Key>,
+    /// True when the gateway hears that it is done: it writes slot and booking itself then. The referral it leaves to us.
+    pub told: bool,
 }
 
 /// Hears of what has changed.
@@ -48,6 +51,7 @@ pub struct Desk<M> {
     limit: Duration,
     turns: Turns,
     doubts: Doubts,
+    told: Told,
     journal: Journal,
     metrics: Metrics,
     changed: Listening,
@@ -74,6 +78,7 @@ impl<M: Mis> Desk<M> {
             limit: LIMIT,
             turns: Turns::default(),
             doubts: Doubts::default(),
+            told: Told::default(),
             journal: Journal::default(),
             metrics,
             changed,
@@ -117,6 +122,13 @@ impl<M: Mis> Desk<M> {
         self.journal.refused(caller);
     }
 
+    /// A request could not be read. What is wrong with it says nothing about anybody.
+    pub fn unread(&self, verb: Verb, why: &str) {
+        if let Some(more) = self.journal.may_tell("unread") {
+            tracing::warn!(verb = verb.name(), more, "a request was not answered: {why}");
+        }
+    }
+
     /// What `status` shows of it.
     pub fn status(&self) -> BookingStatus {
         BookingStatus { lookup: self.mis.can_look_up(), ..self.journal.status(&self.doubts.all()) }
@@ -134,8 +146,7 @@ impl<M: Mis> Desk<M> {
                 () = tokio::time::sleep(PAUSE) => {}
             }
             for doubt in self.doubts.due() {
-                let slot = doubt.fields.get("slot_id").unwrap_or_default();
-                let _turn = self.turns.at(slot).await;
+                let _turn = self.turns.at(&doubt.fields.slot()).await;
                 // A request may have settled it meanwhile.
                 if let Some(doubt) = self.doubts.get(doubt.id).filter(|_| !stop.is_cancelled()) {
                     let _tried_again_later = self.resolve(&doubt, Instant::now() + self.limit).await;
@@ -172,12 +183,12 @@ impl<M: Mis> Desk<M> {
 
     async fn book(&self, fields: &Fields, deadline: Instant) -> Ruling {
         let failed = || Ruling::from(Answer::failed(Verb::Book, fields));
-        let slot = fields.get("slot_id").unwrap_or_default();
-        let Ok(_turn) = timeout_at(deadline, self.turns.at(slot)).await else {
+        let slot = fields.slot();
+        let Ok(_turn) = timeout_at(deadline, self.turns.at(&slot)).await else {
             self.trouble(Verb::Book, "others were before it at the slot, and took all its time");
             return failed();
         };
-        let doubts = self.doubts.at(slot);
+        let doubts = self.doubts.at(&slot);
         for doubt in doubts.iter().filter(|doubt| !doubt.fields.same_booking(fields)) {
             if self.mis.can_look_up() && self.resolve(doubt, deadline).await.is_err() {
                 return failed();
@@ -189,8 +200,10 @@ impl<M: Mis> Desk<M> {
                     // The gateway hears of it now: it may stand.
                     let told = doubts.iter().filter(|doubt| doubt.fields.same_booking(fields));
                     told.for_each(|doubt| self.doubts.remove(doubt.id));
+                    answer.book_ext_id().into_iter().for_each(|book| self.told.made(book));
                     let slot = answer.slot().or_else(|| fields.guid("slot_id"));
-                    (self.changed)(Changed { slot, book: answer.book(), referral: fields.guid("referral_id") });
+                    let (book, referral) = (answer.book(), fields.guid("referral_id"));
+                    (self.changed)(Changed { slot, book, referral, told: true });
                 }
                 answer.into()
             }
@@ -210,8 +223,11 @@ impl<M: Mis> Desk<M> {
         let failed = || Ruling::from(Answer::failed(Verb::Cancel, fields));
         match self.mis.run(Verb::Cancel, fields, left(deadline)).await {
             Fate::Answered(answer) => {
+                if answer.code != Code::Failed {
+                    answer.book_ext_id().into_iter().for_each(|book| self.told.cancelled(book));
+                }
                 if answer.code == Code::Done {
-                    (self.changed)(Changed { slot: answer.slot(), book: answer.book(), referral: None });
+                    (self.changed)(Changed { slot: answer.slot(), book: answer.book(), referral: None, told: true });
                 }
                 answer.into()
             }
@@ -253,13 +269,18 @@ impl<M: Mis> Desk<M> {
             }
             return Ok(());
         };
+        if self.told.is_made(&found) {
+            self.doubts.remove(doubt.id);
+            tracing::info!(slot = shown, "a request of unknown outcome repeated a booking that the gateway knows");
+            return Ok(());
+        }
         let of = |name: &'static str| (name, doubt.fields.get(name).map(str::to_owned));
         let order = Fields::of([("book_ext_id", Some(found.clone())), of("patient_id"), of("united_guids")]);
         let why = match self.mis.run(Verb::Cancel, &order, left(deadline)).await {
             Fate::Answered(answer) if matches!(answer.code, Code::Done | Code::AlreadyCancelled) => {
                 self.doubts.remove(doubt.id);
                 tracing::warn!(slot = shown, "a booking that was answered 18 had been made; it is cancelled");
-                (self.changed)(Changed { slot, book: answer.book(), referral: None });
+                (self.changed)(Changed { slot, book: answer.book(), ..Changed::default() });
                 return Ok(());
             }
             Fate::Answered(_) => "booking.cancel does not let it be cancelled".to_owned(),

@@ -73,7 +73,7 @@ impl Doubts {
 
     /// Those at a slot.
     pub fn at(&self, slot: &str) -> Vec<Doubt> {
-        self.state().doubts.iter().filter(|doubt| doubt.fields.get("slot_id") == Some(slot)).cloned().collect()
+        self.state().doubts.iter().filter(|doubt| doubt.fields.slot() == slot).cloned().collect()
     }
 
     /// One of them, if it is still open.

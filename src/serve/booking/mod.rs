@@ -15,6 +15,7 @@ mod journal;
 mod listener;
 mod mis;
 mod request;
+mod told;
 mod turns;
 
 use std::sync::Arc;
@@ -86,7 +87,7 @@ async fn admit<M: Mis>(
     next: Next,
 ) -> Response {
     if !shared.callers.may_call(peer, request.headers()) {
-        shared.desk.refused(peer.ip());
+        shared.desk.refused(shared.callers.named(peer, request.headers()));
         return nothing().await.into_response();
     }
     next.run(request).await
@@ -114,9 +115,15 @@ impl<M: Mis> Shared<M> {
         let arrived = Instant::now();
         let body = match self.body(request).await {
             Ok(body) => body,
-            Err(status) => return status.into_response(),
+            Err((status, why)) => {
+                self.desk.unread(verb, why);
+                return status.into_response();
+            }
         };
-        let Ok(fields) = Fields::parse(verb, &body) else { return StatusCode::BAD_REQUEST.into_response() };
+        let Ok(fields) = Fields::parse(verb, &body) else {
+            self.desk.unread(verb, "its body is no JSON in UTF-8");
+            return StatusCode::BAD_REQUEST.into_response();
+        };
         drop(body);
         let answer = self.desk.answer(verb, fields, arrived).await;
         let mut response = Json(answer).into_response();
@@ -124,11 +131,13 @@ impl<M: Mis> Shared<M> {
         response
     }
 
-    async fn body(&self, request: Request<Body>) -> Result<Bytes, StatusCode> {
+    async fn body(&self, request: Request<Body>) -> Result<Bytes, (StatusCode, &'static str)> {
         match timeout(BODY_PATIENCE, to_bytes(request.into_body(), self.max_body)).await {
             Ok(Ok(body)) => Ok(body),
-            Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
-            Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+            Ok(Err(_)) => {
+                Err((StatusCode::PAYLOAD_TOO_LARGE, "its body broke off, or is larger than booking.max_body"))
+            }
+            Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "its body did not arrive in time")),
         }
     }
 }

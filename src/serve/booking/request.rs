@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::Verb;
+use super::answer::canonical;
 use crate::record::Key;
 
 /// Where a parameter of the statements stands in a request.
@@ -107,9 +108,16 @@ impl Fields {
         self.0.iter().map(|(name, value)| (*name, Some(value.as_str()))).collect()
     }
 
+    /// The slot, however its id is written: what requests take turns by.
+    pub fn slot(&self) -> String {
+        self.get("slot_id").map(canonical).unwrap_or_default()
+    }
+
     /// The slot, the patient and the case number: what makes two requests one.
     pub fn same_booking(&self, other: &Fields) -> bool {
-        ["slot_id", "patient_id", "case_number"].iter().all(|name| self.get(name) == other.get(name))
+        let id = |fields: &Fields, name| fields.get(name).map(canonical);
+        ["slot_id", "patient_id"].iter().all(|name| id(self, name) == id(other, name))
+            && self.get("case_number") == other.get("case_number")
     }
 
     /// A parameter as the key of a record, if it is a GUID. Nothing else may be shown: it could be anything about a person.
@@ -257,6 +265,9 @@ mod tests {
         let of = |case: &str| book(&format!("{{\"slot_id\": \"s\", \"patient_id\": \"p\", \"case_number\": {case}}}"));
         assert!(of("null").same_booking(&of("\"\"")) && of("5").same_booking(&of("\"5\"")));
         assert!(!of("5").same_booking(&of("null")));
+        let at = |slot: &str| book(&format!("{{\"slot_id\": \"{slot}\", \"patient_id\": \"p\"}}"));
+        let spelt = ["b10902d0-e331-11ed-8d9e-60123c4747d1", "{B10902D0-E331-11ED-8D9E-60123C4747D1}"].map(at);
+        assert!(spelt[0].same_booking(&spelt[1]) && spelt[0].slot() == spelt[1].slot(), "one slot, one turn");
     }
 
     #[test]

@@ -111,7 +111,7 @@ async fn a_body_that_is_too_large_or_never_ends_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_are_closed_at_once_and_strangers_take_none_of_them() {
+async fn connections_beyond_the_limit_are_closed_at_once() {
     let hospital = builtin().await;
     let address = |url: &str| url.strip_prefix("http://").unwrap().to_owned();
     let site = hospital.open_behind(Door { connections: 8, ..Door::default() }).await;
@@ -129,6 +129,27 @@ async fn connections_beyond_the_limit_are_closed_at_once_and_strangers_take_none
     };
     assert_eq!(refused, 8);
     drop(open);
+}
+
+#[tokio::test]
+async fn strangers_take_none_of_the_gateways_connections() {
+    let hospital = builtin().await;
+    let site = hospital.open_behind(Door { connections: 8, ..Door::default() }).await;
+    let address: std::net::SocketAddr = site.url.strip_prefix("http://").unwrap().parse().unwrap();
+    let mut strangers = Vec::new();
+    for _ in 0..40 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        strangers.push(socket.connect(address).await.unwrap());
+    }
+    let present = site.client.get(format!("{}/booking/book", site.url)).send().await.unwrap();
+    assert_eq!(present.status(), 200, "the gateway's own are free");
+    let mut closed = 0;
+    for stranger in &mut strangers {
+        let read = tokio::time::timeout(Duration::from_millis(100), stranger.read(&mut [0; 1])).await;
+        closed += usize::from(matches!(read, Ok(Ok(0) | Err(_))));
+    }
+    assert_eq!(closed, 24, "sixteen may stay");
 }
 
 #[tokio::test]
@@ -173,6 +194,7 @@ async fn nothing_of_a_person_is_traced_whatever_goes_wrong() {
     send(malformed).await;
     let text = traces.text();
     assert!(text.contains("answered") && text.contains("raised an error of its own"), "{text}");
+    assert!(text.contains("its body is no JSON in UTF-8"), "{text}");
     assert!(text.contains("visit_time is missing or no time") || text.contains("book_ext_id is missing"), "{text}");
     // What the test's own client says of its requests is not ours.
     let ours: String = text.lines().filter(|line| line.contains("vitrina")).collect();

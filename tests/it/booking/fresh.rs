@@ -22,7 +22,7 @@ struct Town {
     daemon: Daemon,
     url: String,
     client: reqwest::Client,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 const HEARS_WITHIN: Duration = Duration::from_secs(2);
@@ -34,17 +34,9 @@ impl Town {
         let hospital = Hospital::create(&folder.path().join("mis.db"), settings).await.unwrap();
         let mart = Mart::start(GatewaySettings::default()).await;
         let path = write_private(folder.path(), "vitrina.toml", &configuration(&hospital, &mart, folder.path()));
-        let config = load(&path, &Environment::default()).unwrap().config;
-        let metrics = Metrics::new().unwrap();
-        let assembly = Assembly::open(&config, &metrics, Access::Write).await.unwrap();
-        let listener = Listener::bind("127.0.0.1:0").await.unwrap();
-        let booking = open_booking(&config, &metrics).await.unwrap().unwrap();
-        let url = format!("http://{}", booking.address());
-        let settings = DaemonSettings { workers: 4, grace: Duration::from_secs(5) };
-        let mut daemon = Daemon::start(assembly, listener, metrics, settings).await.unwrap();
-        daemon.serve_booking(booking);
+        let (daemon, url) = begin(&path).await;
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let town = Town { hospital, mart, daemon, url, client, _folder: folder };
+        let town = Town { hospital, mart, daemon, url, client, folder };
         let all = town.hospital.rows(Subsystem::Book).await.unwrap();
         town.until(Duration::from_secs(60), "the first pass", || {
             let feeds = town.daemon.status().feeds;
@@ -53,6 +45,13 @@ impl Town {
         })
         .await;
         town
+    }
+
+    /// Stops the daemon and starts it anew.
+    async fn begin_anew(self) -> Town {
+        self.daemon.stop().await;
+        let (daemon, url) = begin(&self.folder.path().join("vitrina.toml")).await;
+        Town { daemon, url, ..self }
     }
 
     async fn until(&self, limit: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
@@ -79,12 +78,50 @@ impl Town {
         self.at_mart(subsystem, id).and_then(|record| record.get(field).cloned()).unwrap_or_default()
     }
 
+    /// What the registrar does in the hospital's own database.
+    async fn registrar(&self, statement: &str) {
+        let done = column(&self.hospital.source_url(), &format!("{statement} RETURNING 'done'")).await;
+        assert_eq!(done, ["done"], "{statement}");
+    }
+
+    /// What the gateway writes into the mart by itself when it hears that a booking is made, or given up.
+    async fn gateway_writes(&self, slot: &str, status: &str, book: &Value, patient: &str, code: u16) {
+        let mut own = self.at_mart(Subsystem::Slot, slot).unwrap();
+        own.insert("status".into(), json!(status));
+        self.mart.accepts("slot", &[Value::Object(own)]).await;
+        let own = json!({
+            "id": book, "patient_id": patient, "slot_id": slot, "status_code": code, "tag_source": "EPGU",
+            "type": "APPOINTMENT", "create_ts": "2026-01-01T00:00:00",
+        });
+        self.mart.accepts("book", &[own]).await;
+    }
+
+    /// A free slot, and somebody who may have it.
+    async fn pair(&self, number: usize) -> (String, String) {
+        let slots = "SELECT guid FROM slots WHERE state = 0 AND ages = 'ALL' ORDER BY id LIMIT 1";
+        (self.one(slots).await, self.hospital.patients(1000).await.unwrap().remove(number).0)
+    }
+
     /// True when the last request with this record came from the daemon and not from the gateway itself: all were accepted.
     fn is_settled(&self, feed: &str) -> bool {
         let feeds = self.daemon.status().feeds;
         let feed = feeds.iter().find(|of| of.feed == feed).unwrap();
         feed.rejected + feed.pending + feed.held + feed.unknown == 0
     }
+}
+
+/// The daemon, and where it answers bookings.
+async fn begin(config: &std::path::Path) -> (Daemon, String) {
+    let config = load(config, &Environment::default()).unwrap().config;
+    let metrics = Metrics::new().unwrap();
+    let assembly = Assembly::open(&config, &metrics, Access::Write).await.unwrap();
+    let listener = Listener::bind("127.0.0.1:0").await.unwrap();
+    let booking = open_booking(&config, &metrics).await.unwrap().unwrap();
+    let url = format!("http://{}", booking.address());
+    let settings = DaemonSettings { workers: 4, grace: Duration::from_secs(5) };
+    let mut daemon = Daemon::start(assembly, listener, metrics, settings).await.unwrap();
+    daemon.serve_booking(booking);
+    (daemon, url)
 }
 
 fn configuration(hospital: &Hospital, mart: &Mart, folder: &std::path::Path) -> String {
@@ -147,14 +184,7 @@ async fn what_the_gateway_writes_itself_stands_in_nobodys_way() {
     assert_eq!(code(&answer), 0, "{answer}");
     let book = answer["book_ext_id"].as_str().unwrap().to_owned();
     // As the document has it: the slot becomes RECORDED, and a booking stands under the id of our answer.
-    let mut recorded = town.at_mart(Subsystem::Slot, &slot).unwrap();
-    recorded.insert("status".into(), json!("RECORDED"));
-    town.mart.accepts("slot", &[Value::Object(recorded)]).await;
-    let own = json!({
-        "id": book, "patient_id": patient, "slot_id": slot, "status_code": 5000, "tag_source": "EPGU",
-        "type": "APPOINTMENT", "create_ts": "2026-01-01T00:00:00",
-    });
-    town.mart.accepts("book", &[own]).await;
+    town.gateway_writes(&slot, "RECORDED", &json!(book), &patient, 5000).await;
     let ours = |path: &str, id: &str| {
         let log = town.mart.running.gateway().log();
         log.iter().skip(seen).filter(|entry| entry.path == path && entry.ids.iter().any(|of| of == id)).count()
@@ -165,5 +195,100 @@ async fn what_the_gateway_writes_itself_stands_in_nobodys_way() {
     assert_eq!(accepted, town.hospital.rows(Subsystem::Book).await.unwrap());
     let booking = town.daemon.status().booking.unwrap();
     assert_eq!((booking.answered.len(), booking.last[0].code), (1, 0));
+    town.daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_registrar_undoes_at_once_is_undone_at_the_mart() {
+    let town = Town::open().await;
+    let (slot, patient) = town.pair(2).await;
+    let answer = town.post("/booking/book", &request(&slot, &patient, Value::Null)).await;
+    assert_eq!(code(&answer), 0, "{answer}");
+    let book = answer["book_ext_id"].as_str().unwrap().to_owned();
+    // From here on the slot's row says again what the ledger says.
+    town.registrar(&format!("UPDATE visits SET status = 5010 WHERE guid = upper('{book}')")).await;
+    town.registrar(&format!("UPDATE slots SET state = 0 WHERE guid = '{slot}'")).await;
+    town.gateway_writes(&slot, "RECORDED", &json!(book), &patient, 5000).await;
+    assert_eq!(town.status_at_mart(Subsystem::Slot, &slot, "status"), "RECORDED", "the gateway was first");
+    town.until(HEARS_WITHIN, "undone", || {
+        town.status_at_mart(Subsystem::Slot, &slot, "status") == "AVAILABLE"
+            && town.status_at_mart(Subsystem::Book, &book, "status_code") == 5010
+    })
+    .await;
+    town.until(HEARS_WITHIN, "settled", || town.is_settled("slot") && town.is_settled("book")).await;
+    town.daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancellation_that_the_registrar_takes_back_at_once_is_taken_back_at_the_mart() {
+    let town = Town::open().await;
+    let (slot, patient) = town.pair(3).await;
+    let answer = town.post("/booking/book", &request(&slot, &patient, Value::Null)).await;
+    assert_eq!(code(&answer), 0, "{answer}");
+    let book = answer["book_ext_id"].as_str().unwrap().to_owned();
+    let stands = || {
+        town.status_at_mart(Subsystem::Slot, &slot, "status") == "RECORDED"
+            && town.status_at_mart(Subsystem::Book, &book, "status_code") == 5000
+            && town.is_settled("slot")
+            && town.is_settled("book")
+    };
+    town.until(HEARS_WITHIN, "booked", stands).await;
+    let cancel = json!({"book_ext_id": book, "patient_id": patient, "united_guids": []});
+    assert_eq!(code(&town.post("/booking/cancel", &cancel).await), 0);
+    // From here on both rows say again what the ledger says.
+    town.registrar(&format!("UPDATE visits SET status = 5000 WHERE guid = upper('{book}')")).await;
+    town.registrar(&format!("UPDATE slots SET state = 1 WHERE guid = '{slot}'")).await;
+    town.gateway_writes(&slot, "AVAILABLE", &json!(book), &patient, 5010).await;
+    assert_eq!(town.status_at_mart(Subsystem::Book, &book, "status_code"), 5010, "the gateway was first");
+    town.until(HEARS_WITHIN, "taken back", stands).await;
+    town.daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_booking_whose_row_is_deleted_at_once_does_not_stay_at_the_mart() {
+    let town = Town::open().await;
+    let mut deleted = Vec::new();
+    for number in 4..6 {
+        let (slot, patient) = town.pair(number).await;
+        let answer = town.post("/booking/book", &request(&slot, &patient, Value::Null)).await;
+        assert_eq!(code(&answer), 0, "{answer}");
+        let book = answer["book_ext_id"].as_str().unwrap().to_owned();
+        town.registrar(&format!("DELETE FROM visits WHERE guid = upper('{book}')")).await;
+        town.registrar(&format!("UPDATE slots SET state = 0 WHERE guid = '{slot}'")).await;
+        town.gateway_writes(&slot, "RECORDED", &json!(book), &patient, 5000).await;
+        town.until(HEARS_WITHIN, "the slot", || town.status_at_mart(Subsystem::Slot, &slot, "status") == "AVAILABLE")
+            .await;
+        deleted.push(book);
+    }
+    let stay = |town: &Town| deleted.iter().filter(|book| town.at_mart(Subsystem::Book, book).is_some()).count();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(
+        stay(&town),
+        2,
+        "as far as we know the feed has no bookings of the gateway's: citizens' bookings are not removed"
+    );
+    let (slot, patient) = town.pair(6).await;
+    assert_eq!(code(&town.post("/booking/book", &request(&slot, &patient, Value::Null)).await), 0);
+    // The feed's own turn is asked for, and comes within its first pause.
+    town.until(Duration::from_secs(60), "removed", || stay(&town) == 0).await;
+    town.daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_undone_before_a_look_that_never_came_is_undone_after_the_next_start() {
+    let town = Town::open().await;
+    let (slot, patient) = town.pair(7).await;
+    let answer = town.post("/booking/book", &request(&slot, &patient, Value::Null)).await;
+    assert_eq!(code(&answer), 0, "{answer}");
+    let book = answer["book_ext_id"].as_str().unwrap().to_owned();
+    town.registrar(&format!("UPDATE visits SET status = 5010 WHERE guid = upper('{book}')")).await;
+    town.registrar(&format!("UPDATE slots SET state = 0 WHERE guid = '{slot}'")).await;
+    town.gateway_writes(&slot, "RECORDED", &json!(book), &patient, 5000).await;
+    let town = town.begin_anew().await;
+    town.until(Duration::from_secs(60), "undone", || {
+        town.status_at_mart(Subsystem::Slot, &slot, "status") == "AVAILABLE"
+            && town.status_at_mart(Subsystem::Book, &book, "status_code") == 5010
+    })
+    .await;
     town.daemon.stop().await;
 }

@@ -136,7 +136,7 @@ async fn what_is_done_changes_slot_booking_and_referral_and_what_is_not_changes_
     assert_eq!(office.answer(Verb::Cancel, fields(SLOT, "a")).await, 0);
     assert_eq!(office.answer(Verb::Cancel, fields(SLOT, "a")).await, 1);
     let key = |text| Some(Key::parse(text));
-    let booked = Changed { slot: key(SLOT), book: key(BOOK), referral: key(OTHER) };
+    let booked = Changed { slot: key(SLOT), book: key(BOOK), referral: key(OTHER), told: true };
     let cancelled = Changed { referral: None, ..booked.clone() };
     assert_eq!(*office.changed.lock().unwrap(), [booked, cancelled]);
 }
@@ -180,6 +180,29 @@ async fn a_caller_that_hangs_up_does_not_stop_what_was_begun() {
 async fn a_booking_that_turns_out_made_is_cancelled_before_the_next_answer_for_its_slot() {
     let office = office(true, &[Step::Uncertain, Step::Found(Some(BOOK)), Step::Code(0), Step::Code(0)]);
     assert_eq!((office.book("a").await, office.uncertain()), (18, 1));
+    assert_eq!((office.book("b").await, office.uncertain()), (0, 0));
+    assert_eq!(office.asked(), ["book a", "lookup", "cancel a", "book b"]);
+    let told: Vec<bool> = office.changed.lock().unwrap().iter().map(|changed| changed.told).collect();
+    assert_eq!(told, [false, false, true], "of the one that was made and cancelled the gateway knows nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_booking_that_the_gateway_knows_is_not_cancelled_for_the_sake_of_a_repetition() {
+    let office = office(
+        true,
+        &[Step::Code(0), Step::Uncertain, Step::Found(Some(BOOK)), Step::Code(11), Step::Code(0), Step::Code(0)],
+    );
+    assert_eq!((office.book("a").await, office.book("a").await, office.uncertain()), (0, 18, 1));
+    assert_eq!((office.book("b").await, office.uncertain()), (11, 0));
+    assert_eq!(office.asked(), ["book a", "book a", "lookup", "book b"], "nothing was cancelled");
+    assert_eq!(office.answer(Verb::Cancel, fields(SLOT, "a")).await, 0);
+    assert!(!office.desk.told.is_made(BOOK), "and is known no longer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_is_one_slot_however_its_id_is_written() {
+    let office = office(true, &[Step::Uncertain, Step::Found(Some(BOOK)), Step::Code(0), Step::Code(0)]);
+    assert_eq!(office.answer(Verb::Book, fields(&SLOT.to_uppercase(), "a")).await, 18);
     assert_eq!((office.book("b").await, office.uncertain()), (0, 0));
     assert_eq!(office.asked(), ["book a", "lookup", "cancel a", "book b"]);
 }
@@ -233,5 +256,7 @@ async fn an_uncertain_cancellation_is_left_to_the_gateways_next_try() {
     assert_eq!(office.answer(Verb::Cancel, fields(SLOT, "a")).await, 18);
     assert_eq!(office.answer(Verb::Cancel, fields(SLOT, "a")).await, 1);
     assert_eq!(office.uncertain(), 0);
-    assert_eq!(office.changed.lock().unwrap()[0].book, Some(Key::parse(BOOK)), "the mart hears the truth");
+    let changed = office.changed.lock().unwrap();
+    assert_eq!(changed[0].book, Some(Key::parse(BOOK)), "the mart hears the truth");
+    assert!(!changed[0].told, "and the gateway writes nothing after an 18");
 }
