@@ -45,7 +45,7 @@ fn password(portals: &Portals, authorization: &[u8]) {
     headers.extend(HeaderValue::from_bytes(authorization).ok().map(|value| (header::AUTHORIZATION, value)));
     if portals.caller(&headers).is_some() {
         let shown = String::from_utf8_lossy(authorization);
-        let encoded = shown.trim().split(' ').next_back().unwrap_or_default();
+        let encoded = shown.split_ascii_whitespace().next_back().unwrap_or_default();
         let decoded = STANDARD_NO_PAD.decode(encoded.trim_end_matches('=')).unwrap_or_default();
         assert_eq!(decoded, format!("{NAME}:{SECRET}").into_bytes());
     }
