@@ -12,7 +12,7 @@ cd "$(dirname "$0")"
 cargo fuzz build --fuzz-dir . --sanitizer none
 for target; do
     case $target in
-    fer_* | nmo_*) words=answers ;;
+    fer_* | nmo_* | platform | sout_programs) words=answers ;;
     sout_*) words=xml ;;
     *) words=values ;;
     esac

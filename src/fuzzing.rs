@@ -16,13 +16,15 @@ use crate::portal::{
 };
 use crate::record::fuzzing as record;
 use crate::serve::booking::fuzzing as booking;
+use crate::serve::platform::fuzzing as platform;
+use crate::source::fuzzing as source;
 use crate::transport::fuzzing as transport;
 
 /// A parser under its promises.
 pub type Target = fn(&[u8]);
 
 /// The targets by the names of their files in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 21] = [
+pub const TARGETS: [(&str, Target); 24] = [
     ("booking", booking::booking),
     ("ekdo_answer", ekdo::answer),
     ("ekdo_login", ekdo::login),
@@ -37,10 +39,13 @@ pub const TARGETS: [(&str, Target); 21] = [
     ("journal", ledger::journal),
     ("nmo_answer", nmo::answer),
     ("nmo_auth", nmo::auth),
+    ("platform", platform::platform),
     ("pos_answer", pos::answer),
     ("pos_refresh", pos::refresh),
+    ("postgres_copy", source::copy),
     ("redaction", transport::redaction),
     ("rows", record::rows),
+    ("sout_programs", sout::programs),
     ("sout_push", sout::push),
     ("sout_read", sout::read),
     ("values", record::values),

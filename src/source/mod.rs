@@ -20,6 +20,8 @@ use std::future::Future;
 pub use any::AnySource;
 pub use mysql::MySqlSource;
 pub use postgres::PostgresSource;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use postgres::fuzzing;
 pub use rows::Rows;
 pub use settings::{Engine, SourceSettings};
 pub use sqlite::SqliteSource;

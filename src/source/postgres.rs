@@ -1,6 +1,8 @@
 //! PostgreSQL: rows by binary COPY out of a read-only transaction, decoded straight from the wire into cells.
 
 mod binary;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod numeric;
 mod plan;
 

@@ -386,14 +386,22 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         match self.portal.remove(feed.plan.schema, &entry.key).await {
             Delivery::Judged(verdicts) => {
                 self.answered(feed);
-                Ok(match verdicts.into_iter().next() {
-                    Some(Verdict::Accepted { .. }) => Away::Done,
-                    Some(Verdict::Rejected { code, text, .. }) => Away::Refused { code, text },
-                    Some(Verdict::Begun { .. } | Verdict::Unknown) | None => Away::Open { maybe_applied: true },
-                })
+                match verdicts.into_iter().next() {
+                    Some(Verdict::Accepted { .. }) => Ok(Away::Done),
+                    Some(Verdict::Rejected { code, text, .. }) => self.not_allowed(&units, code, text).await,
+                    Some(Verdict::Begun { .. } | Verdict::Unknown) | None => Ok(Away::Open { maybe_applied: true }),
+                }
             }
             Delivery::Failed(failure) => self.not_removed(feed, &units, failure, removed).await,
         }
+    }
+
+    /// The portal refused a removal, and holds it against each unit to which it may count the record.
+    async fn not_allowed(&self, units: &[Key], code: String, text: String) -> Result<Away, LedgerError> {
+        for unit in units {
+            self.count_refusal(unit).await?;
+        }
+        Ok(Away::Refused { code, text })
     }
 
     async fn not_removed(
@@ -406,7 +414,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         match failure.trouble {
             Trouble::TooLarge | Trouble::Unattributed => {
                 self.answered(feed);
-                Ok(Away::Refused { code: REFUSED.into(), text: failure.text })
+                self.not_allowed(units, REFUSED.into(), failure.text).await
             }
             Trouble::UnitBlocked => {
                 // It may be of any of these; the one that is not blocked comes back with its next record.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vitrina::ledger::{Ledger, State};
+use vitrina::ledger::{Ledger, Replay, State};
 use vitrina::record::Key;
 use vitrina::source::memory::{Fault, Value};
-use vitrina::sync::{CycleError, Order, Stop};
+use vitrina::sync::{Clock, CycleError, Order, Stop};
 use vitrina::transport::Trouble;
 
 use crate::support::portal::Act;
-use crate::support::world::{MO, NOW, World, book, columns, cycle, guid, mo, pass, room, slot};
+use crate::support::world::{MO, NOW, RESOURCE, World, book, columns, cycle, guid, mo, pass, room, slot};
 
 #[tokio::test(start_paused = true)]
 async fn a_second_pass_sends_nothing_even_after_a_restart() {
@@ -97,6 +97,24 @@ async fn a_version_that_the_portal_refused_is_not_sent_again_until_it_changes() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refused_child_goes_out_again_when_its_parent_is_accepted_anew() {
+    let mut world = World::with_slots(1);
+    world.portal.refuse(Key::Guid(1), true);
+    // No time of its own comes for it.
+    world.portal.blame_row(Key::Guid(1));
+    let line = world.start().await;
+    pass(&line).await;
+    world.portal.refuse(Key::Guid(1), false);
+    assert_eq!(cycle(&line, "slot").await.sent, 0);
+    let mut other = room(RESOURCE, MO);
+    other[6] = "Other".into();
+    world.put("resource", RESOURCE, other);
+    let report = cycle(&line, "resource").await;
+    assert_eq!((report.accepted, report.released.contains("slot")), (1, true));
+    assert_eq!(cycle(&line, "slot").await.accepted, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_version_gets_its_slow_retry() {
     let world = World::with_slots(1);
     world.portal.refuse(Key::Guid(1), true);
@@ -162,6 +180,44 @@ async fn a_request_that_failed_is_made_again_later() {
     assert_eq!(line.feed("slot").unwrap().counts().pending, 3);
     tokio::time::advance(Duration::from_secs(5)).await;
     assert_eq!(cycle(&line, "slot").await.accepted, 3);
+}
+
+/// How long a slot's next attempt is put off when, after so many failed ones, the engine starts anew with these dice and fails once more.
+async fn put_off_after(failures: u16, seed: u64) -> i64 {
+    let mut world = World::with_slots(1);
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    cycle(&line, "resource").await;
+    let began = tokio::time::Instant::now();
+    for _ in 0..failures {
+        world.portal.next(Act::Fail(Trouble::Transient { retry_after: None }));
+        assert_eq!(cycle(&line, "slot").await.failures, 1);
+        // Longer than any pause, the portal's included.
+        tokio::time::advance(Duration::from_secs(120)).await;
+    }
+    world.seed = seed;
+    let now = NOW + began.elapsed().as_secs().cast_signed();
+    let line = world.start_at(Clock::simulated(now)).await;
+    world.portal.next(Act::Fail(Trouble::Transient { retry_after: None }));
+    assert_eq!(cycle(&line, "slot").await.failures, 1);
+    let mut next = None;
+    let mut note = |step| match step {
+        Replay::Put(entry) => next = entry.next_attempt,
+        Replay::Drop(_) => next = None,
+    };
+    world.ledger.load(line.feed("slot").unwrap().id, &mut note).await.unwrap();
+    next.expect("a next attempt") - now
+}
+
+#[tokio::test(start_paused = true)]
+async fn pauses_between_attempts_go_on_growing_after_a_restart() {
+    for (failures, ceiling) in [(0, 1), (2, 4), (4, 16)] {
+        let mut longest = 0;
+        for seed in 0..40 {
+            longest = longest.max(put_off_after(failures, seed).await);
+        }
+        assert!(longest > ceiling / 2 && longest <= ceiling, "up to {longest} s after {failures} failures");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -256,14 +312,21 @@ async fn records_that_an_answer_does_not_mention_are_asked_about_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_that_names_nobody_is_bisected_to_the_culprit() {
-    let world = World::with_slots(10);
-    world.portal.choke_on(Key::Guid(7));
-    let line = world.start().await;
-    pass(&line).await;
-    assert_eq!(world.portal.held("slot").len(), 9);
-    assert_eq!(world.refusals(&line, "slot").await, [(Some(Key::Guid(7)), State::Rejected, "REFUSED".to_owned())]);
-    let requests = world.portal.seen().requests.iter().filter(|(feed, _)| feed == "slot").count();
-    assert!(requests <= 9, "{requests} requests for one culprit among ten");
+    const RECORDS: u128 = 500;
+    // Two halves for each time that the culprit's piece is halved, and the request itself.
+    let most = (2.0 * (RECORDS as f64).log2() + 2.0) as usize;
+    for culprit in [1, 250, 333, RECORDS] {
+        let mut world = World::with_slots(RECORDS);
+        world.batch = RECORDS as usize;
+        world.portal.choke_on(Key::Guid(culprit));
+        let line = world.start().await;
+        pass(&line).await;
+        assert_eq!(world.portal.held("slot").len(), 499);
+        let refused = (Some(Key::Guid(culprit)), State::Rejected, "REFUSED".to_owned());
+        assert_eq!(world.refusals(&line, "slot").await, [refused]);
+        let requests = world.portal.sizes("slot").len();
+        assert!(requests <= most, "{requests} requests for culprit {culprit}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -344,6 +407,32 @@ async fn a_late_commit_with_an_earlier_stamp_is_seen() {
     world.put("slot", 90, late);
     cycle(&line, "slot").await;
     assert!(world.portal.held("slot").contains_key(&Key::Guid(90)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_clock_that_steps_back_hides_no_change() {
+    const HOUR: i64 = 3600;
+    let mut world = World::with_slots(3);
+    world.changed_at = Some("updated_at");
+    let stamped = |id, at: i64| {
+        let mut row = slot(id, "BLOCKED");
+        row[9] = Value::Instant(at * 1_000_000);
+        row
+    };
+    world.source.set_now((NOW + HOUR) * 1_000_000);
+    world.put("slot", 3, stamped(3, NOW + HOUR));
+    let line = world.start().await;
+    pass(&line).await;
+    // Back by an hour; what was stamped before that is ahead of the clock now, and what changes is stamped behind it. Then on, past where
+    // the clock once was, without a read in between.
+    for (id, stamp, now) in [(1, NOW, NOW), (2, NOW + 60, NOW + 60), (90, NOW + HOUR / 2, NOW + 2 * HOUR)] {
+        world.source.set_now(now * 1_000_000);
+        world.put("slot", id, stamped(id, stamp));
+        let report = cycle(&line, "slot").await;
+        assert_eq!((report.full, report.accepted), (false, 1), "slot {id}");
+        assert_eq!(world.portal.held("slot")[&Key::Guid(id)]["status"], "BLOCKED");
+    }
+    assert_eq!(world.portal.held("slot").len(), 4);
 }
 
 #[tokio::test(start_paused = true)]

@@ -295,3 +295,23 @@ async fn a_unit_of_which_only_removals_wait_is_tried_by_one_of_them() {
     assert!(report.released.contains("slot"));
     assert_eq!(cycle(&line, "slot").await.removed, 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn refused_removals_count_against_the_unit_as_refused_records_do() {
+    let mut world = World::with_slots(60);
+    world.budget = ErrorBudget { rejects: 3, window: HOUR };
+    let line = before_slots(&world).await;
+    cycle(&line, "slot").await;
+    (1..=10).for_each(|id| world.delete("slot", id));
+    // One without the gateway's form, the others by name: both are refusals to whoever counts them there.
+    world.portal.next_removal(Act::Fail(Trouble::Unattributed));
+    refuse_slots(&world, 10);
+    cycle(&line, "slot").await;
+    assert_eq!(world.portal.seen().removals.len(), 4, "the unit pauses with the first refusal that is too many");
+    let paused = line.paused_units();
+    assert_eq!(paused[0].unit, Key::Guid(MO));
+    assert_eq!(paused[0].why, UnitTrouble::Budget { refused: 4, window: 3600 });
+    tokio::time::advance(HOUR).await;
+    cycle(&line, "slot").await;
+    assert_eq!(world.portal.seen().removals.len(), 5, "it comes back with one removal alone");
+}

@@ -18,6 +18,7 @@ mod xml;
 pub(crate) mod fuzzing {
     //! What must hold of the reading of the portal's answers.
     pub(crate) use super::answer::fuzzing::{push, read};
+    pub(crate) use super::programs::fuzzing::programs;
 }
 
 use std::num::NonZeroU32;

@@ -5,6 +5,8 @@
 //! of what is asked is logged: every request names a person.
 
 mod caller;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod learner;
 mod signature;
 mod target;
@@ -159,17 +161,21 @@ async fn get_token<E: Evaluated>(State(shared): State<Arc<Shared<E>>>, request: 
 async fn status_update<E: Evaluated>(State(shared): State<Arc<Shared<E>>>, request: Request) -> Response {
     let Some(portal) = shared.portals.caller(request.headers()) else { return refused() };
     let Some(body) = body(request).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
-    let fields: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let field = |name| learner::member(&fields, name).filter(|text| !text.trim().is_empty());
-    let told = field("status").and_then(|status| evaluation(&status, field("status_reason").as_deref()));
-    let (Some(module), Some(told)) = (field("module_id").filter(|id| id.len() <= learner::MODULE), told) else {
-        return incomplete();
-    };
-    match shared.evaluated.evaluated(portal.name(), &Key::parse(module.trim()), told).await {
+    let Some((module, told)) = told(&body) else { return incomplete() };
+    match shared.evaluated.evaluated(portal.name(), &module, told).await {
         Taken::Applied => Json(json!({"success": true})).into_response(),
         Taken::Unknown => Json(json!({"success": false, "reason": "unknown_module"})).into_response(),
         Taken::Later => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
+}
+
+/// Which module a body speaks of, and how it fared.
+fn told(body: &[u8]) -> Option<(Key, Evaluation)> {
+    let fields: Value = serde_json::from_slice(body).ok()?;
+    let field = |name| learner::member(&fields, name).filter(|text| !text.trim().is_empty());
+    let told = evaluation(&field("status")?, field("status_reason").as_deref())?;
+    let module = field("module_id").filter(|id| id.len() <= learner::MODULE)?;
+    Some((Key::parse(module.trim()), told))
 }
 
 /// The body, if it is not too large.

@@ -5,6 +5,10 @@ use std::fmt::Write as _;
 use super::binary::Malformed;
 use crate::record::Cell;
 
+/// Most digits behind the point that a number can have.
+const MOST_SCALE: u16 = 0x3fff;
+/// The largest group: four nines.
+const LARGEST: u16 = 9999;
 const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xc000;
 const INFINITY: u16 = 0xd000;
@@ -16,7 +20,9 @@ pub(super) fn read<'a>(field: &[u8], text: &'a mut String) -> Result<Cell<'a>, M
     let [c0, c1, w0, w1, s0, s1, d0, d1] = *head;
     let (count, weight) = (u16::from_be_bytes([c0, c1]), i16::from_be_bytes([w0, w1]));
     let scale = u16::from_be_bytes([d0, d1]);
-    if groups.len() != usize::from(count) * 2 {
+    let (groups, odd) = groups.as_chunks::<2>();
+    let is_group = |pair: &[u8; 2]| u16::from_be_bytes(*pair) <= LARGEST;
+    if groups.len() != usize::from(count) || !odd.is_empty() || scale > MOST_SCALE || !groups.iter().all(is_group) {
         return Err(Malformed);
     }
     let negative = match u16::from_be_bytes([s0, s1]) {
@@ -29,8 +35,7 @@ pub(super) fn read<'a>(field: &[u8], text: &'a mut String) -> Result<Cell<'a>, M
     };
     let group = |power: i32| {
         let index = usize::try_from(i32::from(weight) - power).ok()?;
-        let pair = groups.get(index * 2..index * 2 + 2)?.first_chunk::<2>()?;
-        Some(u16::from_be_bytes(*pair))
+        groups.get(index).map(|pair| u16::from_be_bytes(*pair))
     };
     write(text, negative, weight.into(), scale.into(), |power| group(power).unwrap_or(0));
     Ok(Cell::Decimal(text))
@@ -91,6 +96,12 @@ mod tests {
     fn what_is_no_number_is_text() {
         assert_eq!(read(&numeric(&[], 0, NAN, 0), &mut String::new()), Ok(Cell::Text("NaN")));
         assert_eq!(read(&numeric(&[], 0, INFINITY, 0), &mut String::new()), Ok(Cell::Text("infinity")));
+    }
+
+    #[test]
+    fn a_group_of_more_than_four_digits_or_a_scale_beyond_the_format_is_refused() {
+        assert_eq!(read(&numeric(&[1, 10_000], 1, 0, 0), &mut String::new()), Err(Malformed));
+        assert_eq!(read(&numeric(&[1], 0, 0, MOST_SCALE + 1), &mut String::new()), Err(Malformed));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod killed;
 mod one_fault;
+mod resumed;
 mod site;
 mod tangle;
 mod weather;

@@ -91,6 +91,30 @@ async fn a_parent_whose_request_fails_holds_its_children_and_no_longer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_valid_record_that_is_refused_by_name_waits_for_a_word_and_nobody_waits_for_it() {
+    let db = sqlite().await;
+    Hospital::new(60, false).fill(&db).await;
+    let site = Site::new(db, &Settings { requests_per_second: RATE, batch: 20, timeout: 5, more: String::new() }).await;
+    site.receiver.follow(Plan::Once { fault: Fault::Refuse, on: On::Feed("slot") });
+    assert_eq!(site.sync().await.code, 3, "something stands refused");
+    assert!(site.receiver.is_calm());
+    let refused = site.receiver.journal().refused();
+    let [id] = &refused[..] else { panic!("one record is refused: {refused:?}") };
+    assert_eq!(site.differences().await, [format!("slot lacks {id}")], "all others have arrived");
+    let before = site.receiver.journal().len();
+    for _ in 0..3 {
+        assert_eq!(site.sync().await.code, 3);
+    }
+    assert_eq!(site.receiver.journal().writes_since(before), 0, "each a process of its own, none sends it again");
+    let word = site.run(&["rejects", "retry", "fer.slot"]).await;
+    assert_eq!(word.code, 0, "{}{}", word.out, word.err);
+    assert_eq!(site.sync().await.code, 0);
+    assert_eq!(site.receiver.journal().writes_since(before), 1, "that record and no other");
+    assert!(site.differences().await.is_empty());
+    site.receiver.journal().assert_kept(Limits { requests_per_second: RATE });
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_an_authentication_is_survived() {
     each_alone(On::Token).await;
 }

@@ -9,9 +9,10 @@ use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Connection};
 use vitrina::demo::fer::{GatewaySettings, Subsystem};
-use vitrina::ledger::{Ledger, Replay, SqliteLedger};
+use vitrina::ledger::{Ledger, Progress, Replay, SqliteLedger};
 use vitrina::source::Engine;
 
+use super::workload::CHANGED_AT;
 use crate::support::command::{Ran, run, vitrina, write_private};
 use crate::support::daemon::Daemon;
 use crate::support::database::TestDb;
@@ -75,13 +76,37 @@ impl Site {
         Subsystem::ALL.map(section).concat()
     }
 
+    /// Every feed looks at the database each second, at slots by the times of their changes alone once
+    /// they were read whole.
+    pub fn every_second_by_change_time() -> String {
+        let slots = format!("[portals.fer.feeds.{}]\n", Subsystem::Slot.name());
+        let by_time = format!("{slots}changed_at = \"{CHANGED_AT}\"\noverlap = \"2s\"\nfull_every = \"24h\"\n");
+        Site::every_second().replace(&slots, &by_time)
+    }
+
     /// One pass of the built program.
     pub async fn sync(&self) -> Ran {
-        let config = self.config.to_str().unwrap().to_owned();
-        let ran = tokio::task::spawn_blocking(move || run(vitrina(&["sync", "--config", &config])));
+        self.run(&["sync"]).await
+    }
+
+    /// Another verb of the program.
+    pub async fn run(&self, words: &[&str]) -> Ran {
+        let words = [words, &["--config", self.config.to_str().unwrap()]].concat();
+        let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+        let ran =
+            tokio::task::spawn_blocking(move || run(vitrina(&words.iter().map(String::as_str).collect::<Vec<_>>())));
         let ran = ran.await.unwrap();
         assert!(!ran.err.contains("panicked"), "{}", ran.err);
         ran
+    }
+
+    /// What the ledger says of the slots' reads, whoever writes it. Nothing when there is none yet.
+    pub async fn slots_progress(&self) -> Progress {
+        let path = self.folder.path().join("ledger.db");
+        let Ok(ledger) = SqliteLedger::open_read_only(&path).await else { return Progress::default() };
+        let feeds = ledger.feeds().await.unwrap();
+        ledger.close().await.unwrap();
+        feeds.into_iter().find(|feed| feed.feed == "slot").map(|feed| feed.progress).unwrap_or_default()
     }
 
     /// The built program as a daemon; its log goes to a file of the site.

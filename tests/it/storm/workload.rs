@@ -8,6 +8,8 @@ use crate::support::hospital::id;
 
 /// Slots that are so far apart have one resource.
 const RESOURCES: usize = 40;
+/// Column of the slots that says when a row was last written.
+pub const CHANGED_AT: &str = "updated_at";
 
 /// What kinds of change there are.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +35,12 @@ impl Workload {
     pub async fn new(kinds: Kinds, slots: usize, rng: StdRng, db: &TestDb) -> Self {
         // A row that took another's place would be a fault of the site, and none of these changes shall be one.
         db.execute(&[
+            &format!("ALTER TABLE vitrina_fer_slot ADD COLUMN {CHANGED_AT} timestamptz NOT NULL DEFAULT now()"),
+            &format!(
+                "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS \
+                 'BEGIN NEW.{CHANGED_AT} := clock_timestamp(); RETURN NEW; END'"
+            ),
+            "CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON vitrina_fer_slot FOR EACH ROW EXECUTE FUNCTION stamp()",
             "CREATE TABLE gone_slot (LIKE vitrina_fer_slot)",
             "CREATE TABLE gone_book (LIKE vitrina_fer_book)",
             "ALTER TABLE vitrina_fer_slot ADD PRIMARY KEY (id)",

@@ -37,6 +37,8 @@ pub struct World {
     pub in_flight: usize,
     pub exchange: ExchangeSettings,
     pub write_back: Option<Arc<dyn WriteBack>>,
+    /// What decides the engine's dice.
+    pub seed: u64,
 }
 
 /// The line over a world.
@@ -143,6 +145,7 @@ impl World {
             in_flight: 2,
             exchange: ExchangeSettings::default(),
             write_back: None,
+            seed: 7,
         };
         world.put("mo", MO, mo(MO, "Unit"));
         world.put("resource", RESOURCE, room(RESOURCE, MO));
@@ -215,7 +218,7 @@ impl World {
             unit_error_budget: self.budget,
             scan_stall: Duration::from_secs(60),
             read_only: false,
-            seed: 7,
+            seed: self.seed,
         };
         let ledger = Arc::new(self.ledger.clone());
         Arc::new(Line::open("fer", self.portal.clone(), ledger, plans, settings, clock).await.unwrap())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::forgotten::Forgotten;
 use super::mart::is_taken;
 use super::{Evidence, Mart, Rows, Violation, expiry, follow};
 use crate::engine::hash;
@@ -12,11 +13,13 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
     let mut mart = Mart::new();
     // What was past before the clock was set back stays forgotten.
     let mut latest = i64::MIN;
+    let mut forgotten = Forgotten::default();
     for (at, event) in evidence.events.iter().enumerate() {
+        forgotten.take(event, &evidence.versions, &mart);
         follow(&mut mart, &event.what);
         latest = latest.max(event.second);
         if let What::Remembered(memories) = &event.what {
-            compare(&mart, memories, latest, &mut |about, text| {
+            compare(&mart, memories, (latest, &forgotten), &mut |about, text| {
                 broken.push(Violation { invariant: 2, at: Some(at), about: Some(about), text });
             });
         }
@@ -41,7 +44,12 @@ fn is_missed(evidence: &Evidence, rows: &Rows<'_>, record: (Feed, Id)) -> bool {
     row.is_some_and(|body| !is_taken(record, body, mart, rows, evidence.second))
 }
 
-fn compare(mart: &Mart, memories: &[Memory], second: i64, complain: &mut dyn FnMut((Feed, Id), String)) {
+fn compare(
+    mart: &Mart,
+    memories: &[Memory],
+    (second, forgotten): (i64, &Forgotten),
+    complain: &mut dyn FnMut((Feed, Id), String),
+) {
     let known: BTreeMap<(Feed, Id), &Memory> =
         memories.iter().map(|memory| ((memory.feed, memory.id), memory)).collect();
     // What is past is forgotten, doubts and all.
@@ -56,7 +64,7 @@ fn compare(mart: &Mart, memories: &[Memory], second: i64, complain: &mut dyn FnM
         }
     }
     for record in mart.keys() {
-        if !known.contains_key(record) && !is_past(record) {
+        if !known.contains_key(record) && !is_past(record) && !forgotten.contains(record) {
             complain(*record, "the mart holds it, and the ledger knows nothing of it".to_owned());
         }
     }

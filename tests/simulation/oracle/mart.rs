@@ -1,6 +1,7 @@
 //! Invariant 1: when all is quiet, the mart holds the latest version of every valid row whose parents it holds, and nothing whose row
 //! is gone, unless its time is past.
 
+use super::forgotten::Forgotten;
 use super::{Evidence, Mart, Rows, Violation, expiry, parents};
 use crate::hospital::{Body, Feed, Id, Version};
 use crate::{PLACES, REMOVAL, wire};
@@ -15,8 +16,10 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
             complain(*record, text);
         }
     }
+    let forgotten = Forgotten::of(evidence);
     for (record, body) in mart {
-        let past = expiry(record.0, body, mart).is_some_and(|expiry| expiry < evidence.second);
+        let is_past = expiry(record.0, body, mart).is_some_and(|expiry| expiry < evidence.second);
+        let past = is_past || forgotten.contains(record);
         let is_gone = !rows.by_record.contains_key(record);
         if REMOVAL && is_gone && !past {
             complain(*record, "its row is gone, and the mart still holds it".to_owned());

@@ -1,6 +1,7 @@
 //! The oracle: says of a whole run whether the invariants of ARCHITECTURE.md held. Pure, and without a line of the engine: it reads the
 //! trace, the tables and the mart, and models for itself what must follow from them.
 
+mod forgotten;
 mod ledger;
 mod mart;
 mod reads;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::forgotten::Forgotten;
 use super::{Evidence, Mart, Parent, Violation, expiry, follow, parents};
 use crate::hospital::{Body, Feed, Id};
 use crate::trace::{Answer, Asked, Said, What};
@@ -21,8 +22,8 @@ type Record = (Feed, Id);
 struct Seen {
     /// Records whose row was missing when it was last asked for.
     absent: BTreeSet<Record>,
-    /// Those of them whose time was past by then: they are forgotten, and no removal can tell that they are there.
-    forgotten: BTreeSet<Record>,
+    /// No removal can tell that these are there.
+    forgotten: Forgotten,
     /// At which event that was noticed.
     gone_at: BTreeMap<Record, usize>,
     /// At which event the running cycle of a feed, and the last one that was complete, began.
@@ -66,6 +67,7 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
     let mut mart = Mart::new();
     let mut seen = Seen::default();
     for (at, event) in evidence.events.iter().enumerate() {
+        seen.forgotten.take(event, &evidence.versions, &mart);
         let mut complain = |invariant, about, text: &str| {
             broken.push(Violation { invariant, at: Some(at), about: Some(about), text: text.to_owned() });
         };
@@ -155,7 +157,6 @@ impl Seen {
                     shown.insert(version.row.id);
                     self.absent.remove(&(*feed, version.row.id));
                     self.gone_at.remove(&(*feed, version.row.id));
-                    self.forgotten.remove(&(*feed, version.row.id));
                     let (look, rows) = self.rows.entry((*feed, version.row.id)).or_default();
                     if *look != *read {
                         (*look, *rows) = (*read, Vec::new());
@@ -172,7 +173,6 @@ impl Seen {
                         let known: BTreeSet<Record> = mart.keys().chain(self.maybe.keys()).copied().collect();
                         let held = known.into_iter().filter(|(other, _)| *other == feed).map(|(_, id)| id);
                         self.miss(at, feed, held.filter(unseen));
-                        self.forget(feed, mart, second);
                         self.blow_the_fuse(feed, shown.is_empty(), mart, second);
                     }
                     Asked::Keys(keys) if !shown.is_empty() => {
@@ -242,16 +242,6 @@ impl Seen {
             self.absent.insert((feed, id));
             self.gone_at.entry((feed, id)).or_insert(at);
         }
-    }
-
-    /// What is gone and past is left where it is, and nothing is remembered of it.
-    fn forget(&mut self, feed: Feed, mart: &Mart, second: i64) {
-        let is_past = |record: &Record| {
-            let time = mart.get(record).and_then(|body| expiry(record.0, body, mart));
-            time.is_some_and(|time| time < second)
-        };
-        let gone = self.absent.iter().filter(|record| record.0 == feed && is_past(record));
-        self.forgotten.extend(gone);
     }
 
     /// No cycle of a feed with children has begun and ended since their parent was found gone: none of them could move away from it.

@@ -417,6 +417,32 @@ fn a_parent_that_goes_before_a_child_that_is_past_and_was_forgotten() {
 }
 
 #[test]
+fn a_book_that_was_forgotten_with_its_past_slot_stays_where_the_slot_moves() {
+    if !REMOVAL {
+        return;
+    }
+    let story = |is_looked_for: bool| {
+        let mut story = Story::furnished();
+        story.insert(Feed::Book, Row { status: "5010", ..row(Feed::Book, 0xd, 1) });
+        story.deliver(Feed::Book, 0xd);
+        story.second += 100_000;
+        story.delete(Feed::Book, 0xd);
+        if is_looked_for {
+            story.read_all(Feed::Book);
+        }
+        story.insert(Feed::Slot, Row { time: story.second + 86_400, ..row(Feed::Slot, SLOT, 2) });
+        story.deliver(Feed::Slot, SLOT);
+        let mut memories = story.memories();
+        memories.retain(|memory| memory.feed != Feed::Book);
+        story.note(What::Remembered(memories));
+        story.evidence.second = story.second;
+        story.broken()
+    };
+    assert!(story(true).is_empty());
+    assert_eq!(story(false), [1, 2], "nobody has looked while the slot was past");
+}
+
+#[test]
 fn a_feed_is_small_by_what_the_portal_holds() {
     let removed_of = |held: u64| {
         let mut story = Story::furnished();

@@ -1,6 +1,7 @@
 //! What can go wrong between a client and the gateway, and when it may.
 //!
-//! Lasting 401, 403, 404 and 405 and refusals of valid records are not among the faults: these are verdicts, not weather.
+//! Lasting 401, 403, 404 and 405 are not among the faults: these are verdicts, not weather. The refusal of a valid record is one as well, and
+//! can be asked for, but is never drawn.
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
@@ -32,6 +33,8 @@ pub enum Fault {
     Maintenance,
     /// For a while requests with large bodies get 413.
     Narrow,
+    /// 422 of the gateway's form: one valid record is refused by name, the others are stored.
+    Refuse,
 }
 
 /// Where an answer breaks off.
@@ -106,7 +109,7 @@ impl Garbage {
 }
 
 impl Fault {
-    /// Every fault there is, each once; what nobody can tell from outside (applied or not) is not told apart where it was told once.
+    /// All weather there is, each kind once; what nobody can tell from outside (applied or not) is not told apart where it was told once.
     pub fn all() -> Vec<Fault> {
         let mut all = vec![Fault::CutUnread, Fault::CutBeforeApply];
         all.extend([CutAt::BeforeStatus, CutAt::InHead, CutAt::InBody].map(Fault::CutAfterApply));
@@ -123,7 +126,7 @@ impl Fault {
         all
     }
 
-    /// Any fault, each kind as often as another.
+    /// Any weather, each kind as often as another.
     pub fn draw(rng: &mut impl Rng) -> Fault {
         let applied = rng.random();
         let retry_after = [None, Some(RetryAfter::Seconds), Some(RetryAfter::Date)][rng.random_range(0..3)];
@@ -152,19 +155,19 @@ impl Fault {
         let names_nobody =
             matches!(self, Fault::NoIds | Fault::NoSuccess | Fault::Garbage { kind: Garbage::Plain422, .. });
         match asked {
-            Asked::Upsert(records) => !names_nobody || records > 1,
-            Asked::Token => !names_nobody && !matches!(self, Fault::Revoked | Fault::Narrow),
-            Asked::Removal | Asked::Other => !names_nobody && self != Fault::Narrow,
+            Asked::Upsert(records) => records > 1 || !names_nobody && self != Fault::Refuse,
+            Asked::Token => !names_nobody && !matches!(self, Fault::Revoked | Fault::Narrow | Fault::Refuse),
+            Asked::Removal | Asked::Other => !names_nobody && !matches!(self, Fault::Narrow | Fault::Refuse),
         }
     }
 
-    /// True when the gateway is asked all the same.
+    /// True when the gateway is asked all the same, and for all of it.
     pub fn applies(self) -> bool {
         match self {
             Fault::CutAfterApply(_) | Fault::Slow | Fault::Revoked => true,
             Fault::Hold { applied } | Fault::Garbage { applied, .. } | Fault::Later { applied, .. } => applied,
             Fault::CutUnread | Fault::CutBeforeApply | Fault::NoIds | Fault::NoSuccess => false,
-            Fault::Maintenance | Fault::Narrow => false,
+            Fault::Maintenance | Fault::Narrow | Fault::Refuse => false,
         }
     }
 }

@@ -139,6 +139,17 @@ impl Journal {
         self.exchanges[from..].iter().map(count).sum()
     }
 
+    /// The feed of each write that came, from a number of requests on, in order.
+    pub fn writes_to(&self, from: usize) -> Vec<&str> {
+        self.exchanges[from..].iter().filter_map(|exchange| exchange.request.writes_to()).collect()
+    }
+
+    /// Ids of records that were refused by name, in order, repetitions included.
+    pub fn refused(&self) -> Vec<String> {
+        let answers = self.exchanges.iter().filter_map(|exchange| exchange.answered.as_ref());
+        answers.flat_map(|answered| answered.judged.refused.keys().cloned()).collect()
+    }
+
     /// Everything that came about one record, and the kills between, a line each.
     pub fn history(&self, id: &str) -> Vec<String> {
         let Some(first) = self.exchanges.iter().map(|exchange| exchange.at).min() else { return Vec::new() };
@@ -183,6 +194,14 @@ impl Exchange {
 }
 
 impl Request {
+    /// The feed that it writes records of.
+    fn writes_to(&self) -> Option<&str> {
+        match self {
+            Request::Upsert { feed, .. } => Some(feed),
+            Request::Token | Request::Removal { .. } | Request::Read | Request::Unread => None,
+        }
+    }
+
     /// What a request asks, from its head and its inflated body.
     pub fn of(head: &Head, body: &[u8]) -> Request {
         let (path, query) = head.target.split_once('?').unwrap_or((&head.target, ""));
