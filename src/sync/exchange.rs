@@ -66,6 +66,8 @@ pub(super) struct Register {
     /// True when the portal keeps what it turned down, and may yet think better of it.
     keeps_turned_down: bool,
     writes_back: bool,
+    /// The time of the last request whose answer was lost.
+    lost_last: i64,
 }
 
 /// A row to which something is still to happen.
@@ -150,6 +152,13 @@ impl Register {
         let until_confirmed = abilities.inquiry == Inquiry::UntilConfirmed;
         let keeps_turned_down = until_confirmed && abilities.update;
         Register { until_confirmed, keeps_turned_down, writes_back, ..Register::default() }
+    }
+
+    /// When a request was lost whose answer is known to be missing now. No two have one time: by it a portal that takes or refuses what comes in
+    /// one request as a whole is asked about each of them.
+    pub(super) fn lost_at(&mut self, now: i64) -> i64 {
+        self.lost_last = now.max(self.lost_last.saturating_add(1));
+        self.lost_last
     }
 
     /// True for a row of which the portal has more to say.
