@@ -15,6 +15,7 @@ mod dashboard;
 mod demo;
 mod ekdo;
 mod ekdo_replay;
+mod ekdo_settings;
 mod engine;
 mod exchange;
 mod exchanges;

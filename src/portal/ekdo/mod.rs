@@ -144,7 +144,7 @@ impl EkdoPortal {
         let path = segments(&wire.docs_path, "");
         let attempt = |bearer| async {
             let upload = Upload::new(wire.encoding, &fields, &content);
-            self.attempt(&path, upload, Bytes::Filed(Arc::clone(&proven.file)), bearer).await
+            self.attempt((Method::POST, &path), upload, Bytes::Filed(Arc::clone(&proven.file)), bearer).await
         };
         let answer = self.tokens.authorized(attempt, |answer: &Answer| answer.status == 401).await?;
         answer::judge_document(&names.document_id, &answer, body)
@@ -170,7 +170,7 @@ impl EkdoPortal {
         let path = segments(&wire.signature_path, id);
         let attempt = |bearer| async {
             let upload = Upload::new(wire.encoding, &fields, &content);
-            self.attempt(&path, upload, Bytes::Held(Arc::clone(&bytes)), bearer).await
+            self.attempt((wire.signature_method.clone(), &path), upload, Bytes::Held(Arc::clone(&bytes)), bearer).await
         };
         let answer = self.tokens.authorized(attempt, |answer: &Answer| answer.status == 401).await?;
         answer::judge_signature(id, &answer, body)
@@ -178,7 +178,7 @@ impl EkdoPortal {
 
     async fn attempt(
         &self,
-        path: &[String],
+        (method, path): (Method, &[String]),
         upload: Upload,
         content: Bytes,
         bearer: Bearer,
@@ -186,7 +186,7 @@ impl EkdoPortal {
         let bytes = upload.bytes();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let request = self
-            .with_token(self.client.request(Method::POST, &path), &bearer)?
+            .with_token(self.client.request(method, &path), &bearer)?
             .header(CONTENT_TYPE, &upload.content_type)
             .timeout(self.settings.timeout + Duration::from_secs(bytes / SLOWEST))
             .body(reqwest::Body::wrap_stream(upload.stream(content)));
