@@ -205,6 +205,9 @@ impl Register {
         let row = row.over(before);
         // What the portal gave back is news, and so is another sending.
         let unchanged = unchanged.filter(|_| (&known, sent) == (&row.receipt, row.sent)).unwrap_or_default();
+        if row.state == ExchangeState::Unknown {
+            self.lost_last = self.lost_last.max(row.sent.unwrap_or_default());
+        }
         if row.state == ExchangeState::Unknown || row.write_back.is_some() || self.is_followed(&row) {
             self.open.insert(id, Open { row, inquire_at, unchanged });
         }
