@@ -47,7 +47,7 @@ pub use network::{Network, NetworkError};
 pub use portals::{
     Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, LoginForm, NmoConfig, OnConflict, OnUnknownOutcome,
     Own, PlanCheck, PlatformConfig, PortalConfig, PortalKind, PosConfig, Retry, SignatureEncoding, SignatureForm,
-    SoutConfig, TokenPlace, VisitTimeZone, WebhookRemove, WebhookUpdate,
+    SoutConfig, TokenPlace, UploadMethod, VisitTimeZone, WebhookRemove, WebhookUpdate,
 };
 pub use problem::{Problem, Problems, Severity};
 pub use schedule::{Schedule, ScheduleError};

@@ -19,7 +19,7 @@ use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets}
 use crate::portal::fer::{FerPortal, FerSettings, WebhookMethods};
 use crate::portal::nmo::{NmoPortal, NmoSettings};
 use crate::portal::pos::{PosPortal, PosSettings};
-use crate::portal::sout::{self, SigEncoding, SignSettings, SoutPortal, SoutSettings};
+use crate::portal::sout::{SigEncoding, SignSettings, SoutPortal, SoutSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, Salt, VisitTimeZone};
 use crate::serve::platform::TemplateError;
@@ -245,8 +245,9 @@ fn open_sout(portal: &PortalConfig, own: &SoutConfig, witness: Witness) -> Resul
         requests_per_second: portal.requests_per_second,
         ca_file: portal.ca_file.clone(),
         sign,
-        page_size: sout::PAGE_SIZE,
+        page_size: own.page_size,
         absent_after: own.absent_after,
+        several_at_once: portal.in_flight.get() > 1,
     };
     Ok(AnyPortal::Sout(Box::new(SoutPortal::new(settings, Some(witness))?)))
 }

@@ -33,6 +33,7 @@ pub use status::{FeedStatus, FuseStatus, PortalStatus, RegisterStatus, Status, U
 pub use words::hear_words;
 pub use write_back::open_writer;
 
+use crate::config::Schedule;
 use crate::ledger::{AnyLedger, Ledger};
 use crate::serve::platform::{PlatformSettings, router};
 use crate::serve::{Listener, Shown};
@@ -44,7 +45,7 @@ use clock::Clock;
 use fresh::Fresh;
 use pool::{Job, Pool, Priority};
 use tasks::Tasks;
-use timetable::Timetable;
+use timetable::{Scheduled, Timetable};
 
 /// The clock is taken for dead when its last tick is this old, in seconds.
 const CLOCK_DEAD: i64 = 30;
@@ -209,14 +210,17 @@ fn share(assembly: &Assembly, metrics: Metrics) -> (Shared, Timetable) {
             };
             // A feed that has been filled before does not wait for its parents at a start.
             let new = feed.progress().last_full_scan.is_none();
+            // A site that names a time names the one at which a read does no harm. What is still to be sent was read then.
+            let waits = !new && matches!(schedule, Schedule::Cron(_)) && feed.counts().pending == 0;
             let is_parent = |other: &Feed| {
                 Arc::ptr_eq(&other.line, line) && feed.plan.schema.parents.iter().any(|edge| edge.feed == other.name)
             };
-            let after =
-                feeds.iter().enumerate().filter(|(_, other)| new && is_parent(other)).map(|(job, _)| job).collect();
+            let runs_now = |job: usize| schedules.get(job).is_some_and(|job: &Scheduled| !job.waits);
+            let parents = feeds.iter().enumerate().filter(|(job, other)| new && runs_now(*job) && is_parent(other));
+            let after = parents.map(|(job, _)| job).collect();
             let priority = if feed.plan.urgent { Priority::Slot } else { Priority::Feed };
             jobs.push(Job { priority, after_first_run_of: after });
-            schedules.push((schedule.clone(), *zone));
+            schedules.push(Scheduled { schedule: schedule.clone(), zone: *zone, waits });
             feeds.push(Feed { line: Arc::clone(line), name: feed.plan.schema.feed });
         }
     }

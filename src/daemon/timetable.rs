@@ -15,6 +15,17 @@ pub struct Timetable {
     asked: DateTime<Utc>,
 }
 
+/// A job of a timetable.
+#[derive(Debug)]
+pub struct Scheduled {
+    /// When it runs.
+    pub schedule: Schedule,
+    /// Whose clock the schedule means.
+    pub zone: Tz,
+    /// It does not run at a start, only at its time.
+    pub waits: bool,
+}
+
 #[derive(Debug)]
 struct TimetableRow {
     schedule: Schedule,
@@ -23,10 +34,14 @@ struct TimetableRow {
 }
 
 impl Timetable {
-    /// A timetable in which everything is due at once at `start`, and jobs of equal pause are spread over it afterwards.
-    pub fn new(schedules: Vec<(Schedule, Tz)>, start: DateTime<Utc>) -> Self {
-        let rows = schedules.into_iter().map(|(schedule, zone)| TimetableRow { schedule, zone, next: Some(start) });
-        Timetable { rows: rows.collect(), asked: start }
+    /// A timetable in which every job that does not wait for its time is due at once at `start`, and jobs of equal pause are spread over it
+    /// afterwards.
+    pub fn new(jobs: Vec<Scheduled>, start: DateTime<Utc>) -> Self {
+        let row = |Scheduled { schedule, zone, waits }: Scheduled| {
+            let next = if waits { schedule.next_after(start, zone) } else { Some(start) };
+            TimetableRow { schedule, zone, next }
+        };
+        Timetable { rows: jobs.into_iter().map(row).collect(), asked: start }
     }
 
     /// The jobs that are due. Each is due again at its next time after `now`; times that were missed are not made up for.
@@ -89,8 +104,12 @@ mod tests {
         DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
     }
 
-    fn every(seconds: u64) -> (Schedule, Tz) {
-        (Schedule::Every(Duration::from_secs(seconds)), Tz::UTC)
+    fn every(seconds: u64) -> Scheduled {
+        Scheduled { schedule: Schedule::Every(Duration::from_secs(seconds)), zone: Tz::UTC, waits: false }
+    }
+
+    fn hourly(waits: bool) -> Scheduled {
+        Scheduled { schedule: "0 0 * * * *".parse().unwrap(), zone: Tz::UTC, waits }
     }
 
     #[test]
@@ -132,10 +151,18 @@ mod tests {
 
     #[test]
     fn cron_times_are_kept() {
-        let cron: Schedule = "0 0 * * * *".parse().unwrap();
-        let mut table = Timetable::new(vec![(cron, Tz::UTC)], at(0));
-        table.due(at(0));
+        let mut table = Timetable::new(vec![hourly(false)], at(0));
+        assert_eq!(table.due(at(0)), [0]);
         table.spread();
         assert_eq!(table.next(0).map(|next| next.timestamp() % 3600), Some(0));
+    }
+
+    #[test]
+    fn what_waits_for_its_time_does_not_run_at_a_start() {
+        let mut table = Timetable::new(vec![hourly(true)], at(0));
+        assert_eq!(table.due(at(0)), Vec::<usize>::new());
+        let time = table.next(0).unwrap();
+        assert_eq!((time.timestamp() % 3600, time > at(0)), (0, true));
+        assert_eq!(table.due(time), [0]);
     }
 }

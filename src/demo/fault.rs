@@ -14,6 +14,8 @@ use axum::response::{IntoResponse, Response};
 pub enum Fault {
     /// This status is answered, and nothing is done.
     Status(u16),
+    /// This status is answered with this JSON, and nothing is done.
+    Says(u16, &'static str),
     /// The connection breaks, and nothing is done.
     Cut,
     /// All is done, and the connection breaks before the answer is whole.
@@ -44,8 +46,9 @@ impl Faults {
     pub async fn answer(&self, work: impl FnOnce() -> Response) -> Response {
         let fault = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         match fault.unwrap_or(Fault::None) {
-            Fault::Status(code) => {
-                StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+            Fault::Status(code) => status(code).into_response(),
+            Fault::Says(code, words) => {
+                (status(code), [(header::CONTENT_TYPE, "application/json")], words).into_response()
             }
             Fault::Cut => broken(),
             Fault::LoseAnswer => {
@@ -72,6 +75,10 @@ impl Faults {
             Fault::None => work(),
         }
     }
+}
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// An answer that announces a body and breaks off in it.

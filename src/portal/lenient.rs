@@ -76,6 +76,15 @@ pub(super) fn code(body: &Value) -> Option<String> {
     ((1..=CODE_LEN).contains(&text.len()) && text.bytes().all(fits)).then_some(text)
 }
 
+/// The text of a refusal, with the portal's own code before it where the refusal goes by another one.
+pub(super) fn with_code(body: Option<&Value>, code: &str, text: String) -> String {
+    match body.and_then(self::code).filter(|own| own != code) {
+        Some(own) if text.is_empty() => own,
+        Some(own) => format!("{own}: {text}"),
+        None => text,
+    }
+}
+
 /// What an answer complains of, in the portal's words. To be redacted before anybody sees it.
 pub(super) fn complaint(body: &Value) -> String {
     let mut texts = Vec::new();

@@ -66,6 +66,8 @@ pub(super) struct Register {
     /// True when the portal keeps what it turned down, and may yet think better of it.
     keeps_turned_down: bool,
     writes_back: bool,
+    /// The time of the last request whose answer was lost.
+    lost_last: i64,
 }
 
 /// A row to which something is still to happen.
@@ -152,6 +154,13 @@ impl Register {
         Register { until_confirmed, keeps_turned_down, writes_back, ..Register::default() }
     }
 
+    /// When a request was lost whose answer is known to be missing now. No two have one time: by it a portal that takes or refuses what comes in
+    /// one request as a whole is asked about each of them.
+    pub(super) fn lost_at(&mut self, now: i64) -> i64 {
+        self.lost_last = now.max(self.lost_last.saturating_add(1));
+        self.lost_last
+    }
+
     /// True for a row of which the portal has more to say.
     fn is_followed(&self, row: &Exchange) -> bool {
         match row.state {
@@ -196,6 +205,9 @@ impl Register {
         let row = row.over(before);
         // What the portal gave back is news, and so is another sending.
         let unchanged = unchanged.filter(|_| (&known, sent) == (&row.receipt, row.sent)).unwrap_or_default();
+        if row.state == ExchangeState::Unknown {
+            self.lost_last = self.lost_last.max(row.sent.unwrap_or_default());
+        }
         if row.state == ExchangeState::Unknown || row.write_back.is_some() || self.is_followed(&row) {
             self.open.insert(id, Open { row, inquire_at, unchanged });
         }

@@ -75,6 +75,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let name = feed.plan.schema.feed;
         let mut settled = Settled::default();
         let mut settlement = Settlement::default();
+        let mut lost_at = None;
         let contests = hear_holders(name, index, &outgoing, &outcomes, now);
         let records = outgoing.entries.into_iter().zip(outgoing.at).zip(outgoing.before);
         for ((((mut entry, at), before), outcome), contest) in records.zip(outcomes).zip(contests) {
@@ -147,6 +148,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                         settlement.refused.push(self.not_known(&mut entry, superseded, now));
                         told.code = code_of(entry.state);
                         told.receipt = how_sent(self.portal.signs(feed.plan.schema));
+                        lost_at = lost_at.or_else(|| feed.register().map(|mut register| register.lost_at(now)));
+                        told.sent = lost_at.or(told.sent);
                     } else {
                         settled.postponed += 1;
                     }

@@ -63,6 +63,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let mut unknown_now = 0;
         {
             let mut index = feed.index();
+            let mut lost_at = None;
             for at in self.waiting_in_vain(feed, &index) {
                 let entry = Entry { state: State::Pending, next_attempt: None, ..index.entry(at) };
                 index.put_at(at, &entry, now);
@@ -80,7 +81,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 if let Some(mut register) = feed.register() {
                     // It went out at some time before now. Nobody may take its absence at the portal for final too early.
                     let (receipt, code) = (how_sent(signed), code_of(entry.state));
-                    let told = Told { receipt, code, is_news: false, sent: Some(now) };
+                    let sent = *lost_at.get_or_insert_with(|| register.lost_at(now));
+                    let told = Told { receipt, code, is_news: false, sent: Some(sent) };
                     settlement.exchanged.push(register.state(&entry, told, now, now));
                 }
                 settlement.entries.push(entry);

@@ -94,7 +94,7 @@ fn four_kinds_side_by_side_have_no_problems_and_each_its_own_settings() {
     let Own::Sout(sout) = &config.portals["sout"].own else { panic!("no sout") };
     assert_eq!(sout.sign_command.as_deref(), Some(&["/usr/bin/sign".to_owned(), "--detached".to_owned()][..]));
     assert_eq!((sout.sig_encoding, sout.inquire_every), (SignatureEncoding::Base64, Duration::from_secs(300)));
-    assert_eq!(sout.absent_after, Duration::from_secs(6 * 3600));
+    assert_eq!((sout.absent_after, sout.page_size), (Duration::from_secs(6 * 3600), 1000));
     let Own::Nmo(nmo) = &config.portals["nmo_higher"].own else { panic!("no nmo") };
     assert_eq!(nmo.platform.as_ref().unwrap().portal_secret.expose_secret(), "hunter2");
     let Own::Pos(pos) = &config.portals["pos"].own else { panic!("no pos") };
@@ -137,6 +137,7 @@ fn each_mistake_of_a_kind_is_found_at_its_key() {
         (after("api_key = \"hunter2\"", "batch = 5001"), "portals.sout.batch"),
         (after("api_key = \"hunter2\"", "sig_encoding = \"pem\""), "portals.sout.sig_encoding"),
         (after("api_key = \"hunter2\"", "absent_after = \"1m\""), "portals.sout.absent_after"),
+        (after("api_key = \"hunter2\"", "page_size = 5001"), "portals.sout.page_size"),
         (after("api_key = \"hunter2\"", "username = \"u\""), "portals.sout.username"),
         (after("[portals.sout.feeds.training]", "batch = 6000"), "portals.sout.feeds.training.batch"),
         (GOOD.replace("feeds.training", "feeds.trainings"), "portals.sout.feeds.trainings"),

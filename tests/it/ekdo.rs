@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vitrina::demo::ekdo::{EkdoAccount, EkdoDocument, EkdoMock};
@@ -18,6 +20,7 @@ use vitrina::portal::{Batch, Delivery, Portal, Verdict};
 use vitrina::record::{Fingerprint, Key, Violation};
 use vitrina::transport::{Failure, Pauses, Trouble};
 
+use crate::support::hasty::Hasty;
 use crate::support::papers::{pdf, signature, write};
 use crate::support::traces::Traces;
 
@@ -274,6 +277,26 @@ async fn a_token_that_was_revoked_is_renewed_and_the_whole_file_sent_again() {
     begun(deliver(&portal, &examined(&portal, &row()).unwrap(), None).await);
     assert!(site.only().1.content == pdf(1 << 20));
     assert_eq!((site.mock.counts().logins, site.mock.counts().unauthorized), (2, 1));
+}
+
+#[tokio::test]
+async fn a_document_arrives_whole_though_the_refused_attempt_is_still_going_out() {
+    for encoding in [Encoding::Multipart, Encoding::Base64] {
+        let (site, hasty) = (Site::new().await, Hasty::start().await);
+        let document = pdf(MOST_FILE_BYTES as usize);
+        site.write("order.pdf", &document);
+        let url = format!("http://{}", hasty.address).parse().unwrap();
+        let wire = EkdoWire { encoding, ..EkdoWire::default() };
+        let portal = EkdoPortal::new(EkdoSettings { url, wire, ..site.settings() }, None).unwrap();
+        assert_eq!(begun(deliver(&portal, &examined(&portal, &row()).unwrap(), None).await), "d-1");
+        let content = match encoding {
+            Encoding::Multipart => document,
+            Encoding::Base64 => STANDARD.encode(document).into_bytes(),
+        };
+        let arrived = hasty.arrived();
+        let start = arrived.windows(4).position(|start| start == &content[..4]).unwrap();
+        assert!(arrived[start..].starts_with(&content), "{encoding:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Feeds whose writes are exchanges of documents: nothing is sent twice that may be there, what the portal cannot do is not tried, and the
 //! register says where each record stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -124,6 +124,23 @@ async fn an_answer_that_leaves_a_record_out_is_as_good_as_lost() {
     days(&line).await;
     assert_eq!(world.portal.sizes("mo"), [2]);
     assert_eq!(register(&world, &line).await, [well(ExchangeState::Confirmed), unknown()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_two_requests_are_lost_at_one_time_however_fast_they_follow_each_other() {
+    let mut world = world(ONCE);
+    world.batch = 1;
+    (1..=3).for_each(|id| world.put("mo", id, mo(id, &format!("Other {id}"))));
+    (0..3).for_each(|_| world.portal.next(Act::ApplyAndLose));
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    drop(line);
+    // Nor with what a process lost that ended before.
+    world.portal.next(Act::ApplyAndLose);
+    let line = world.start().await;
+    cycle(&line, "mo").await;
+    let sent: BTreeSet<i64> = rows(&world, &line).await.iter().filter_map(|row| row.sent).collect();
+    assert_eq!((register(&world, &line).await, sent.len()), (vec![unknown(); 4], 4));
 }
 
 #[tokio::test(start_paused = true)]

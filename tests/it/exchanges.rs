@@ -199,6 +199,36 @@ async fn one_row_is_one_activity_whatever_becomes_of_the_answer() {
 }
 
 #[tokio::test]
+async fn what_pos_says_it_has_is_written_under_the_id_that_an_operator_finds() {
+    let world = Voting::new().await;
+    world.mock.plan(Fault::LoseAnswer);
+    let line = world.start().await;
+    cycle(&line, "poll").await;
+    let word = ResolveWord { key: "4".into(), outcome: Resolution::NotSent };
+    assert_eq!(line.resolve("poll", &word).await.unwrap(), Resolved::Done);
+    world.mock.plan(Fault::Says(409, r#"{"success":false,"code":"DUP-7","message":"уже есть"}"#));
+    cycle(&line, "poll").await;
+    assert_eq!(refusals(&world.ground, &line, "poll").await, [(State::Rejected, "HTTP-409".to_owned())]);
+    assert_eq!(line.resolve("poll", &sent("4", "1")).await.unwrap(), Resolved::Done);
+    cycle(&line, "poll").await;
+    assert!(refusals(&world.ground, &line, "poll").await.is_empty());
+    assert_eq!((world.mock.counts().created, world.mock.counts().changed), (1, 1));
+}
+
+#[tokio::test]
+async fn a_maintenance_of_pos_delays_an_activity_and_doubles_none() {
+    let world = Voting::new().await;
+    world.mock.plan(Fault::Status(503));
+    world.mock.plan(Fault::Status(503));
+    let line = world.start().await;
+    cycle(&line, "poll").await;
+    assert!(world.polls().is_empty());
+    days(&world.ground, &line, "poll").await;
+    assert_eq!((world.polls().len(), world.mock.counts().created), (1, 1));
+    assert!(refusals(&world.ground, &line, "poll").await.is_empty());
+}
+
+#[tokio::test]
 async fn a_process_that_ends_between_request_and_answer_makes_no_second_activity() {
     let mut world = Voting::new().await;
     world.mock.plan(Fault::Late(Duration::from_secs(60)));
@@ -283,12 +313,20 @@ const DOCUMENT: [&str; 8] =
     ["id", "employee_name", "subtype", "number", "date", "file_path", "signature_path", "signature_type"];
 
 fn document(number: &str) -> Vec<Value> {
-    ["17", "Щукин Феофан", "Приказ", number, "2026-03-02", "17.pdf", "17.sig", "УКЭП"].map(Value::from).into()
+    document_of("17", number)
+}
+
+fn document_of(id: &str, number: &str) -> Vec<Value> {
+    [id, "Щукин Феофан", "Приказ", number, "2026-03-02", "17.pdf", "17.sig", "УКЭП"].map(Value::from).into()
 }
 
 impl Personnel {
     async fn new() -> Self {
-        let mock = EkdoMock::new(EkdoAccount::default());
+        Personnel::with(EkdoAccount::default()).await
+    }
+
+    async fn with(account: EkdoAccount) -> Self {
+        let mock = EkdoMock::new(account);
         let host = mock.serve(loopback()).await.unwrap();
         let world = Personnel { ground: Ground::new(), mock, host, files: tempfile::tempdir().unwrap() };
         world.put("17.pdf", &pdf(5000));
@@ -386,6 +424,56 @@ async fn a_document_whose_answer_was_lost_waits_for_a_word_and_is_then_signed() 
     assert!(matches!(&world.documents()[..], [(_, true)]));
     assert_eq!(world.accepted(&line), 1);
     assert!(refusals(&world.ground, &line, "document").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_document_that_the_portal_says_it_has_is_signed_under_the_id_that_an_operator_finds() {
+    let world = Personnel::new().await;
+    world.mock.plan(Fault::LoseAnswer);
+    let line = world.start().await;
+    cycle(&line, "document").await;
+    let word = ResolveWord { key: "17".into(), outcome: Resolution::NotSent };
+    assert_eq!(line.resolve("document", &word).await.unwrap(), Resolved::Done);
+    world.mock.plan(Fault::Says(409, r#"{"code":"DUPLICATE","message":"Документ уже есть"}"#));
+    cycle(&line, "document").await;
+    assert_eq!(refusals(&world.ground, &line, "document").await, [(State::Rejected, "HTTP-409".to_owned())]);
+    let [(id, false)] = &world.documents()[..] else { panic!("{:?}", world.documents()) };
+    assert_eq!(line.resolve("document", &sent("17", id)).await.unwrap(), Resolved::Done);
+    cycles(&world, &line).await;
+    assert!(matches!(&world.documents()[..], [(_, true)]));
+    assert!(refusals(&world.ground, &line, "document").await.is_empty());
+}
+
+/// What is at EKDO after a second document, and how often its tokens were refused and got.
+async fn second_document(world: &Personnel, line: &TestLine<EkdoPortal>) -> (u64, u64) {
+    world.ground.source.set("document", &DOCUMENT, vec![document("17"), document_of("18", "18")]);
+    days(&world.ground, line, "document").await;
+    assert!(matches!(&world.documents()[..], [(_, true), (_, true)]), "{:?}", world.documents());
+    let counts = world.mock.counts();
+    assert_eq!((counts.documents, counts.signatures), (2, 2));
+    (counts.unauthorized, counts.logins)
+}
+
+#[tokio::test]
+async fn a_token_of_ekdo_that_was_revoked_is_replaced_and_nothing_is_uploaded_twice() {
+    let world = Personnel::new().await;
+    let line = world.start().await;
+    cycles(&world, &line).await;
+    world.mock.revoke_tokens();
+    assert_eq!(second_document(&world, &line).await, (1, 2));
+}
+
+#[tokio::test]
+async fn a_token_of_ekdo_that_has_expired_is_replaced_before_it_is_refused() {
+    let life = Duration::from_secs(1);
+    let world = Personnel::with(EkdoAccount { life, ..EkdoAccount::default() }).await;
+    let line = world.start().await;
+    cycles(&world, &line).await;
+    let logins = world.mock.counts().logins;
+    tokio::time::sleep(life).await;
+    let (refused, later) = second_document(&world, &line).await;
+    assert_eq!(refused, 0);
+    assert!(later > logins, "{later}");
 }
 
 #[tokio::test]

@@ -88,3 +88,41 @@ async fn a_word_about_an_unknown_outcome_is_heard_while_the_daemon_runs() {
     until("a confirmed exchange", || is("confirmed")).await;
     assert_eq!(pos.counts().created, 1, "there is one activity");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_with_a_time_of_its_own_runs_at_its_first_start_and_then_only_at_that_time() {
+    let db = sqlite().await;
+    let columns = "title TEXT, external_id TEXT, participants_count INTEGER, reg_oktmo TEXT, level TEXT";
+    db.execute(&[
+        &format!("CREATE TABLE vitrina_pos_poll ({columns})"),
+        &format!("CREATE TABLE vitrina_pos_voting ({columns})"),
+        "INSERT INTO vitrina_pos_poll VALUES ('Опрос', '4', 5, '78', 'Региональный')",
+    ])
+    .await;
+    let pos = PosMock::new(PosAccount::default());
+    let host = pos.serve(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "[sources.mis]\nurl = \"{}\"\n[ledger]\nurl = \"sqlite:{}\"\n[serve]\nlisten = \"127.0.0.1:0\"\n\
+         [portals.pos]\nkind = \"pos\"\nurl = \"{}\"\naccess_token = \"demo-access\"\nrefresh_token = \"demo-refresh\"\nname = \"vitrina\"\n\
+         [portals.pos.feeds.poll]\ncron = \"0 0 0 29 2 *\"\n[portals.pos.feeds.voting]\nevery = \"1s\"\n",
+        db.url,
+        folder.path().join("ledger.db").display(),
+        PosMock::url(&host),
+    );
+    let config = write_private(folder.path(), "vitrina.toml", &text);
+    let daemon = Daemon::start(&config);
+    until("the poll of the first start", || daemon.log("pos.poll").iter().any(|line| line["state"] == "confirmed"))
+        .await;
+    assert_eq!(daemon.stop(), Some(0));
+
+    db.execute(&["UPDATE vitrina_pos_poll SET title = 'Опрос жителей'"]).await;
+    let _daemon = Daemon::start(&config);
+    // Whatever runs at a start has run by the time of a second round.
+    for number in [1, 2] {
+        let row = format!("INSERT INTO vitrina_pos_voting VALUES ('Голосование', '{number}', 5, '78', 'Региональный')");
+        db.execute(&[&row]).await;
+        until("a voting", || pos.activities(Kind::Voting).len() == number).await;
+    }
+    assert!(pos.activities(Kind::Polls).values().all(|poll| poll["title"] == "Опрос"));
+}

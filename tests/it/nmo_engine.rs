@@ -203,12 +203,49 @@ async fn lost_answers_make_no_second_module_and_lose_no_result() {
 async fn maintenance_and_pages_of_html_are_waited_out() {
     let site = Site::new(mock_settings()).await;
     site.module("A").await;
-    for fault in [Fault::Fail, Fault::Page, Fault::Lag] {
+    for fault in [Fault::Maintenance, Fault::Fail, Fault::Page, Fault::Lag] {
         site.mock().fault("iom/create", fault);
     }
     let (assembly, line) = site.line().await;
     until(&assembly, &line, "module", all(ExchangeState::Confirmed)).await;
     assert_eq!((site.mock().modules()["A"].versions, site.mock().logins().granted), (1, 1));
+}
+
+/// Sends one module, lets something happen to the tokens, sends another.
+async fn two_modules(settings: NmoMockSettings, meanwhile: impl AsyncFnOnce(&NmoMock)) -> Site {
+    let site = Site::new(settings).await;
+    site.module("A").await;
+    let (assembly, line) = site.line().await;
+    until(&assembly, &line, "module", all(ExchangeState::Confirmed)).await;
+    meanwhile(site.mock()).await;
+    site.module("B").await;
+    until(&assembly, &line, "module", |rows| rows.len() == 2 && all(ExchangeState::Confirmed)(rows)).await;
+    assert!(site.mock().modules().values().all(|module| module.versions == 1));
+    site
+}
+
+#[tokio::test]
+async fn an_access_token_that_was_revoked_is_refreshed_and_no_module_goes_twice() {
+    let site = two_modules(mock_settings(), async |mock| mock.revoke_access()).await;
+    let logins = site.mock().logins();
+    assert_eq!((logins.granted, logins.refreshed, site.mock().unauthorized()), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn tokens_that_the_portal_has_forgotten_are_replaced_by_one_login() {
+    let site = two_modules(mock_settings(), async |mock| mock.forget_tokens()).await;
+    let logins = site.mock().logins();
+    assert_eq!((logins.granted, logins.unrefreshed, logins.refused), (2, 1, 0));
+}
+
+#[tokio::test]
+async fn an_access_token_that_has_expired_is_refreshed_and_no_module_goes_twice() {
+    let token_life = Duration::from_secs(1);
+    let settings = NmoMockSettings { token_life, ..mock_settings() };
+    let site = two_modules(settings, async |_| tokio::time::sleep(token_life).await).await;
+    let logins = site.mock().logins();
+    assert_eq!(logins.granted, 1);
+    assert!(logins.refreshed > 0);
 }
 
 #[tokio::test]

@@ -271,6 +271,28 @@ async fn without_a_place_to_keep_it_no_new_pair_is_asked_for() {
     assert_eq!(site.mock.counts().refreshed, 1);
 }
 
+#[tokio::test]
+async fn a_new_pair_that_cannot_be_kept_is_not_used() {
+    let site = Site::new(account()).await;
+    let portal = site.portal();
+    // What announces the exchange is kept, what came of it is not.
+    site.store.refuse_after(1);
+    site.mock.revoke_access();
+    for _ in 0..5 {
+        let failure = eventually(&portal, "4").await.unwrap_err();
+        assert_eq!((failure.trouble, failure.maybe_applied), (AGAIN, false));
+        assert!(failure.text.contains("cannot be kept"), "{}", failure.text);
+    }
+    let (access, _) = site.mock.pair();
+    assert!(!site.store.text().contains(&access));
+    let counts = site.mock.counts();
+    assert_eq!((counts.refreshed, counts.unauthorized, counts.created), (1, 1, 0), "only the old token was ever shown");
+    site.store.refuse(false);
+    id_of(eventually(&portal, "4").await);
+    assert!(site.store.text().contains(&access));
+    assert_eq!((site.mock.counts().refreshed, site.mock.counts().created), (1, 1));
+}
+
 /// Delivers until something other than a pause of authentication comes of it.
 async fn eventually(portal: &PosPortal, id: &str) -> Result<Verdict, Failure> {
     loop {

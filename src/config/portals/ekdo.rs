@@ -29,6 +29,10 @@ pub struct EkdoConfig {
     pub docs_path: String,
     /// Where its signature is put; `{id}` stands for the document's identifier.
     pub signature_path: String,
+    /// The method by which a token is got.
+    pub token_method: UploadMethod,
+    /// The method by which a signature is put.
+    pub signature_method: UploadMethod,
     /// How credentials travel.
     pub login: LoginForm,
     /// How files travel.
@@ -51,6 +55,18 @@ pub struct EkdoConfig {
     pub default_group: Option<String>,
     /// What is done with a document when nobody knows whether the portal took it.
     pub on_unknown_outcome: OnUnknownOutcome,
+}
+
+/// The method of a request with a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum UploadMethod {
+    /// As portals mostly take it.
+    Post,
+    /// As those take it that speak of a thing under its name.
+    Put,
+    /// As those take it that speak of a part of a thing.
+    Patch,
 }
 
 /// How credentials travel.
@@ -139,6 +155,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::or("token_path", "/token", Scalar::Text(path)),
     Key::or("docs_path", "/docs", Scalar::Text(path)),
     Key::or("signature_path", "/docs/{id}/signature", Scalar::Text(signature_path)),
+    Key::or("token_method", "POST", Scalar::Word(METHODS)),
+    Key::or("signature_method", "POST", Scalar::Word(METHODS)),
     Key::or("login", "json", Scalar::Word(&["json", "form", "basic"])),
     Key::or("encoding", "multipart", Scalar::Word(&["multipart", "base64"])),
     Key::or("signature_form", "file", Scalar::Word(&["file", "der", "base64"])),
@@ -151,6 +169,8 @@ pub(super) const KEYS: &[Key] = &[
     on_unknown_outcome(),
     Key::may("feeds", Shape::Table(FEEDS)),
 ];
+
+const METHODS: &[&str] = &["POST", "PUT", "PATCH"];
 
 const FIELD_KEYS: &[Key] = &[
     Key::or("username", "username", Scalar::Text(field_name)),

@@ -32,6 +32,8 @@ pub struct SoutConfig {
     /// How long after a signed set was sent the register may still come to show it: only then is a set whose answer was lost sent again.
     #[serde(with = "humantime_serde")]
     pub absent_after: Duration,
+    /// Records of a page that is read back.
+    pub page_size: u32,
 }
 
 /// The form of a detached signature's file.
@@ -60,6 +62,7 @@ pub(super) const KEYS: &[Key] = &[
     on_unknown_outcome(),
     inquire_every(),
     Key::or("absent_after", "6h", Scalar::seconds(15 * 60, 30 * 24 * 3600)),
+    Key::or("page_size", "1000", Scalar::Integer { min: 1, max: LARGEST_SET as i64 }),
     Key::may("feeds", Shape::Table(FEEDS)),
 ];
 

@@ -1,5 +1,7 @@
 //! EKDO from its section: much of its wire is a setting.
 
+use reqwest::Method;
+
 use super::OpenError;
 use crate::config::{self, EkdoConfig, EkdoFields, PortalConfig};
 use crate::portal::AnyPortal;
@@ -34,6 +36,8 @@ fn wire(own: &EkdoConfig) -> EkdoWire {
         token_path: own.token_path.clone(),
         docs_path: own.docs_path.clone(),
         signature_path: own.signature_path.clone(),
+        token_method: method(own.token_method),
+        signature_method: method(own.signature_method),
         login: match own.login {
             config::LoginForm::Json => ekdo::LoginForm::Json,
             config::LoginForm::Form => ekdo::LoginForm::Form,
@@ -55,6 +59,14 @@ fn wire(own: &EkdoConfig) -> EkdoWire {
         },
         signature_types: own.signature_types.clone(),
         names: names(&own.fields),
+    }
+}
+
+fn method(own: config::UploadMethod) -> Method {
+    match own {
+        config::UploadMethod::Post => Method::POST,
+        config::UploadMethod::Put => Method::PUT,
+        config::UploadMethod::Patch => Method::PATCH,
     }
 }
 

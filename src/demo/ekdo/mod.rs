@@ -153,6 +153,11 @@ impl EkdoMock {
         self.shared.faults.plan(fault);
     }
 
+    /// All tokens that were issued and not revoked.
+    pub fn tokens(&self) -> Vec<String> {
+        self.shared.store().tokens.keys().cloned().collect()
+    }
+
     /// Makes every token worthless.
     pub fn revoke_tokens(&self) {
         self.shared.store().tokens.clear();

@@ -158,6 +158,11 @@ impl NmoMock {
         self.shared.state().tokens.logins()
     }
 
+    /// All tokens that are good now, those that refresh among them.
+    pub fn tokens(&self) -> Vec<String> {
+        self.shared.state().tokens.all()
+    }
+
     /// Makes every access token worthless; refresh tokens live on.
     pub fn revoke_access(&self) {
         self.shared.state().tokens.revoke_access();

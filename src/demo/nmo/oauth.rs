@@ -98,6 +98,11 @@ impl Tokens {
         self.access.get(token).is_some_and(|until| *until > Instant::now())
     }
 
+    /// All that are good now, of both kinds.
+    pub(super) fn all(&self) -> Vec<String> {
+        self.access.keys().chain(&self.refresh).cloned().collect()
+    }
+
     pub(super) fn revoke_access(&mut self) {
         self.access.clear();
     }

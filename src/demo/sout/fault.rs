@@ -15,6 +15,8 @@ pub enum Fault {
     SuccessAsError,
     /// The set is made and stays a draft, though it is signed.
     NotSentOn,
+    /// The set is made and stays a draft, though it is signed; the answer is cut off.
+    NotSentOnAndLost,
     /// Nothing is made: HTTP 500.
     Fail,
     /// Nothing is made: HTTP 503.

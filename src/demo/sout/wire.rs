@@ -169,12 +169,15 @@ fn make(shared: &Shared, parcel: Parcel, fault: Option<Fault>) -> Response {
         Some(Fault::LoseRequest) => return cut(),
         Some(Fault::Fail) => return shared.error(500, "Внутренняя ошибка"),
         Some(Fault::Maintenance) => return maintenance(),
-        Some(Fault::LoseAnswer | Fault::HoldAnswer | Fault::SuccessAsError | Fault::NotSentOn) | None => {}
+        Some(
+            Fault::LoseAnswer | Fault::HoldAnswer | Fault::SuccessAsError | Fault::NotSentOn | Fault::NotSentOnAndLost,
+        )
+        | None => {}
     }
-    let sent = parcel.signed && fault != Some(Fault::NotSentOn);
+    let sent = parcel.signed && !matches!(fault, Some(Fault::NotSentOn | Fault::NotSentOnAndLost));
     let number = shared.register().make(parcel.records, parcel.signed, sent);
     match fault {
-        Some(Fault::LoseAnswer | Fault::HoldAnswer) => cut(),
+        Some(Fault::LoseAnswer | Fault::HoldAnswer | Fault::NotSentOnAndLost) => cut(),
         Some(Fault::SuccessAsError) => shared.error(200, "Набор был создан"),
         _ => {
             let sent = if sent { "True" } else { "False" };

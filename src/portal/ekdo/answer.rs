@@ -79,7 +79,9 @@ fn says_something(value: &Value) -> bool {
 }
 
 fn refused(status: u16, body: Option<&Value>, sent: &[u8]) -> Verdict {
-    let code = body.and_then(lenient::code).unwrap_or_else(|| match status {
+    // By 409 an operator is asked for the document's id, whatever code of its own the portal gives beside it: that one goes into the text.
+    let own = body.and_then(lenient::code).filter(|_| status != 409);
+    let code = own.unwrap_or_else(|| match status {
         200..=299 => "REFUSED".into(),
         _ => format!("HTTP-{status}"),
     });
@@ -87,7 +89,8 @@ fn refused(status: u16, body: Option<&Value>, sent: &[u8]) -> Verdict {
 }
 
 fn refusal(code: String, body: Option<&Value>, sent: &[u8], cure: Cure) -> Verdict {
-    Verdict::Rejected { code, text: said(body, sent), cure, holder: None }
+    let text = lenient::with_code(body, &code, said(body, sent));
+    Verdict::Rejected { code, text, cure, holder: None }
 }
 
 fn failure(answer: &Answer, body: Option<&Value>, sent: &[u8]) -> Failure {
@@ -163,7 +166,7 @@ mod tests {
         for (status, body, code) in [
             (400, r#"{"message":"Щукин не найден"}"#, "HTTP-400"),
             (413, "", "HTTP-413"),
-            (409, r#"{"code":"DUP","message":"у Феофан есть документ"}"#, "DUP"),
+            (409, r#"{"code":"DUP","message":"у Феофан есть документ"}"#, "HTTP-409"),
             (200, r#"{"success":false,"message":"ЩУКИН ФЕОФАН ЁЛКОВИЧ"}"#, "REFUSED"),
             (200, r#"{"errors":["ёлкович"]}"#, "REFUSED"),
         ] {
@@ -172,6 +175,12 @@ mod tests {
             let lower = text.to_lowercase();
             assert!(["щукин", "феофан", "ёлкович"].iter().all(|name| !lower.contains(name)), "{text}");
         }
+    }
+
+    #[test]
+    fn a_conflict_keeps_the_portals_own_code_in_its_text() {
+        let verdict = document(409, r#"{"code":"DUP","message":"есть"}"#);
+        assert!(matches!(verdict, Ok(Verdict::Rejected { text, .. }) if text == "DUP: есть"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -70,10 +71,17 @@ fn absence(error: &io::Error) -> Absence {
 }
 
 /// All of a file of at most so many bytes; none if it has more.
-pub(super) fn read(file: &mut File, most: u64) -> io::Result<Option<Vec<u8>>> {
+pub(super) fn read(file: &File, most: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= most).then_some(bytes))
+}
+
+/// So many bytes of an open file from a place in it. Where it stands is left alone: several may read it at once.
+pub(super) fn read_at(file: &File, place: u64, count: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; count];
+    file.read_exact_at(&mut bytes, place)?;
+    Ok(bytes)
 }
 
 /// The hash by which a file's bytes are known.
@@ -118,7 +126,7 @@ mod tests {
         symlink(&absolute, root.path().join("link")).unwrap();
         for path in ["inside/a.pdf", "./inside/../inside/a.pdf", absolute.to_str().unwrap(), "link"] {
             let found = locate(root.path(), path).unwrap();
-            assert_eq!(read(&mut open(&found).unwrap(), 3).unwrap().as_deref(), Some(b"abc".as_slice()), "{path}");
+            assert_eq!(read(&open(&found).unwrap(), 3).unwrap().as_deref(), Some(b"abc".as_slice()), "{path}");
         }
     }
 
@@ -150,10 +158,12 @@ mod tests {
     fn the_limit_holds_and_both_hashes_are_one() {
         let root = root();
         let mut file = open(&root.path().join("inside/a.pdf")).unwrap();
-        assert_eq!(read(&mut file, 2).unwrap(), None);
+        assert_eq!(read(&file, 2).unwrap(), None);
         let hashed = hash_of(&mut file, 10).unwrap();
         assert_eq!(hashed, (hash(b"abc"), 3));
-        assert_eq!(read(&mut file, 3).unwrap().as_deref(), Some(b"abc".as_slice()), "it stands at its beginning again");
+        assert_eq!(read(&file, 3).unwrap().as_deref(), Some(b"abc".as_slice()), "it stands at its beginning again");
+        assert_eq!(read_at(&file, 1, 2).unwrap(), b"bc");
+        assert!(read_at(&file, 2, 2).is_err(), "it is shorter");
     }
 
     #[test]

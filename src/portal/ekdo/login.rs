@@ -6,8 +6,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::Utc;
+use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
@@ -57,7 +57,7 @@ impl Login {
     fn request(&self) -> Result<(RequestBuilder, Vec<u8>), Failure> {
         let path = segments(&self.wire.token_path, "");
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        let request = self.client.request(Method::POST, &path);
+        let request = self.client.request(self.wire.token_method.clone(), &path);
         Ok(match self.wire.login {
             LoginForm::Json => {
                 let fields = self.fields().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));

@@ -27,7 +27,6 @@ pub(crate) mod fuzzing {
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{Cursor, Seek};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +36,6 @@ use chrono::TimeDelta;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
-use tokio::io::AsyncRead;
 
 pub use schema::SCHEMAS;
 pub use settings::{
@@ -52,7 +50,7 @@ use crate::transport::{
 use document::{Document, Row};
 use examine::{Examiner, MOST_SIGNATURE_BYTES};
 use login::Login;
-use upload::{Content, Upload};
+use upload::{Bytes, Content, Upload};
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,9 +70,9 @@ pub struct EkdoPortal {
     settings: EkdoSettings,
 }
 
-/// A file that was found as it was examined, open at its beginning.
+/// A file that was found as it was examined.
 struct Proven {
-    file: File,
+    file: Arc<File>,
     bytes: u64,
 }
 
@@ -146,7 +144,7 @@ impl EkdoPortal {
         let path = segments(&wire.docs_path, "");
         let attempt = |bearer| async {
             let upload = Upload::new(wire.encoding, &fields, &content);
-            self.attempt(&path, upload, again(&proven.file)?, bearer).await
+            self.attempt((Method::POST, &path), upload, Bytes::Filed(Arc::clone(&proven.file)), bearer).await
         };
         let answer = self.tokens.authorized(attempt, |answer: &Answer| answer.status == 401).await?;
         answer::judge_document(&names.document_id, &answer, body)
@@ -154,10 +152,11 @@ impl EkdoPortal {
 
     async fn send_signature(&self, id: &str, document: &Document, body: &[u8]) -> Result<Verdict, Failure> {
         let proven = self.prove(&document.row.signature_path, &document.signature_hash, MOST_SIGNATURE_BYTES).await?;
-        let Some(mut proven) = proven else { return Ok(changed()) };
-        let Ok(Some(bytes)) = files::read(&mut proven.file, MOST_SIGNATURE_BYTES) else { return Ok(changed()) };
+        let Some(proven) = proven else { return Ok(changed()) };
+        let Ok(Some(bytes)) = files::read(&proven.file, MOST_SIGNATURE_BYTES) else { return Ok(changed()) };
         let wire = &self.settings.wire;
         let Some(bytes) = formed(wire.signature_form, &bytes) else { return Ok(changed()) };
+        let bytes: Arc<[u8]> = bytes.into();
         let kind = &document.row.signature_type;
         let kind = wire.signature_types.get(kind).unwrap_or(kind);
         let name = format!("{}.sig", document.row.file_name());
@@ -171,7 +170,7 @@ impl EkdoPortal {
         let path = segments(&wire.signature_path, id);
         let attempt = |bearer| async {
             let upload = Upload::new(wire.encoding, &fields, &content);
-            self.attempt(&path, upload, Cursor::new(bytes.to_vec()), bearer).await
+            self.attempt((wire.signature_method.clone(), &path), upload, Bytes::Held(Arc::clone(&bytes)), bearer).await
         };
         let answer = self.tokens.authorized(attempt, |answer: &Answer| answer.status == 401).await?;
         answer::judge_signature(id, &answer, body)
@@ -179,15 +178,15 @@ impl EkdoPortal {
 
     async fn attempt(
         &self,
-        path: &[String],
+        (method, path): (Method, &[String]),
         upload: Upload,
-        content: impl AsyncRead + Send + Unpin + 'static,
+        content: Bytes,
         bearer: Bearer,
     ) -> Result<Answer, Failure> {
         let bytes = upload.bytes();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let request = self
-            .with_token(self.client.request(Method::POST, &path), &bearer)?
+            .with_token(self.client.request(method, &path), &bearer)?
             .header(CONTENT_TYPE, &upload.content_type)
             .timeout(self.settings.timeout + Duration::from_secs(bytes / SLOWEST))
             .body(reqwest::Body::wrap_stream(upload.stream(content)));
@@ -212,20 +211,12 @@ impl EkdoPortal {
         let prove = move || {
             let mut file = files::open(&files::locate(&root, &path).ok()?).ok()?;
             let (found, bytes) = files::hash_of(&mut file, most).ok()?;
-            (found == hash).then_some(Proven { file, bytes })
+            (found == hash).then(|| Proven { file: Arc::new(file), bytes })
         };
         // Reading up to 15 MB is no work for a thread that serves others.
         let proven = tokio::task::spawn_blocking(prove).await;
         proven.map_err(|_| Mishap::Unsendable { reason: "a file could not be read".into() }.into())
     }
-}
-
-/// The open file from its beginning, for one more attempt.
-fn again(file: &File) -> Result<tokio::fs::File, Failure> {
-    let unsendable = |_| Failure::from(Mishap::Unsendable { reason: "a file could not be read again".into() });
-    let mut file = file.try_clone().map_err(unsendable)?;
-    file.rewind().map_err(unsendable)?;
-    Ok(tokio::fs::File::from_std(file))
 }
 
 fn formed(form: SignatureForm, bytes: &[u8]) -> Option<Cow<'_, [u8]>> {

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use reqwest::Method;
 use secrecy::SecretString;
 use url::Url;
 
@@ -95,6 +96,10 @@ pub struct EkdoWire {
     pub docs_path: String,
     /// Where signatures go; `{id}` stands for the document's id.
     pub signature_path: String,
+    /// The method by which a token is got.
+    pub token_method: Method,
+    /// The method by which a signature is put.
+    pub signature_method: Method,
     /// How credentials are sent.
     pub login: LoginForm,
     /// Where the token goes.
@@ -140,6 +145,8 @@ impl Default for EkdoWire {
             token_path: "/token".into(),
             docs_path: "/docs".into(),
             signature_path: "/docs/{id}/signature".into(),
+            token_method: Method::POST,
+            signature_method: Method::POST,
             login: LoginForm::Json,
             token_place: TokenPlace::Bearer,
             encoding: Encoding::Multipart,

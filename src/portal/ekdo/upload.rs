@@ -1,14 +1,16 @@
 //! The body of an upload: some fields and one content, streamed from where it lies, of a length that is known before.
 
+use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::stream::{self, Stream};
 use serde_json::{Map, Value};
-use tokio::io::{AsyncRead, AsyncReadExt};
 use uuid::Uuid;
 
+use super::files;
 use super::settings::Encoding;
 
 /// Bytes that are read at a time; a multiple of three, so that base64 goes on without padding.
@@ -24,6 +26,32 @@ pub(super) struct Content<'a> {
     pub file_name: &'a str,
     pub media_type: &'static str,
     pub bytes: u64,
+}
+
+/// Where a content lies. It is read by position: a portal may refuse one attempt while its body still goes out, and the next begins
+/// before that one has ended.
+#[derive(Clone)]
+pub(super) enum Bytes {
+    Filed(Arc<File>),
+    Held(Arc<[u8]>),
+}
+
+impl Bytes {
+    async fn read(&self, place: u64, count: usize) -> io::Result<Vec<u8>> {
+        match self {
+            Bytes::Held(bytes) => {
+                let rest = usize::try_from(place).ok().and_then(|place| bytes.get(place..));
+                let read = rest.and_then(|rest| rest.get(..count));
+                read.map(<[u8]>::to_vec).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+            }
+            Bytes::Filed(file) => {
+                let file = Arc::clone(file);
+                // A disk may keep its reader waiting.
+                let read = tokio::task::spawn_blocking(move || files::read_at(&file, place, count));
+                read.await.map_err(io::Error::other)?
+            }
+        }
+    }
 }
 
 /// A body that waits for its content.
@@ -55,26 +83,23 @@ impl Upload {
     }
 
     /// The body. A content that turns out shorter than was said breaks it off.
-    pub fn stream(
-        self,
-        content: impl AsyncRead + Send + Unpin + 'static,
-    ) -> impl Stream<Item = io::Result<Vec<u8>>> + Send + 'static {
-        let step = Step::Head(self.head, self.content, self.tail);
-        let encoding = self.encoding;
-        stream::try_unfold((step, content), move |(step, mut content)| async move {
+    pub fn stream(self, content: Bytes) -> impl Stream<Item = io::Result<Vec<u8>>> + Send + 'static {
+        let (encoding, length) = (self.encoding, self.content);
+        let step = Step::Head(self.head, self.tail);
+        stream::try_unfold((step, content), move |(step, content)| async move {
             Ok(match step {
-                Step::Head(head, 0, tail) => Some((head, (Step::Tail(tail), content))),
-                Step::Head(head, left, tail) => Some((head, (Step::Content(left, tail), content))),
-                Step::Content(left, tail) => {
-                    let mut chunk = vec![0; left.min(CHUNK) as usize];
-                    content.read_exact(&mut chunk).await?;
+                Step::Head(head, tail) if length == 0 => Some((head, (Step::Tail(tail), content))),
+                Step::Head(head, tail) => Some((head, (Step::Content(0, tail), content))),
+                Step::Content(place, tail) => {
+                    let count = length.saturating_sub(place).min(CHUNK);
+                    let chunk = content.read(place, count as usize).await?;
                     let chunk = match encoding {
                         Encoding::Multipart => chunk,
                         Encoding::Base64 => STANDARD.encode(&chunk).into_bytes(),
                     };
-                    let next = match left.saturating_sub(CHUNK) {
-                        0 => Step::Tail(tail),
-                        left => Step::Content(left, tail),
+                    let next = match place + count {
+                        next if next < length => Step::Content(next, tail),
+                        _ => Step::Tail(tail),
                     };
                     Some((chunk, (next, content)))
                 }
@@ -87,8 +112,9 @@ impl Upload {
 
 /// What goes out next.
 enum Step {
-    /// What stands before the content, its length, what stands behind it.
-    Head(Vec<u8>, u64, Vec<u8>),
+    /// What stands before the content and what stands behind it.
+    Head(Vec<u8>, Vec<u8>),
+    /// The content from a place on, and what stands behind it.
     Content(u64, Vec<u8>),
     Tail(Vec<u8>),
     End,
@@ -142,8 +168,6 @@ fn json<'a>(fields: impl Iterator<Item = &'a (&'a str, &'a str)>, content: &Cont
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-
     use futures_util::TryStreamExt;
 
     use super::*;
@@ -161,7 +185,7 @@ mod tests {
     async fn streamed(encoding: Encoding, bytes: &[u8]) -> (String, Vec<u8>) {
         let upload = upload(encoding, bytes);
         let (length, content_type) = (upload.bytes(), upload.content_type.clone());
-        let body: Vec<Vec<u8>> = upload.stream(Cursor::new(bytes.to_vec())).try_collect().await.unwrap();
+        let body: Vec<Vec<u8>> = upload.stream(Bytes::Held(bytes.into())).try_collect().await.unwrap();
         let body = body.concat();
         assert_eq!(body.len() as u64, length);
         (content_type, body)
@@ -196,7 +220,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_has_become_shorter_breaks_the_body_off() {
         let broken: io::Result<Vec<Vec<u8>>> =
-            upload(Encoding::Multipart, &[0; 100]).stream(Cursor::new(vec![0; 99])).try_collect().await;
+            upload(Encoding::Multipart, &[0; 100]).stream(Bytes::Held([0; 99].into())).try_collect().await;
         assert!(broken.is_err());
     }
 }

@@ -64,11 +64,14 @@ fn accepted(id: &str) -> Verdict {
 }
 
 fn refusal(code: String, body: Option<&Value>, sent: &[u8], cure: Cure) -> Verdict {
-    Verdict::Rejected { code, text: said(body, sent), cure, holder: None }
+    let text = lenient::with_code(body, &code, said(body, sent));
+    Verdict::Rejected { code, text, cure, holder: None }
 }
 
+/// By 409 an operator is asked for the portal's id, whatever code of its own the portal gives beside it: that one goes into the text.
 fn refusal_code(status: u16, body: Option<&Value>) -> String {
-    body.and_then(lenient::code).unwrap_or_else(|| format!("HTTP-{status}"))
+    let own = body.and_then(lenient::code).filter(|_| status != 409);
+    own.unwrap_or_else(|| format!("HTTP-{status}"))
 }
 
 fn said(body: Option<&Value>, sent: &[u8]) -> String {
@@ -155,6 +158,7 @@ mod tests {
             (400, "<html>", "HTTP-400"),
             (422, r#"{"errors":{"title":["Уборка снега"]}}"#, "HTTP-422"),
             (409, "", "HTTP-409"),
+            (409, r#"{"code":"DUP-7","message":"«Уборка снега» уже есть"}"#, "HTTP-409"),
             (413, "", "HTTP-413"),
         ] {
             let Ok(Verdict::Rejected { code: found, text, cure, .. }) = judged(Errand::Creation, status, body) else {
@@ -163,6 +167,12 @@ mod tests {
             assert_eq!((found.as_str(), cure), (code, Cure::Row), "{body}");
             assert!(!text.to_lowercase().contains("снега"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_conflict_keeps_the_portals_own_code_in_its_text() {
+        let verdict = judged(Errand::Creation, 409, r#"{"code":"DUP-7","message":"есть"}"#);
+        assert!(matches!(verdict, Ok(Verdict::Rejected { text, .. }) if text == "DUP-7: есть"));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! Drafts that nobody ever sends are asked about for ever: what was lost comes before them, and they come in the order in which they are
 //! given, so that none keeps others from their turn.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -26,7 +26,8 @@ const KEPT_FOR_SETS: u32 = 10;
 const MARGIN_DAYS: i64 = 7;
 /// So few records are asked about one by one, without a list.
 const FEW: usize = 3;
-/// So many records, spread over those that the list lacks, are asked about one by one to find out whether the list can be believed.
+/// So many records of each push, spread over those that the list lacks, are asked about one by one: a list may hide a small set and show
+/// all others.
 const PROBES: usize = 5;
 /// What the portal gives on a page when it does not heed the size that is asked for.
 const DEFAULT_PAGE: usize = 100;
@@ -38,6 +39,8 @@ pub(super) struct Terms {
     pub absent_after: Duration,
     /// Records of a page.
     pub page_size: u32,
+    /// What was lost at one time may be several pushes.
+    pub several_at_once: bool,
 }
 
 /// One inquiry.
@@ -56,6 +59,14 @@ struct Listing {
     whole: bool,
     /// No request was left for the rest of it.
     cut: bool,
+}
+
+/// What came of asking about records one by one.
+#[derive(Debug, Clone, Copy)]
+struct Came {
+    any_there: bool,
+    /// A request was left for each of them.
+    all_asked: bool,
 }
 
 impl Listing {
@@ -128,24 +139,40 @@ impl<'a> Lookup<'a> {
             open = take(asked, &open, &listing, findings);
             whole = listing.whole;
         }
-        let probes: Vec<usize> = if whole { spread(&open, PROBES) } else { Vec::new() };
-        let contradicted = self.ask_each(asked, &probes, findings).await?;
-        let rest: Vec<usize> = open.into_iter().filter(|at| !probes.contains(at)).collect();
-        if whole && !contradicted {
-            rest.into_iter().for_each(|at| set(findings, at, self.absent(asked.get(at))));
-        } else {
+        if !whole || self.terms.several_at_once {
+            self.ask_each(asked, &open, findings).await?;
+            return Ok(());
+        }
+        let pushes = by_push(asked, &open);
+        let left = usize::try_from(self.requests_left).unwrap_or_default();
+        let most = (left / pushes.len().max(1)).clamp(1, PROBES);
+        let mut rest = Vec::new();
+        for push in &pushes {
+            let probes = spread(push, most);
+            let came = self.ask_each(asked, &probes, findings).await?;
+            rest.push((came, push.iter().copied().filter(|at| !probes.contains(at)).collect::<Vec<_>>()));
+        }
+        if rest.iter().any(|(came, _)| came.any_there) {
+            // The list hides what is there: it is worth nothing.
+            let rest: Vec<usize> = rest.into_iter().flat_map(|(_, push)| push).collect();
             self.ask_each(asked, &rest, findings).await?;
+            return Ok(());
+        }
+        // Of a push that no question was left for, nothing is known.
+        for at in rest.into_iter().filter(|(came, _)| came.all_asked).flat_map(|(_, push)| push) {
+            set(findings, at, self.absent(asked.get(at)));
         }
         Ok(())
     }
 
-    /// Asks about each record by its id, as long as requests are left. True when one was there.
-    async fn ask_each(&mut self, asked: &[Asked], open: &[usize], findings: &mut [Finding]) -> Result<bool, Failure> {
-        let mut any = false;
+    /// Asks about each record by its id, as long as requests are left.
+    async fn ask_each(&mut self, asked: &[Asked], open: &[usize], findings: &mut [Finding]) -> Result<Came, Failure> {
+        let mut came = Came { any_there: false, all_asked: true };
         for at in open {
             let Some(record) = asked.get(*at) else { continue };
             let id = record.key.to_string();
             let Some(page) = self.page(&Filter { outer_id: Some(id.clone()), ..Filter::default() }, 1).await? else {
+                came.all_asked = false;
                 break;
             };
             let mut listing = Listing::default();
@@ -153,13 +180,13 @@ impl<'a> Lookup<'a> {
             page.found.into_iter().filter(|found| found.outer_id == id).for_each(|found| listing.add(found));
             match listing.found.remove(&id) {
                 Some(found) => {
-                    any = true;
+                    came.any_there = true;
                     set(findings, *at, Finding::Held(found.receipt(record.receipt.as_ref())));
                 }
                 None => set(findings, *at, self.absent(Some(record))),
             }
         }
-        Ok(any)
+        Ok(came)
     }
 
     /// What it means that a record is not in the register. How it went out decides, not how sets go out today.
@@ -232,6 +259,16 @@ fn sorted(asked: &[Asked]) -> (Vec<(&str, Vec<usize>)>, Vec<usize>) {
 fn set_of(record: &Asked) -> Option<&str> {
     let receipt = record.receipt.as_ref()?;
     receipt.set_id.as_deref().or(receipt.remote_id.as_deref())
+}
+
+/// Records by the pushes that they were lost with, which are told apart by when and how they went out.
+fn by_push(asked: &[Asked], open: &[usize]) -> Vec<Vec<usize>> {
+    let mut pushes = BTreeMap::<_, Vec<usize>>::new();
+    for at in open {
+        let push = asked.get(*at).map(|record| (record.sent, record.signed));
+        pushes.entry(push).or_default().push(*at);
+    }
+    pushes.into_values().collect()
 }
 
 /// A day before the first of these was sent.

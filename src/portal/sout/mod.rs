@@ -48,9 +48,6 @@ const NO_PROGRAM: &str = "NO_PROGRAM";
 /// Neither the catalogue nor the row has a title.
 const NO_TITLE: &str = "NO_TITLE";
 
-/// Most records of a page that are asked for by default. The portal gives up to 5,000; pages of that size come near to what is read of an answer.
-pub const PAGE_SIZE: u32 = 1000;
-
 /// What the portal's client needs to know.
 #[derive(Debug, Clone)]
 pub struct SoutSettings {
@@ -70,6 +67,8 @@ pub struct SoutSettings {
     pub page_size: u32,
     /// How long after its sending a signed set that the register does not know may still appear there.
     pub absent_after: Duration,
+    /// More than one set may be on its way at a time. A process that ends then loses several of which nobody can say which is which.
+    pub several_at_once: bool,
 }
 
 /// What is known of every portal of this kind.
@@ -94,8 +93,11 @@ impl SoutPortal {
         };
         let client = HttpClient::new(&client_settings, witness)?;
         let rate = Arc::new(Rate::new(settings.requests_per_second));
-        let terms =
-            Terms { absent_after: settings.absent_after, page_size: settings.page_size.clamp(1, MOST_RECORDS as u32) };
+        let terms = Terms {
+            absent_after: settings.absent_after,
+            page_size: settings.page_size.clamp(1, MOST_RECORDS as u32),
+            several_at_once: settings.several_at_once,
+        };
         let wire = Wire::new(client, rate, settings.api_key);
         Ok(SoutPortal { wire, programs: Programs::default(), sign: settings.sign, terms })
     }

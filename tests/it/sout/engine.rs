@@ -227,6 +227,39 @@ async fn a_push_that_never_arrived_is_repeated_once() {
     assert_eq!(site.running.mock().counters().pushes, 2);
 }
 
+#[tokio::test]
+async fn a_signed_set_that_the_portal_kept_back_and_did_not_answer_for_is_pushed_again_and_its_draft_stays() {
+    let site = Site::new(&["a-1", "a-2"], RegisterSettings::new(KEY)).await;
+    site.running.mock().inject(Fault::NotSentOnAndLost);
+    let engine = site.start(site.signed()).await;
+    until_all(&engine, ExchangeState::Confirmed).await;
+    let sets: Vec<bool> = site.running.mock().sets().iter().map(|set| set.sent).collect();
+    assert_eq!(sets, [false, true], "no read-back shows a draft: a person deletes it");
+}
+
+#[tokio::test]
+async fn five_thousand_and_one_records_are_a_full_set_and_one_more() {
+    let ids: Vec<String> = (1..=5001).map(|number| format!("a-{number}")).collect();
+    let site = Site::new(&ids.iter().map(String::as_str).collect::<Vec<_>>(), RegisterSettings::new(KEY)).await;
+    let engine = site.start(SoutSettings { page_size: 5000, ..site.signed() }).await;
+    engine.cycle().await;
+    let sizes: Vec<usize> = site.running.mock().sets().iter().map(|set| set.outer_ids.len()).collect();
+    assert_eq!(sizes, [5000, 1]);
+    until_all(&engine, ExchangeState::Confirmed).await;
+    site.assert_no_second_set();
+}
+
+#[tokio::test]
+async fn a_maintenance_of_the_register_delays_a_set_and_doubles_none() {
+    let site = Site::new(&["a-1", "a-2"], RegisterSettings::new(KEY)).await;
+    site.running.mock().inject(Fault::Maintenance);
+    site.running.mock().inject(Fault::Maintenance);
+    let engine = site.start(site.signed()).await;
+    until_all(&engine, ExchangeState::Confirmed).await;
+    assert_eq!(site.running.mock().sets().len(), 1);
+    site.assert_no_second_set();
+}
+
 /// Pushes, and kills the engine when the set is made and its answer has not come.
 async fn crash_after_push(site: &Site, settings: SoutSettings) {
     site.running.mock().inject(Fault::HoldAnswer);

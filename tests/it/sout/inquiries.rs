@@ -218,3 +218,53 @@ async fn an_inquiry_that_fails_finds_nothing() {
     let failure = portal.inquire(schema(), &asked(&many(10), None)).await.unwrap_err();
     assert_eq!(failure.trouble, Trouble::Maintenance { retry_after: None });
 }
+
+/// As records whose push was lost so many seconds ago.
+fn lost_ago(records: &Batch, seconds: i64) -> Vec<Asked> {
+    let mut asked = asked(records, None);
+    asked.iter_mut().for_each(|record| record.sent -= seconds);
+    asked
+}
+
+#[tokio::test]
+async fn a_small_set_that_the_list_hides_is_found_among_many_that_never_arrived() {
+    // The others fill a page that looks like the last one.
+    let running = register(RegisterSettings { largest_page: 90, ..RegisterSettings::new(KEY) }).await;
+    let portal = client(&running, true);
+    push(&portal, &many(90)).await;
+    let small = batch(&["s-1", "s-2", "s-3"].map(training));
+    push_and_lose(&running, &portal, &small).await;
+    let never = batch(&(1..=300).map(|number| training(&format!("n-{number}"))).collect::<Vec<_>>());
+    let mut all = lost_ago(&never, 0);
+    all.splice(100..100, lost_ago(&small, 60));
+    let findings = inquire(&portal, &all).await;
+    assert!(findings[100..103].iter().all(|finding| held(finding).stage == Stage::Confirmed), "{findings:?}");
+}
+
+#[tokio::test]
+async fn of_a_push_that_no_question_was_left_for_nothing_is_concluded() {
+    let running = register(RegisterSettings::new(KEY)).await;
+    let portal = client(&running, true);
+    let pair = |number: i64| batch(&["a", "b"].map(|part| training(&format!("{part}-{number}"))));
+    let all: Vec<Asked> = (1..=80).flat_map(|number| lost_ago(&pair(number), number)).collect();
+    let findings = inquire(&portal, &all).await;
+    assert!(running.mock().counters().reads <= 60);
+    let reached = findings.iter().filter(|finding| **finding == Finding::Absent).count();
+    assert!((2..160).contains(&reached), "{reached}");
+    let whole = |pair: &[Finding]| pair[0] == pair[1] && matches!(pair[0], Finding::Absent | Finding::NotAsked);
+    assert!(findings.chunks(2).all(whole), "{findings:?}");
+}
+
+#[tokio::test]
+async fn where_several_sets_may_be_lost_at_one_time_each_record_is_asked_about() {
+    let running = register(RegisterSettings { largest_page: 90, ..RegisterSettings::new(KEY) }).await;
+    let portal = portal(SoutSettings { several_at_once: true, ..settings(&running.url(), Some(signing())) });
+    push(&portal, &many(90)).await;
+    let small = batch(&[training("s-1")]);
+    push_and_lose(&running, &portal, &small).await;
+    let never = batch(&(1..=40).map(|number| training(&format!("n-{number}"))).collect::<Vec<_>>());
+    let mut all = asked(&never, None);
+    all.splice(7..7, asked(&small, None));
+    let findings = inquire(&portal, &all).await;
+    assert_eq!(held(&findings[7]).stage, Stage::Confirmed);
+}

@@ -1,5 +1,6 @@
 //! The built program as a daemon, and the conditions that are waited for.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -26,6 +27,13 @@ impl Daemon {
     pub fn start_telling(config: &Path, log: impl Into<Stdio>) -> Self {
         let mut command = vitrina(&["run", "--config", config.to_str().unwrap()]);
         let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        Daemon { child, config: config.to_owned() }
+    }
+
+    /// One that logs all there is to log.
+    pub fn start_tracing(config: &Path, log: File) -> Self {
+        let mut command = vitrina(&["run", "--config", config.to_str().unwrap()]);
+        let child = command.env("RUST_LOG", "trace").stdout(Stdio::null()).stderr(log).spawn().unwrap();
         Daemon { child, config: config.to_owned() }
     }
 

@@ -4,6 +4,7 @@ pub mod command;
 pub mod daemon;
 pub mod database;
 pub mod gateway;
+pub mod hasty;
 pub mod hospital;
 mod mariadb;
 pub mod mart;

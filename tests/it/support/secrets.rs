@@ -11,6 +11,8 @@ use vitrina::transport::{SecretStore, SecretStoreError};
 struct Inside {
     secrets: BTreeMap<&'static str, String>,
     refuses: bool,
+    /// So many more are kept, then none.
+    keeps: Option<u32>,
 }
 
 /// The store. Clones share what they hold.
@@ -25,7 +27,13 @@ impl MemorySecrets {
 
     /// From now on nothing can be kept, or it can again.
     pub fn refuse(&self, refuses: bool) {
-        self.0.lock().unwrap().refuses = refuses;
+        let mut inside = self.0.lock().unwrap();
+        (inside.refuses, inside.keeps) = (refuses, None);
+    }
+
+    /// Keeps so many more secrets, and then no other.
+    pub fn refuse_after(&self, keeps: u32) {
+        self.0.lock().unwrap().keeps = Some(keeps);
     }
 }
 
@@ -37,7 +45,9 @@ impl SecretStore for MemorySecrets {
 
     fn keep(&self, name: &'static str, secret: SecretString) -> BoxFuture<'_, Result<(), SecretStoreError>> {
         let mut inside = self.0.lock().unwrap();
-        let kept = match inside.refuses {
+        let is_full = inside.keeps == Some(0);
+        inside.keeps = inside.keeps.map(|keeps| keeps.saturating_sub(1));
+        let kept = match inside.refuses || is_full {
             true => Err(SecretStoreError { reason: "the disk is full".into() }),
             false => {
                 inside.secrets.insert(name, secret.expose_secret().to_owned());

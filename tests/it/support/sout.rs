@@ -39,6 +39,7 @@ pub fn settings(url: &str, sign: Option<SignSettings>) -> SoutSettings {
         sign,
         page_size: 1000,
         absent_after: Duration::ZERO,
+        several_at_once: false,
     }
 }
 
