@@ -74,6 +74,14 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
         Err(error) => return Err(CliError::Failed(error.into())),
     };
     print(&if args.json { report::json(portal, &progress)? } else { report::readable(portal, &progress) })?;
+    let denied = progress.denied();
+    if !denied.is_empty() {
+        let (feeds, whose) = (denied.join(", "), progress.feeds.iter().find_map(|feed| feed.denied.as_deref()));
+        let why = whose.unwrap_or_default();
+        return Err(CliError::Failed(anyhow!(
+            "{feeds} of {portal} could not be read and not be compared: {why}; ask the portal's support for the right to read, or name the other feeds"
+        )));
+    }
     let left: u64 = progress.feeds.iter().map(|feed| feed.left()).sum();
     Ok(if left > 0 { Outcome::Unfinished } else { Outcome::Done })
 }

@@ -45,7 +45,15 @@ struct Pass {
     failed: bool,
     unfinished: bool,
     /// What a dry run found, by feed.
-    pretended: BTreeMap<&'static str, Vec<Refusal>>,
+    pretended: BTreeMap<&'static str, Pretended>,
+}
+
+/// What a dry run found of a feed and, unlike a real one, left no trace of.
+#[derive(Default)]
+struct Pretended {
+    refusals: Vec<Refusal>,
+    /// What the fuse would hold back; none while nobody asked it.
+    fused: Option<Option<String>>,
 }
 
 /// Does one pass.
@@ -103,7 +111,9 @@ impl Pass {
             }
         }
         for name in names.into_iter().filter(|name| is_selected(name)) {
-            self.tell_refusals(line, name, args, ledger).await?;
+            let pretended = args.dry_run.then(|| self.pretended.remove(name).unwrap_or_default());
+            self.tell_fuse(line, name, pretended.as_ref())?;
+            self.tell_refusals(line, name, pretended, ledger).await?;
         }
         Ok(())
     }
@@ -133,19 +143,26 @@ impl Pass {
         if let Some(stop) = &report.stop {
             let _ = writeln!(text, "{label}: not finished: {}", stopped(stop));
         }
-        if let Some(fused) = &report.fused {
-            self.unfinished = true;
-            let _ = writeln!(
-                text,
-                "{label}: the fuse holds removals back: {fused}; see `vitrina fuse list`, let them go by `vitrina fuse accept {label}`"
-            );
-        }
         self.failed |= report.failure.is_some() || report.stop.is_some();
         if args.dry_run {
-            self.pretended.insert(feed, report.refusals.clone());
+            let asked = report.full || report.fused.is_some();
+            let fused = asked.then(|| report.fused.clone());
+            self.pretended.insert(feed, Pretended { refusals: report.refusals.clone(), fused });
         }
         print(&text)?;
         Ok(report.released)
+    }
+
+    /// Says what a feed's fuse holds back, be it that an earlier pass tripped it and this one, which read only what changed, did not ask it.
+    fn tell_fuse(&mut self, line: &AnyLine, feed: &str, pretended: Option<&Pretended>) -> Result<(), CliError> {
+        let standing = || Some(line.feed(feed)?.fuse()?.reason());
+        let fused = pretended.and_then(|pretended| pretended.fused.clone()).unwrap_or_else(standing);
+        let Some(fused) = fused else { return Ok(()) };
+        self.unfinished = true;
+        let label = format!("{}.{feed}", line.name);
+        print(&format!(
+            "{label}: the fuse holds removals back: {fused}; see `vitrina fuse list`, let them go by `vitrina fuse accept {label}`\n"
+        ))
     }
 
     /// Names every record of a feed that did not get through.
@@ -153,21 +170,22 @@ impl Pass {
         &mut self,
         line: &std::sync::Arc<AnyLine>,
         feed: &str,
-        args: &Args,
+        pretended: Option<Pretended>,
         ledger: &impl Ledger,
     ) -> Result<(), CliError> {
         let Some(known) = line.feed(feed) else { return Ok(()) };
         let counts = known.counts();
         self.unfinished |= counts.rejected + counts.held + counts.unknown > 0;
-        let mut refusals = self.pretended.remove(feed).unwrap_or_default();
+        let dry_run = pretended.is_some();
+        let mut refusals = pretended.unwrap_or_default().refusals;
         // A dry run knows what its checks refuse; what the portal refused stands in the ledger, if there is one yet.
         match ledger.refusals(known.id).await {
-            Ok(written) if args.dry_run => {
+            Ok(written) if dry_run => {
                 let told: Vec<_> = refusals.iter().map(|refusal| refusal.key.clone()).collect();
                 refusals.extend(written.into_iter().filter(|old| !told.contains(&old.key) && old.is_of_portal()));
             }
             Ok(written) => refusals = written,
-            Err(_) if args.dry_run => {}
+            Err(_) if dry_run => {}
             Err(error) => return Err(CliError::Failed(error.into())),
         }
         let label = format!("{}.{feed}", line.name);

@@ -111,7 +111,17 @@ fn told(portal: &str, result: Result<AuditProgress, AuditError>) -> bool {
     match result {
         Ok(progress) => {
             let left: u64 = progress.feeds.iter().map(|feed| feed.left()).sum();
-            tracing::info!(portal, left, "audit finished");
+            let denied = progress.denied();
+            if denied.is_empty() {
+                tracing::info!(portal, left, "audit finished");
+            } else {
+                tracing::warn!(
+                    portal,
+                    left,
+                    ?denied,
+                    "audit finished, but the portal does not let these feeds be read"
+                );
+            }
             true
         }
         Err(AuditError::Stopped) => {

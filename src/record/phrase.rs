@@ -1,6 +1,7 @@
 //! Phrases: sentences for people, in the languages of those who read them. They are data: no phrase repeats a value of a record.
 
 use std::borrow::Cow;
+use std::fmt::{Display, Write as _};
 
 /// A language that people are spoken to in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +30,24 @@ impl Phrase {
         }
     }
 
-    /// What a text that was made from the English form says in a language; none when it was not made from it.
-    fn retell(&self, text: &str, language: Language) -> Option<String> {
+    /// The English form about these things, in its order.
+    pub fn about(&self, about: &[&dyn Display]) -> String {
+        let mut literals = self.en.split("{}");
+        let mut text = literals.next().unwrap_or_default().to_owned();
+        for (literal, thing) in literals.zip(about) {
+            let _ = write!(text, "{thing}{literal}");
+        }
+        text
+    }
+
+    /// What a text that was made from the English form says in a language; none when it was not made from it. What it is about may be a
+    /// sentence itself.
+    fn retell(&self, text: &str, language: Language, phrases: &[Phrase]) -> Option<String> {
         let parts = parts(self.en, text)?;
         let mut literals = self.said_in(language).split("{}");
         let mut told = literals.next()?.to_owned();
         for (part, literal) in parts.into_iter().zip(literals) {
-            told.push_str(part);
+            told.push_str(&retold(part, language, phrases));
             told.push_str(literal);
         }
         Some(told)
@@ -46,7 +58,7 @@ impl Phrase {
 pub fn retold<'a>(text: &'a str, language: Language, phrases: &[Phrase]) -> Cow<'a, str> {
     match language {
         Language::English => None,
-        Language::Russian => phrases.iter().find_map(|phrase| phrase.retell(text, language)),
+        Language::Russian => phrases.iter().find_map(|phrase| phrase.retell(text, language, phrases)),
     }
     .map_or(Cow::Borrowed(text), Cow::Owned)
 }

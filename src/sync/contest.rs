@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::{At, Index};
+use super::said::{self, Said};
 use crate::ledger::{Entry, Mark, State};
 use crate::record::{Fingerprint, Key, KeyId, Rule, Schema, Violation};
 
@@ -196,16 +197,13 @@ pub(super) fn is_at_fault(index: &Index, at: At, holder: &Key) -> bool {
 /// What is wrong with a record that claims the place of another.
 pub(super) fn fault(schema: &Schema, holder: &Key) -> Violation {
     let fields = schema.place.join(", ");
-    let text = format!(
-        "{} is the same as that of {} {holder}, whose row is in the source too; only one of them can be at the portal",
-        fields, schema.feed
-    );
+    let text = said::PLACE_CLAIMED_TWICE.about(&[&fields, &format_args!("{} {holder}", schema.feed)]);
     Violation { field: fields.into(), rule: Rule::DuplicatePlace, text: text.into() }
 }
 
 /// Why a contested record waits.
-pub(super) fn waiting_text(feed: &str, holder: &Key) -> String {
-    format!("waits for a place at the portal that {feed} {holder} holds")
+pub(super) fn waiting(feed: &str, holder: &Key) -> Said {
+    Said::ours(said::PLACE_TAKEN, &[&format_args!("{feed} {holder}")])
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::exchange::Register;
 use super::index::{At, Index};
 use super::plan::{Plan, refusal};
+use super::said::{self, Said};
 use crate::ledger::{Mark, Refusal, Remark, Settlement, State};
 use crate::record::{Fingerprint, Key, KeyId, Record};
 
@@ -12,9 +13,6 @@ pub(super) const NO_UPDATE: &str = "NO_UPDATE";
 pub(super) const NO_REMOVAL: &str = "NO_REMOVAL";
 /// Code of a record that was removed at the portal, in the register alone.
 pub(super) const REMOVED: &str = "REMOVED";
-
-const CHANGED: &str = "the row has changed, and the portal cannot replace the version that it holds";
-const CHANGED_MIDWAY: &str = "the row has changed, and the portal has taken a part of the version before it";
 
 impl Plan {
     /// True when the portal cannot take this version of a record that it holds in another, or has begun to take in another.
@@ -33,7 +31,7 @@ impl Plan {
     /// Notes that the portal cannot take this version.
     pub(super) fn refuse_change(&mut self, index: &mut Index, at: At, record: &Record) {
         self.report.invalid += 1;
-        let text = if is_begun(index, at).is_some() { CHANGED_MIDWAY } else { CHANGED };
+        let phrase = if is_begun(index, at).is_some() { said::CHANGED_MIDWAY } else { said::CHANGED };
         let mut entry = index.entry(at);
         entry.state = State::Rejected;
         entry.wanted = Some(record.fingerprint);
@@ -41,7 +39,8 @@ impl Plan {
         entry.next_attempt = None;
         let key = record.key.clone();
         self.remark(key.clone(), Some(NO_UPDATE));
-        let refused = refusal(Some(key), State::Rejected, NO_UPDATE, Vec::new(), text.to_owned(), self.now());
+        let said = Said::ours(phrase, &[]);
+        let refused = refusal(Some(key), State::Rejected, NO_UPDATE, Vec::new(), said, self.now());
         self.note(index, entry, Some(refused));
     }
 
@@ -57,7 +56,9 @@ impl Plan {
 /// it holds a record whose id is not known here.
 pub fn is_resolvable(refusal: &Refusal, unnamed: &[&str]) -> bool {
     let lacks_id = refusal.state == State::Rejected && unnamed.contains(&refusal.code.as_str());
-    refusal.state == State::Unknown || lacks_id || (refusal.code == NO_UPDATE && refusal.text == CHANGED_MIDWAY)
+    refusal.state == State::Unknown
+        || lacks_id
+        || (refusal.code == NO_UPDATE && refusal.text == said::CHANGED_MIDWAY.en)
 }
 
 /// The version of which the portal has taken a part, under an id of its own.

@@ -11,6 +11,7 @@ use super::inability::is_begun;
 use super::index::{At, Index};
 use super::line::{FeedLine, Line};
 use super::plan::refusal;
+use super::said::{self, Said};
 use crate::ledger::{Entry, Ledger, LedgerError, Mark, Settlement, State};
 use crate::portal::{Asked, Finding, Inquiry, Portal};
 use crate::record::{Key, KeyId, Receipt, Stage};
@@ -21,8 +22,6 @@ use crate::transport::{Failure, is_due};
 pub(super) const TURNED_DOWN: &str = "TURNED_DOWN";
 /// Code of a record that the portal took and holds no longer.
 pub(super) const LOST_AT_PORTAL: &str = "LOST_AT_PORTAL";
-
-const HELD_NO_LONGER: &str = "the portal took the record and says now that it does not hold it";
 
 /// What came of inquiries and write-backs.
 #[derive(Debug, Default)]
@@ -389,7 +388,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         entry.state = State::Rejected;
         entry.next_attempt = Some(now.saturating_add(self.settings.slow_retry.as_secs().cast_signed()));
         found.settled += 1;
-        let (key, text) = (Some(entry.key.clone()), HELD_NO_LONGER.to_owned());
+        let (key, text) = (Some(entry.key.clone()), Said::ours(said::HELD_NO_LONGER, &[]));
         found.settlement.refused.push(refusal(key, State::Rejected, LOST_AT_PORTAL, Vec::new(), text, now));
         index.put_at(at, &entry, now);
         if let Some(mut register) = feed.register() {
@@ -474,9 +473,9 @@ fn is_turned_down(entry: &Entry) -> bool {
 }
 
 /// Why a record was turned down, in the portal's own word.
-pub(super) fn turned_down(receipt: &Receipt) -> String {
+pub(super) fn turned_down(receipt: &Receipt) -> Said {
     match &receipt.status {
-        Some(status) => format!("the portal took the record and turned it down: {status}"),
-        None => "the portal took the record and turned it down".to_owned(),
+        Some(status) => Said::ours(said::TURNED_DOWN_AS, &[status]),
+        None => Said::ours(said::TURNED_DOWN, &[]),
     }
 }

@@ -10,6 +10,7 @@ use super::index::{At, Index, Standing};
 use super::line::FeedLine;
 use super::outgoing::Outgoing;
 use super::report::CycleReport;
+use super::said::{self, Said};
 use super::units::{Admission, Gate};
 use crate::ledger::{Entry, Mark, Refusal, Settlement, State};
 use crate::portal::Abilities;
@@ -209,7 +210,7 @@ impl Plan {
     fn find(&mut self, key: Option<Key>, code: &str, violations: Vec<Violation>) {
         self.report.findings += 1;
         if self.findings.len() < MOST_FINDINGS {
-            self.findings.push(refusal(key, State::Rejected, code, violations, String::new(), self.now));
+            self.findings.push(refusal(key, State::Rejected, code, violations, Said::nothing(), self.now));
         }
     }
 
@@ -245,7 +246,11 @@ impl Plan {
         entry.wanted = Some(wanted);
         // Only the row can cure this.
         entry.next_attempt = None;
-        self.note(index, entry, Some(refusal(Some(key), State::Rejected, CHECK, violations, String::new(), self.now)));
+        self.note(
+            index,
+            entry,
+            Some(refusal(Some(key), State::Rejected, CHECK, violations, Said::nothing(), self.now)),
+        );
     }
 
     /// States a record anew in the index and, with the next notes, in the ledger.
@@ -341,7 +346,7 @@ impl Plan {
                 entry.state = State::Held;
                 entry.wanted = Some(record.fingerprint);
                 entry.parents = record.parents;
-                let text = waiting_text(feed, &key, rejected, needs_status);
+                let text = waiting((feed, &key), rejected, needs_status);
                 let refused = refusal(Some(record.key), State::Held, PARENT, Vec::new(), text, self.now);
                 self.note(index, entry, Some(refused));
             }
@@ -389,7 +394,7 @@ impl Plan {
         entry.state = State::Held;
         entry.wanted = Some(record.fingerprint);
         entry.parents = record.parents;
-        let text = contest::waiting_text(self.encoder.schema().feed, &holder_key);
+        let text = contest::waiting(self.encoder.schema().feed, &holder_key);
         let refused = refusal(Some(record.key.clone()), State::Held, PLACE, Vec::new(), text, self.now);
         self.note(index, entry, Some(refused));
         if let Some(at) = index.find(record.key.id()) {
@@ -555,15 +560,15 @@ fn lock_parents<'a, S: Source>(feed: &FeedLine<S>, parents: &[&'a FeedLine<S>]) 
     locked
 }
 
-pub(super) fn waiting_text(feed: &str, key: &Key, rejected: bool, needs_status: bool) -> String {
-    let why = if rejected {
-        "which is rejected"
+pub(super) fn waiting((feed, key): (&str, &Key), rejected: bool, needs_status: bool) -> Said {
+    let phrase = if rejected {
+        said::PARENT_REJECTED
     } else if needs_status {
-        "which the portal does not hold with the status that this record needs"
+        said::PARENT_OF_ANOTHER_STATUS
     } else {
-        "which the portal does not hold yet"
+        said::PARENT_NOT_THERE
     };
-    format!("waits for {feed} {key}, {why}")
+    Said::ours(phrase, &[&format_args!("{feed} {key}")])
 }
 
 /// Stands for a set of broken rules, so that an unchanged bad row is not written down anew.
@@ -583,8 +588,8 @@ pub(super) fn refusal(
     state: State,
     code: &str,
     violations: Vec<Violation>,
-    text: String,
+    said: Said,
     since: i64,
 ) -> Refusal {
-    Refusal { key, state, code: code.to_owned(), violations, text, since }
+    Refusal { key, state, code: code.to_owned(), violations, text: said.into_text(), since }
 }

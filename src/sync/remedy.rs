@@ -21,60 +21,6 @@ pub fn remedy(code: &str, text: &str) -> Option<&'static Remedy> {
     }
 }
 
-/// The texts of the engine's refusals, as planning and delivering word them.
-pub static TEXTS: &[Phrase] = &[
-    Phrase { en: "waits for {}, which is rejected", ru: "ждёт {}, а запись эта отклонена" },
-    Phrase {
-        en: "waits for {}, which the portal does not hold with the status that this record needs",
-        ru: "ждёт {}: на портале она не с тем статусом, который нужен этой записи",
-    },
-    Phrase {
-        en: "waits for {}, which the portal does not hold yet", ru: "ждёт {}: на портале её ещё нет"
-    },
-    Phrase {
-        en: "waits for a place at the portal that {} holds", ru: "ждёт места на портале, которое занимает {}"
-    },
-    Phrase {
-        en: "{} is the same as that of {}, whose row is in the source too; only one of them can be at the portal",
-        ru: "{}: то же, что у {}, строка которой тоже есть в источнике; на портале может быть только одна из двух",
-    },
-    Phrase {
-        en: "the answer was lost: nobody knows whether the portal took the record",
-        ru: "ответ потерян: неизвестно, принял ли портал запись",
-    },
-    Phrase {
-        en: "the process ended while the record was on its way: nobody knows whether the portal took it",
-        ru: "процесс прервался, пока запись передавалась: неизвестно, принял ли её портал",
-    },
-    Phrase {
-        en: "the row has changed, and the portal cannot replace the version that it holds",
-        ru: "строка изменилась, а заменить принятую версию портал не умеет",
-    },
-    Phrase {
-        en: "the row has changed, and the portal has taken a part of the version before it",
-        ru: "строка изменилась, а часть прежней версии портал уже принял",
-    },
-    Phrase {
-        en: "the portal took the record and says now that it does not hold it",
-        ru: "портал принял запись, а теперь отвечает, что её у него нет",
-    },
-    Phrase {
-        en: "the portal took the record and turned it down: {}",
-        ru: "портал принял запись, а затем отклонил её: {}",
-    },
-    Phrase {
-        en: "the portal took the record and turned it down", ru: "портал принял запись, а затем отклонил её"
-    },
-    Phrase {
-        en: "HTTP {} without the id of a refused record: {}",
-        ru: "HTTP {}: портал не назвал, какую запись он отклонил: {}",
-    },
-    Phrase {
-        en: "HTTP {} without the id of a refused record",
-        ru: "HTTP {}: портал не назвал, какую запись он отклонил",
-    },
-];
-
 static CASES: &[Case] = &[
     Case {
         code: PARENT,
@@ -293,6 +239,7 @@ static CASES: &[Case] = &[
 mod tests {
     use super::*;
     use crate::record::{Language, faults_of, retold};
+    use crate::sync::said::{Said, TEXTS};
 
     #[test]
     fn every_own_code_is_explained_in_every_language() {
@@ -317,15 +264,14 @@ mod tests {
 
     #[test]
     fn what_a_record_waits_for_is_told_in_russian() {
-        for (rejected, needs_status) in [(true, false), (false, true), (false, false)] {
-            let key = crate::record::Key::Text("k-1".into());
-            let text = super::super::plan::waiting_text("slot", &key, rejected, needs_status);
-            let told = retold(&text, Language::Russian, TEXTS);
-            assert!(told.starts_with("ждёт slot k-1") && told != text, "{told}");
-        }
+        let told = |said: Said| retold(&said.into_text(), Language::Russian, TEXTS).into_owned();
         let key = crate::record::Key::Text("k-1".into());
-        let text = super::super::contest::waiting_text("slot", &key);
-        assert_eq!(retold(&text, Language::Russian, TEXTS), "ждёт места на портале, которое занимает slot k-1");
+        for (rejected, needs_status) in [(true, false), (false, true), (false, false)] {
+            let told = told(super::super::plan::waiting(("slot", &key), rejected, needs_status));
+            assert!(told.starts_with("ждёт slot k-1"), "{told}");
+        }
+        let waits = super::super::contest::waiting("slot", &key);
+        assert_eq!(told(waits), "ждёт места на портале, которое занимает slot k-1");
         let schema = crate::portal::fer::SCHEMAS.iter().find(|schema| schema.feed == "slot").unwrap();
         let fault = super::super::contest::fault(schema, &key);
         let told = retold(&fault.text, Language::Russian, TEXTS);

@@ -16,6 +16,7 @@ use super::inability::REMOVED;
 use super::index::{At, Index};
 use super::line::{FeedLine, Line};
 use super::plan::refusal;
+use super::said::{self, Said};
 use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Remark, Settlement, State};
 use crate::portal::{Delivery, Portal, Verdict};
 use crate::record::Key;
@@ -460,9 +461,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     }
                     Away::Refused { code, text } => {
                         removed.refused += 1;
-                        let text = format!("the portal refuses to remove it: {text}");
+                        let said = Said::ours(said::REMOVAL_REFUSED, &[&text]);
                         let key = Some(entry.key.clone());
-                        settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), text, now));
+                        settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), said, now));
                         let slow = now.saturating_add(self.settings.slow_retry.as_secs().cast_signed());
                         let entry = Entry {
                             mark: before,
@@ -538,7 +539,7 @@ impl Away {
             Away::Done => None,
             Away::Refused { code, text } => Some(Away::Refused {
                 code: code.clone(),
-                text: format!("{feed} {} has to go first: {text}", child.key),
+                text: said::CHILD_FIRST.about(&[&format_args!("{feed} {}", child.key), text]),
             }),
             Away::Open { .. } | Away::MayBeGone | Away::NotAsked => Some(Away::Open { maybe_applied: false }),
         }

@@ -13,6 +13,7 @@ use super::index::At;
 use super::line::OnConflict;
 use super::plan::refusal;
 use super::removal::Removed;
+use super::said::Said;
 use super::watermark::Watermark;
 use crate::ledger::{Ledger, LedgerError, Refusal, Settlement, State};
 use crate::portal::Portal;
@@ -333,7 +334,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             return Ok(());
         }
         let key = Some(contest.key.clone());
-        let refused = refusal(key, State::Rejected, DUPLICATE_PLACE, vec![violation], String::new(), now);
+        let refused = refusal(key, State::Rejected, DUPLICATE_PLACE, vec![violation], Said::nothing(), now);
         self.restate(contest, refused, |entry| {
             entry.wanted = Some(contest::fault_of(&contest.holder));
             entry.next_attempt = None;
@@ -386,11 +387,12 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     /// The portal's refusal stands.
     async fn refuse(&mut self, contest: &Contest) -> Result<(), CycleError> {
         let now = self.line.clock.now();
-        let (code, text) = self.said.get(&contest.key).cloned().unwrap_or_else(|| {
-            (super::plan::PLACE.to_owned(), contest::waiting_text(self.feed.plan.schema.feed, &contest.holder))
-        });
+        let (code, said) = match self.said.get(&contest.key).cloned() {
+            Some((code, text)) => (code, Said::of_portal(text)),
+            None => (super::plan::PLACE.to_owned(), contest::waiting(self.feed.plan.schema.feed, &contest.holder)),
+        };
         let slow = now.saturating_add(self.line.settings.slow_retry.as_secs().cast_signed());
-        let refused = refusal(Some(contest.key.clone()), State::Rejected, &code, Vec::new(), text, now);
+        let refused = refusal(Some(contest.key.clone()), State::Rejected, &code, Vec::new(), said, now);
         self.restate(contest, refused, |entry| entry.next_attempt = Some(slow)).await?;
         // The stranger is forgotten here, not at the portal: its place does not become free by that.
         let mut index = self.feed.index();

@@ -11,6 +11,7 @@ use super::line::{FeedLine, Line};
 use super::outgoing::Outgoing;
 use super::plan::{PLACE, refusal};
 use super::report::Live;
+use super::said::Said;
 use super::unknown::how_sent;
 use crate::ledger::{Close, Entry, Ledger, LedgerError, Mark, MarkId, Refusal, Settlement, State};
 use crate::portal::{Cure, Portal};
@@ -130,14 +131,15 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     self.reject(index, at, &mut entry, unsent, cure, now);
                     if let Some((contest, learnt)) = contest {
                         settlement.entries.extend(learnt);
-                        let text = contest::waiting_text(name, &contest.holder);
+                        let text = contest::waiting(name, &contest.holder);
                         settlement.refused.push(refusal(key, State::Held, PLACE, Vec::new(), text, now));
                         entry.state = State::Held;
                         entry.next_attempt = None;
                         waits_for = Some(contest.place);
                         settled.contested.push(contest);
                     } else {
-                        settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), text, now));
+                        let said = Said::of_portal(text);
+                        settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), said, now));
                     }
                     true
                 }

@@ -7,9 +7,10 @@ use super::exchange::{OnUnknown, Told, code_of, growing, later};
 use super::index::{At, Index};
 use super::line::{FeedLine, Line};
 use super::plan::{Plan, refusal};
+use super::said::{self, Said};
 use crate::ledger::{Entry, Ledger, LedgerError, Mark, Note, NoteKind, NotePlace, Refusal, Settlement, State};
 use crate::portal::{Inquiry, Portal};
-use crate::record::{Fingerprint, Key, Receipt, Stage};
+use crate::record::{Fingerprint, Key, Phrase, Receipt, Stage};
 use crate::source::Source;
 
 /// Code of a record of which nobody knows whether the portal took it.
@@ -19,9 +20,6 @@ pub(super) const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
 const EAGER: u16 = 16;
 /// The longest that it waits for an inquiry.
 const SLOWEST: Duration = Duration::from_secs(3600);
-
-const LOST: &str = "the answer was lost: nobody knows whether the portal took the record";
-const CUT_OFF: &str = "the process ended while the record was on its way: nobody knows whether the portal took it";
 
 impl<S: Source> FeedLine<S> {
     /// True when a second request with the same record would make a second record at the portal.
@@ -77,7 +75,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 entry.state = State::Unknown;
                 entry.next_attempt = None;
                 index.put_at(at, &entry, now);
-                settlement.refused.push(unknown(entry.key.clone(), CUT_OFF, now));
+                settlement.refused.push(unknown(entry.key.clone(), said::CUT_OFF, now));
                 if let Some(mut register) = feed.register() {
                     // It went out at some time before now. Nobody may take its absence at the portal for final too early.
                     let (receipt, code) = (how_sent(signed), code_of(entry.state));
@@ -123,7 +121,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             // What its row says by now nobody has looked at yet.
             entry.wanted = None;
         }
-        unknown(entry.key.clone(), LOST, now)
+        unknown(entry.key.clone(), said::ANSWER_LOST, now)
     }
 
     /// The record is asked about again after a growing while.
@@ -174,6 +172,6 @@ pub(super) fn how_sent(signed: Option<bool>) -> Option<Receipt> {
     signed.map(|signed| Receipt { stage: Stage::Sent, signed: Some(signed), ..Receipt::default() })
 }
 
-fn unknown(key: Key, text: &str, now: i64) -> Refusal {
-    refusal(Some(key), State::Unknown, OUTCOME_UNKNOWN, Vec::new(), text.to_owned(), now)
+fn unknown(key: Key, phrase: Phrase, now: i64) -> Refusal {
+    refusal(Some(key), State::Unknown, OUTCOME_UNKNOWN, Vec::new(), Said::ours(phrase, &[]), now)
 }

@@ -1,5 +1,6 @@
 //! Metrics: every name, help text and label of `/metrics`. Labels are names from the configuration and enums, never keys or texts.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -67,10 +68,14 @@ const PORTAL_STATES: [&str; 3] = ["open", "paused", "parked"];
 /// Buckets of the time to an answer: fine where it should be, and at the limits of ours and of the gateway.
 const BOOKING_BUCKETS: [f64; 13] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0];
 
+/// What every name begins with.
+const PREFIX: &str = "vitrina";
+
 /// Every metric of the process.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
+    names: Vec<String>,
     last_success: GaugeVec,
     lag: GaugeVec,
     records: IntGaugeVec,
@@ -96,20 +101,19 @@ pub struct Metrics {
 impl Metrics {
     /// The metrics, all registered, none with a value of its own yet but `build_info`.
     pub fn new() -> Result<Self, prometheus::Error> {
-        let registry = Registry::new_custom(Some("vitrina".to_owned()), None)?;
+        let registry = Registry::new_custom(Some(PREFIX.to_owned()), None)?;
+        let roll = Roll { registry: &registry, names: RefCell::default() };
         let feed = &["portal", "feed"];
         let build = GaugeVec::new(Opts::new("build_info", "Always 1; the label tells the version."), &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
-        add(&registry, build)?;
-        let gauge =
-            |name: &str, help: &str, labels: &[&str]| add(&registry, GaugeVec::new(Opts::new(name, help), labels)?);
+        roll.add(build)?;
+        let gauge = |name: &str, help: &str, labels: &[&str]| roll.add(GaugeVec::new(Opts::new(name, help), labels)?);
         let integer =
-            |name: &str, help: &str, labels: &[&str]| add(&registry, IntGaugeVec::new(Opts::new(name, help), labels)?);
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            add(&registry, IntCounterVec::new(Opts::new(name, help), labels)?)
-        };
+            |name: &str, help: &str, labels: &[&str]| roll.add(IntGaugeVec::new(Opts::new(name, help), labels)?);
+        let counter =
+            |name: &str, help: &str, labels: &[&str]| roll.add(IntCounterVec::new(Opts::new(name, help), labels)?);
         let seconds = |name: &str, help: &str, labels: &[&str], buckets: Vec<f64>| {
-            add(&registry, HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets), labels)?)
+            roll.add(HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets), labels)?)
         };
         Ok(Metrics {
             last_success: gauge(
@@ -174,13 +178,10 @@ impl Metrics {
                 "Estimate of how long the pending records will take, in seconds.",
                 feed,
             )?,
-            last_tick: add(
-                &registry,
-                Gauge::with_opts(Opts::new(
-                    "clock_last_tick_timestamp_seconds",
-                    "Last tick of the clock, seconds since 1970-01-01.",
-                ))?,
-            )?,
+            last_tick: roll.add(Gauge::with_opts(Opts::new(
+                "clock_last_tick_timestamp_seconds",
+                "Last tick of the clock, seconds since 1970-01-01.",
+            ))?)?,
             booking_requests: counter(
                 "booking_requests_total",
                 "Bookings (book) and cancellations (cancel) answered, by the code of the answer.",
@@ -192,13 +193,11 @@ impl Metrics {
                 &["verb"],
                 BOOKING_BUCKETS.to_vec(),
             )?,
-            booking_uncertain: add(
-                &registry,
-                IntGauge::with_opts(Opts::new(
-                    "booking_uncertain",
-                    "Bookings answered 18 of which nobody knows whether they were made.",
-                ))?,
-            )?,
+            booking_uncertain: roll.add(IntGauge::with_opts(Opts::new(
+                "booking_uncertain",
+                "Bookings answered 18 of which nobody knows whether they were made.",
+            ))?)?,
+            names: roll.names.into_inner(),
             registry,
         })
     }
@@ -208,9 +207,9 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
-    /// Names of all metrics that have been registered, for tests of dashboards and alerts.
-    pub fn names(&self) -> Vec<String> {
-        self.registry.gather().iter().map(|family| family.name().to_owned()).collect()
+    /// Names of all metrics that are registered, with or without a value yet, for tests of dashboards and documents.
+    pub fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// Lets a feed's series appear before anything happens to it.
@@ -347,9 +346,19 @@ impl PortalMeter {
     }
 }
 
-fn add<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, prometheus::Error> {
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
+/// Where metrics are registered, and the names under which they show.
+struct Roll<'a> {
+    registry: &'a Registry,
+    names: RefCell<Vec<String>>,
+}
+
+impl Roll<'_> {
+    fn add<C: Collector + Clone + 'static>(&self, collector: C) -> Result<C, prometheus::Error> {
+        self.registry.register(Box::new(collector.clone()))?;
+        let names = collector.desc().into_iter().map(|desc| format!("{PREFIX}_{}", desc.fq_name));
+        self.names.borrow_mut().extend(names);
+        Ok(collector)
+    }
 }
 
 /// `count` buckets, each twice the one before.

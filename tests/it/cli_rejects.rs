@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
-use vitrina::demo::fer::{FerGateway, GatewaySettings, Running};
+use vitrina::demo::fer::{FerGateway, GatewaySettings, Running, Subsystem};
 
 use crate::support::command::{Ran, run, vitrina, write_private};
 use crate::support::daemon::Daemon;
@@ -20,7 +20,7 @@ struct Site {
     config: PathBuf,
     folder: tempfile::TempDir,
     _db: TestDb,
-    _gateway: Running,
+    gateway: Running,
 }
 
 /// Key of a booking that the gateway refuses.
@@ -64,7 +64,7 @@ impl Site {
             account.password,
         );
         let config = write_private(folder.path(), "vitrina.toml", &text);
-        let site = Site { config, folder, _db: db, _gateway: gateway };
+        let site = Site { config, folder, _db: db, gateway };
         let pass = site.run("sync", &[], &[]).await;
         assert_eq!(pass.code, 3, "{}{}", pass.out, pass.err);
         site
@@ -293,6 +293,26 @@ async fn a_retry_leaves_a_word_for_each_feed_and_says_who_takes_it_up() {
     let by_code = serde_json::json!({"code": "CHECK", "keys": null});
     let words = site.words().await;
     assert_eq!(words[1..], [("resource".to_owned(), by_code.clone()), ("slot".to_owned(), by_code)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pass_after_a_retry_sends_the_record_again() {
+    let site = Site::after_a_pass().await;
+    let sent = || {
+        let books = site.gateway.gateway().counters(Subsystem::Book);
+        (books.received, books.refused)
+    };
+    let (received, refusals) = sent();
+    assert_eq!(site.run("sync", &[], &[]).await.code, 3);
+    assert_eq!(sent(), (received, refusals), "without a word it waits");
+
+    assert_eq!(site.run("rejects retry", &["fer.book", &refused()], &[]).await.code, 0);
+    let pass = site.run("sync", &[], &[]).await;
+    assert_eq!(pass.code, 3, "{}{}", pass.out, pass.err);
+    assert_eq!(sent(), (received + 1, refusals + 1), "it alone");
+    assert_eq!(site.words().await, [], "a word is heard once");
+    site.run("sync", &[], &[]).await;
+    assert_eq!(sent(), (received + 1, refusals + 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

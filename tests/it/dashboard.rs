@@ -1,29 +1,12 @@
-//! The dashboard asks for nothing that `/metrics` does not give.
+//! The dashboard and the operator's guides know every metric, and ask for nothing that `/metrics` does not give.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use vitrina::ledger::Counts;
-use vitrina::telemetry::{Metrics, Outcome, RetryReason};
-use vitrina::transport::Health;
+use vitrina::telemetry::Metrics;
 
-/// Every metric, with a value.
+/// Every metric that is registered.
 fn all() -> BTreeSet<String> {
-    let metrics = Metrics::new().unwrap();
-    metrics.announce_feed("fer", "slot");
-    metrics.count_records("fer", "slot", Outcome::Accepted, 1);
-    metrics.observe_cycle("fer", "slot", Duration::from_secs(1));
-    metrics.show_feed("fer", "slot", &Counts::default(), Some(1), 2);
-    metrics.show_drain("fer", "slot", 1.0);
-    metrics.show_portal("fer", &Health::Open, 0);
-    metrics.observe_booking("book", 0, Duration::from_millis(5));
-    metrics.show_uncertain_bookings(1);
-    let portal = metrics.portal("fer");
-    portal.request(200, Duration::from_secs(1));
-    portal.sent(2, 1);
-    portal.retry(RetryReason::Token);
-    portal.token_expires(1);
-    metrics.names().into_iter().collect()
+    Metrics::new().unwrap().names().iter().cloned().collect()
 }
 
 /// Names of metrics in a text.
@@ -35,19 +18,41 @@ fn named(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// What the dashboard's panels ask for.
+fn asked() -> BTreeSet<String> {
+    let board: serde_json::Value = serde_json::from_str(include_str!("../../dashboards/vitrina.json")).unwrap();
+    named(&board["panels"].to_string())
+}
+
+/// The metrics that a guide's table describes, and those that it recommends an alert for.
+fn described(guide: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let table: String = guide.lines().filter(|line| line.starts_with("| `vitrina_")).collect();
+    let alerts: String = guide.lines().filter(|line| !line.starts_with('|')).collect();
+    (named(&table), named(&alerts))
+}
+
 #[test]
 fn every_metric_of_the_dashboard_exists() {
-    let board: serde_json::Value = serde_json::from_str(include_str!("../../dashboards/vitrina.json")).unwrap();
-    let asked = named(&board["panels"].to_string());
+    let (all, asked) = (all(), asked());
     assert!(asked.len() > 10, "{asked:?}");
-    let missing: Vec<_> = asked.difference(&all()).cloned().collect();
+    let missing: Vec<_> = asked.difference(&all).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]
 fn every_metric_is_on_the_dashboard() {
-    let board = named(include_str!("../../dashboards/vitrina.json"));
-    let shown_nowhere: Vec<_> =
-        all().difference(&board).filter(|name| *name != "vitrina_build_info").cloned().collect();
+    let (all, asked) = (all(), asked());
+    let shown_nowhere: Vec<_> = all.difference(&asked).filter(|name| *name != "vitrina_build_info").collect();
     assert!(shown_nowhere.is_empty(), "{shown_nowhere:?}");
+}
+
+#[test]
+fn the_guides_describe_every_metric_and_alert_to_what_needs_a_person() {
+    for guide in [include_str!("../../docs/operations.md"), include_str!("../../docs/ru/operations.md")] {
+        let (table, alerts) = described(guide);
+        assert_eq!(table, all());
+        for needs_a_person in ["vitrina_fuse_tripped", "vitrina_feed_parked", "vitrina_portal_state"] {
+            assert!(alerts.contains(needs_a_person), "{needs_a_person}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use vitrina::ledger::{Ledger, Replay, State};
 use vitrina::record::Key;
 use vitrina::source::memory::{Fault, Value};
-use vitrina::sync::{Clock, CycleError, Order, Stop};
+use vitrina::sync::{Clock, CycleError, Order, RetryWord, Stop};
 use vitrina::transport::Trouble;
 
 use crate::support::portal::Act;
@@ -123,6 +123,37 @@ async fn a_refused_version_gets_its_slow_retry() {
     world.portal.refuse(Key::Guid(1), false);
     tokio::time::advance(Duration::from_secs(86_401)).await;
     assert_eq!(cycle(&line, "slot").await.accepted, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operators_word_has_refused_records_tried_again_and_no_others() {
+    let mut world = World::with_slots(4);
+    world.changed_at = Some("updated_at");
+    let mut wrong = slot(3, "AVAILABLE");
+    wrong[6] = Value::Null;
+    world.put("slot", 3, wrong);
+    [1, 2].map(Key::Guid).into_iter().for_each(|key| world.portal.refuse(key, true));
+    let line = world.start().await;
+    pass(&line).await;
+    [1, 2].map(Key::Guid).into_iter().for_each(|key| world.portal.refuse(key, false));
+    world.portal.forget_requests();
+    assert_eq!(pass(&line).await, 0, "without a word they wait");
+
+    let named = |ids: &[u128]| Some(ids.iter().map(|id| Key::Guid(*id).to_string()).collect());
+    let by_key = |ids| RetryWord { code: None, keys: named(ids) };
+    let by_code = |code: &str| RetryWord { code: Some(code.to_owned()), keys: None };
+    assert_eq!(line.retry("slot", &by_key(&[4, 99])).await.unwrap(), 0, "accepted, or not known at all");
+    assert_eq!(line.retry("slot", &by_key(&[1])).await.unwrap(), 1);
+    let line = world.start().await;
+    assert_eq!(cycle(&line, "slot").await.accepted, 1, "the word outlives the process that heard it");
+    assert_eq!(world.portal.received("slot"), [Key::Guid(1)]);
+
+    assert_eq!(line.retry("slot", &by_code("CHECK")).await.unwrap(), 1);
+    assert_eq!(cycle(&line, "slot").await.sent, 0, "its row is as wrong as before");
+    assert_eq!(line.retry("slot", &by_code("r-330")).await.unwrap(), 1);
+    assert_eq!(cycle(&line, "slot").await.accepted, 1);
+    assert_eq!(world.portal.received("slot"), [Key::Guid(1), Key::Guid(2)]);
+    assert_eq!(world.refusals(&line, "slot").await, [(Some(Key::Guid(3)), State::Rejected, "CHECK".to_owned())]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -48,6 +48,9 @@ pub(super) fn readable(portal: &str, progress: &AuditProgress) -> String {
 }
 
 fn numbers(feed: &FeedAudit, repair: bool) -> String {
+    if let Some(why) = &feed.denied {
+        return format!("could not be read: {why}");
+    }
     if feed.stage == Stage::Unreadable {
         return "the portal has no way to read it back".to_owned();
     }

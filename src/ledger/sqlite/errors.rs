@@ -9,8 +9,9 @@ use crate::ledger::LedgerError;
 use crate::ledger::codec::Damaged;
 
 /// The way out of a file that cannot be mended.
-pub(super) const MOVE_AWAY: &str = "move the file (and those beside it that end in -wal and -shm) away; the next full pass \
-     re-sends every record";
+pub(super) const MOVE_AWAY: &str = "put the last copy back, or move the file (and those beside it that end in -wal and -shm) \
+     away. A new ledger has every record sent again: FER takes that as an update, and `vitrina audit PORTAL --repair` does the rest; SOUT, POS \
+     and EKDO make second records of all. Read \"A lost ledger\" in docs/operations.md before the next start";
 
 /// Primary result codes of SQLite that get words of their own.
 const BUSY: i32 = 5;

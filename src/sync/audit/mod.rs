@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 pub use progress::{AuditOrder, AuditProgress, AuditState, Difference, FeedAudit, Kind, Stage, Tally};
 
 use super::cycle::CycleError;
-use super::line::Line;
+use super::line::{FeedLine, Line};
 use crate::ledger::{Ledger, LedgerError};
 use crate::portal::{Ask, Held, Portal, Reading};
 use crate::record::{BindError, Key, Schema};
@@ -58,6 +58,14 @@ pub enum AuditError {
         /// The feed.
         feed: &'static str,
         /// What happened.
+        text: String,
+    },
+    /// The portal refuses the address of one feed: the others can be read.
+    #[error("the portal does not let {feed} be read: {text}")]
+    Denied {
+        /// The feed.
+        feed: &'static str,
+        /// What the portal said.
         text: String,
     },
     /// The portal is paused and stays so.
@@ -132,16 +140,24 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
                     Reading::ByKey | Reading::Whole | Reading::OfParent { .. } => Stage::Reading { after: None },
                 };
             }
-            if let Stage::Reading { after } = self.feed().stage.clone() {
-                self.read_back(feed, after.as_deref()).await?;
-            }
-            if self.feed().stage == Stage::Confirming {
-                self.confirm(feed).await?;
-                self.feed().stage = Stage::Compared;
+            match self.compare_feed(feed).await {
+                Err(denied @ AuditError::Denied { .. }) => self.feed().give_up(denied.to_string()),
+                compared => compared?,
             }
             self.save().await?;
         }
         if self.progress.order.repair { self.mend().await } else { Ok(()) }
+    }
+
+    async fn compare_feed(&mut self, feed: &FeedLine<S>) -> Result<(), AuditError> {
+        if let Stage::Reading { after } = self.feed().stage.clone() {
+            self.read_back(feed, after.as_deref()).await?;
+        }
+        if self.feed().stage == Stage::Confirming {
+            self.confirm(feed).await?;
+            self.feed().stage = Stage::Compared;
+        }
+        Ok(())
     }
 
     /// The audit of the feed at hand.
@@ -184,7 +200,11 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
                 Err(failure) => failure,
             };
             let Some(pause) = self.pause_after(&failure, attempt).filter(|_| attempt + 1 < MOST_ATTEMPTS) else {
-                return Err(AuditError::Portal { feed: schema.feed, text: failure.text });
+                let (feed, text) = (schema.feed, failure.text);
+                return Err(match failure.trouble {
+                    Trouble::FeedParked => AuditError::Denied { feed, text },
+                    _ => AuditError::Portal { feed, text },
+                });
             };
             attempt += 1;
             self.wait(pause, &failure.text).await?;

@@ -97,7 +97,7 @@ pub enum Stage {
     Confirming,
     /// Compared. Set when nothing is left to be looked at.
     Compared,
-    /// The portal has no way to read the feed back. Set instead of reading.
+    /// The feed cannot be read back: the portal has no way to, or denies it. Set instead of reading, or when that ends.
     Unreadable,
 }
 
@@ -116,6 +116,9 @@ pub struct FeedAudit {
     pub suspects: BTreeMap<String, Kind>,
     /// What differs.
     pub differences: Vec<Difference>,
+    /// Why it could not be read, where that was denied; for people.
+    #[serde(default)]
+    pub denied: Option<String>,
 }
 
 /// How an audit stands.
@@ -161,7 +164,13 @@ impl FeedAudit {
             tally: Tally::default(),
             suspects: BTreeMap::new(),
             differences: Vec::new(),
+            denied: None,
         }
+    }
+
+    /// It could not be read to its end: what was seen until then says nothing of the whole.
+    pub(super) fn give_up(&mut self, why: String) {
+        *self = FeedAudit { stage: Stage::Unreadable, denied: Some(why), ..FeedAudit::new(&self.feed) };
     }
 
     /// Differences of a kind, listed or not.
@@ -188,6 +197,11 @@ impl AuditProgress {
             feeds: feeds.map(FeedAudit::new).collect(),
             waits: None,
         }
+    }
+
+    /// The feeds that the portal did not let be read.
+    pub fn denied(&self) -> Vec<&str> {
+        self.feeds.iter().filter(|feed| feed.denied.is_some()).map(|feed| feed.feed.as_str()).collect()
     }
 
     /// True when an audit with this order can go on from here.

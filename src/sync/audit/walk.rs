@@ -20,6 +20,8 @@ use crate::sync::mart::{Mart, Version};
 const DAY: i64 = 86_400;
 /// Days of one request.
 const WINDOW: i64 = 60;
+/// Spans of days that are read whatever the source has there: what only the portal has is found within them.
+const HORIZON: i64 = 3;
 /// Most spans of days that are read of one parent; what is later is looked at by its key.
 const MOST_WINDOWS: usize = 24;
 /// Rows that are read again by key at a time.
@@ -66,17 +68,26 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
             reader.walk(&row.key, row.status);
         }
         let after = after.map(named);
-        match reading {
-            Reading::Unsupported => {}
-            Reading::Whole => self.read_whole(&mut reader).await?,
-            Reading::ByKey => self.read_each(&mut reader, after.as_ref()).await?,
+        let read = match reading {
+            Reading::Unsupported => Ok(()),
+            Reading::Whole => self.read_whole(&mut reader).await,
+            Reading::ByKey => self.read_each(&mut reader, after.as_ref()).await,
             Reading::OfParent { feed: parent, dated } => {
-                self.read_children(&mut reader, parent, dated, after.as_ref()).await?;
+                self.read_children(&mut reader, parent, dated, after.as_ref()).await
             }
-        }
+        };
+        let denied = match read {
+            Ok(()) => None,
+            // Its children can be listed all the same, under the records that the source has.
+            Err(denied @ AuditError::Denied { .. }) => Some(denied),
+            Err(error) => return Err(error),
+        };
         self.tell(&mut reader).await?;
-        if after.is_none() && listing.is_some() {
+        if listing.is_some() && (after.is_none() || denied.is_some()) {
             self.walked.insert(schema.feed, reader.walked);
+        }
+        if let Some(denied) = denied {
+            return Err(denied);
         }
         self.feed().stage = Stage::Confirming;
         self.save().await
@@ -249,23 +260,32 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
             for row in rows.iter().filter(|row| row.version().is_some() && !self.is_past(row.expires())) {
                 reader.walk(&row.key, row.status);
             }
-            match reading {
-                Reading::Unsupported | Reading::ByKey => {}
-                Reading::Whole => {
-                    let held = self.ask(schema, Ask::Whole).await?;
-                    self.meet(&mut reader, &held);
-                }
-                Reading::OfParent { feed: parent, dated } => {
-                    let windows = self.windows(feed, &rows, dated);
-                    for parent in &self.known(parent).await? {
-                        let held = self.children(schema, parent, &windows).await?;
-                        self.meet(&mut reader, &held);
-                        self.save_at_times().await?;
-                    }
+            match self.meet_all(&mut reader, reading).await {
+                // What the source has is known all the same.
+                Ok(()) | Err(AuditError::Denied { .. }) => Ok(reader.walked),
+                Err(error) => Err(error),
+            }
+        })
+    }
+
+    async fn meet_all(&mut self, reader: &mut Reader<'_, S>, reading: Reading) -> Result<(), AuditError> {
+        let schema = reader.feed.plan.schema;
+        match reading {
+            Reading::Unsupported | Reading::ByKey => {}
+            Reading::Whole => {
+                let held = self.ask(schema, Ask::Whole).await?;
+                self.meet(reader, &held);
+            }
+            Reading::OfParent { feed: parent, dated } => {
+                let windows = self.windows(reader.feed, reader.rows, dated);
+                for parent in &self.known(parent).await? {
+                    let held = self.children(schema, parent, &windows).await?;
+                    self.meet(reader, &held);
+                    self.save_at_times().await?;
                 }
             }
-            Ok(reader.walked)
-        })
+        }
+        Ok(())
     }
 
     fn meet(&self, reader: &mut Reader<'_, S>, held: &[Held]) {
@@ -290,7 +310,7 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
         Ok(held)
     }
 
-    /// The spans of days to ask for: the weeks from today on, and those later ones in which the source has visits.
+    /// The spans of days to ask for: those from today to the horizon, and those later ones in which the source has visits.
     fn windows(&self, feed: &FeedLine<S>, rows: &Rows, dated: bool) -> Vec<Option<(NaiveDate, NaiveDate)>> {
         if !dated {
             return vec![None];
@@ -304,7 +324,7 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
         let mut day = |moment: i64| clock.local(moment).div_euclid(DAY);
         let today = day(self.line.clock.now());
         let ahead = rows.iter().filter_map(Row::expires).map(|visit| day(visit) - today).filter(|days| *days >= 0);
-        let windows: BTreeSet<i64> = ahead.map(|days| days / WINDOW).chain([0]).collect();
+        let windows: BTreeSet<i64> = ahead.map(|days| days / WINDOW).chain(0..HORIZON).collect();
         let span = |window: i64| {
             let first = today + window * WINDOW;
             Some(Some((date(first)?, date(first + WINDOW - 1)?)))

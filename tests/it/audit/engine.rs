@@ -7,7 +7,7 @@ use vitrina::ledger::{Ledger, MemoryLedger};
 use vitrina::record::Key;
 use vitrina::source::memory::Value;
 use vitrina::sync::Order;
-use vitrina::sync::audit::{AuditError, AuditOrder, AuditProgress, AuditState, Difference, FeedAudit, Kind};
+use vitrina::sync::audit::{AuditError, AuditOrder, AuditProgress, AuditState, Difference, FeedAudit, Kind, Stage};
 use vitrina::transport::{Health, Trouble};
 
 use crate::support::world::{MO, NOW, RESOURCE, TestLine, World, book, columns, mo, pass, room, slot};
@@ -390,7 +390,7 @@ async fn an_interrupted_audit_goes_on_where_it_stopped() {
     };
     let (before, after) = (listed(&first), listed(&world.portal.seen().reads));
     assert_eq!((before.first(), before.last()), (Some(&Key::Guid(RESOURCE)), Some(&Key::Guid(RESOURCE + 3))));
-    assert_eq!(after.first(), Some(&Key::Guid(RESOURCE + 4)), "no parent is read twice");
+    assert_eq!(after.first(), Some(&Key::Guid(RESOURCE + 3)), "only the parent at hand is read twice");
     let fresh = again.begin_audit(look()).await.unwrap();
     assert!(!fresh.resumed, "a finished one is not gone on with");
 }
@@ -415,18 +415,53 @@ async fn a_read_that_fails_for_now_is_made_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_portal_that_denies_reading_goes_on_being_written_to() {
+async fn a_feed_that_the_portal_denies_is_named_and_the_others_are_compared() {
     let (mut world, line) = full(5).await;
+    alter(&world, 3, &[]);
+    foreign(&world, 0x900, 7);
     world.portal.seen().read_failures.push_back(Trouble::FeedParked);
+    let progress = audit(&line, repair()).await;
+    let units = of(&progress, "mo");
+    assert_eq!((units.stage.clone(), progress.denied()), (Stage::Unreadable, vec!["mo"]));
+    assert!(units.denied.as_ref().unwrap().contains("as the test told it"), "{units:?}");
+    let expected = [difference(3, Kind::Missing, &[], true), difference(0x900, Kind::Foreign, &[], true)];
+    assert_eq!(found(&progress), expected, "what is listed under units is, under those of the source");
+    assert_eq!((of(&progress, "resource").tally.equal, of(&progress, "book").tally.equal), (1, 1));
+    assert_eq!(line.breaker().health(NOW), Health::Open, "it goes on being written to");
+    world.put("slot", 3, slot(3, "BLOCKED"));
+    assert_eq!(pass(&line).await, 1);
+    assert!(!line.begin_audit(look()).await.unwrap().resumed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_that_is_denied_halfway_shows_no_half_of_its_differences() {
+    let (world, line) = full(5).await;
+    alter(&world, 3, &[]);
+    world.portal.seen().denied_key = Some(Key::Guid(3));
+    let progress = audit(&line, look()).await;
+    assert_eq!((progress.denied(), found(&progress)), (vec!["slot"], Vec::new()));
+    assert_eq!((of(&progress, "slot").left(), of(&progress, "book").tally.equal), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_portal_that_refuses_the_account_ends_the_audit() {
+    let (world, line) = full(5).await;
+    world.portal.seen().read_failures.push_back(Trouble::Parked);
     let begun = line.begin_audit(look()).await.unwrap();
     let error = line.audit(begun).await.unwrap_err();
     assert!(matches!(error, AuditError::Portal { feed: "mo", .. }), "{error}");
-    assert_eq!(line.breaker().health(NOW), Health::Open);
-    world.put("slot", 3, slot(3, "BLOCKED"));
-    assert_eq!(pass(&line).await, 1);
     let left = AuditProgress::load(&world.ledger, "fer").await.unwrap().unwrap();
     assert!(matches!(left.state, AuditState::Failed { .. }));
     assert!(line.begin_audit(look()).await.unwrap().resumed, "and the next one goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_slot_is_found_where_the_source_has_no_visits() {
+    let (world, line) = full(5).await;
+    [(0x900, 100), (0x901, 178)].iter().for_each(|(id, days)| foreign(&world, *id, *days));
+    let expected = [0x900, 0x901].map(|id| difference(id, Kind::Foreign, &[], true));
+    assert_eq!(found(&audit(&line, repair()).await), expected);
+    assert_eq!(statuses(&world).len(), 5);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use axum::extract::Request;
+use axum::http::{Method, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
 use serde_json::{Value, json};
 use vitrina::demo::fer::{FerGateway, GatewaySettings, Running, Subsystem};
 
@@ -253,6 +257,32 @@ async fn an_audit_that_a_stop_of_the_daemon_interrupts_goes_on_at_its_next_start
     let (code, found) = audit.await.unwrap();
     assert_eq!((code, found), (0, four_lines(true)));
     assert_eq!(next.stop(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_may_not_be_read_is_named_and_the_others_are_told() {
+    let site = Site::new(sqlite().await, 20, 1000, "").await;
+    site.sync(&[]).await;
+    three_differences_and_a_service(&site).await;
+    let denied =
+        |request: &Request| request.method() == Method::GET && request.uri().path().starts_with("/api/service");
+    let deny = from_fn(move |request: Request, next: Next| async move {
+        if denied(&request) { StatusCode::FORBIDDEN.into_response() } else { next.run(request).await }
+    });
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let door = site.gateway.gateway().router().layer(deny);
+    tokio::spawn(async move { axum::serve(listener, door).await });
+    let text = std::fs::read_to_string(&site.config).unwrap().replace(&site.gateway.url(), &url);
+    std::fs::write(&site.config, text).unwrap();
+
+    let ran = site.run("audit", &["fer"]).await;
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    for told in ["fer.service: could not be read: ", "HTTP 403", "fer.slot: 18 equal, 1 missing, 1 stale, 1 foreign"] {
+        assert!(ran.out.contains(told), "{told} is not in {}", ran.out);
+    }
+    assert!(ran.err.contains("service of fer could not be read"), "{}", ran.err);
+    assert_eq!(site.audit(&["slot", "mo"]).await, (3, four_lines(false)[1..].to_vec()), "the others alone");
 }
 
 /// `audit fer --repair --json` as soon as a daemon holds the ledger: its exit code and what it found.

@@ -56,6 +56,8 @@ pub struct Seen {
     pub reads: Vec<(String, Option<Key>)>,
     /// What the next reads fail with.
     pub read_failures: VecDeque<Trouble>,
+    /// A record that nobody may read by its key.
+    pub denied_key: Option<Key>,
     /// Records that no list shows, though they can be read by their keys: the mart commits late.
     pub late: BTreeSet<Key>,
     /// What it can do with the records of a feed, where that is not everything.
@@ -412,7 +414,9 @@ impl Portal for ScriptedPortal {
             stop.cancel();
         }
         seen.reads.push((schema.feed.to_owned(), by));
-        if let Some(trouble) = seen.read_failures.pop_front() {
+        let denied = matches!(ask, Ask::Record(key) if seen.denied_key.as_ref() == Some(key));
+        let trouble = denied.then_some(Trouble::FeedParked);
+        if let Some(trouble) = trouble.or_else(|| seen.read_failures.pop_front()) {
             return Err(Failure { trouble, maybe_applied: false, text: "as the test told it".into() });
         }
         Ok(seen.read(schema, ask))
