@@ -29,7 +29,7 @@ use crate::sync::{
 };
 use crate::telemetry::{Metrics, PortalMeter, RetryReason};
 use crate::transport::{
-    ClientError, Level, Pauses, RetryTiming, RetryTimingError, SecretStore, SecretStoreError, Witness,
+    ClientError, Level, Pauses, RefusedLogins, RetryTiming, RetryTimingError, SecretStore, SecretStoreError, Witness,
 };
 
 /// A line of the real process.
@@ -193,6 +193,7 @@ pub fn open_portal(
     secrets: Arc<dyn SecretStore>,
 ) -> Result<AnyPortal, AssemblyError> {
     let witness = witness(metrics.portal(name));
+    let refused = RefusedLogins::new(Arc::clone(&secrets), portal.url.as_str(), &credentials(&portal.own));
     let opened = match &portal.own {
         Own::Fer(own) => open_fer(portal, own, witness),
         Own::Sout(own) => open_sout(portal, own, witness),
@@ -200,7 +201,21 @@ pub fn open_portal(
         Own::Pos(own) => open_pos(portal, own, secrets, witness),
         Own::Ekdo(own) => ekdo::open(portal, own, witness),
     };
-    opened.map_err(|source| AssemblyError::Portal { portal: name.to_owned(), source })
+    let opened = opened.map_err(|source| AssemblyError::Portal { portal: name.to_owned(), source })?;
+    opened.remember_refusals(refused);
+    Ok(opened)
+}
+
+/// What a portal is logged in at with; nothing where there is no login.
+fn credentials(own: &Own) -> Vec<&str> {
+    match own {
+        Own::Fer(own) => vec![&own.username, own.password.expose_secret()],
+        Own::Nmo(own) => {
+            [&own.client_id, &own.client_secret, &own.username, &own.password].map(ExposeSecret::expose_secret).into()
+        }
+        Own::Ekdo(own) => [&own.username, &own.password, &own.user_id].map(ExposeSecret::expose_secret).into(),
+        Own::Sout(_) | Own::Pos(_) => Vec::new(),
+    }
 }
 
 fn open_fer(portal: &PortalConfig, own: &FerConfig, witness: Witness) -> Result<AnyPortal, OpenError> {

@@ -11,7 +11,7 @@ use super::pos::PosPortal;
 use super::sout::SoutPortal;
 use super::{Abilities, Ask, Asked, Batch, Delivery, Finding, Held, Portal, Reading};
 use crate::record::{Key, Schema, Violation};
-use crate::transport::Failure;
+use crate::transport::{Failure, RefusedLogins};
 
 /// A portal of any kind.
 pub enum AnyPortal {
@@ -159,6 +159,16 @@ impl AnyPortal {
             AnyPortal::Nmo(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
             AnyPortal::Pos(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
             AnyPortal::Ekdo(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
+        }
+    }
+
+    /// Lets a refusal of the credentials outlive the process, where they are what a token is asked for by.
+    pub fn remember_refusals(&self, refused: RefusedLogins) {
+        match self {
+            AnyPortal::Fer(portal) => portal.remember_refusals(refused),
+            AnyPortal::Nmo(portal) => portal.remember_refusals(refused),
+            AnyPortal::Ekdo(portal) => portal.remember_refusals(refused),
+            AnyPortal::Sout(_) | AnyPortal::Pos(_) => {}
         }
     }
 

@@ -6,15 +6,17 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use chrono::Utc;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{Failure, Mishap, RetryTiming, Trouble};
+use super::{Failure, Mishap, RefusedLogins, RetryTiming, Trouble};
 
 /// A token is renewed this long before its end, or a fifth of its life before it, whichever is shorter.
 const LONGEST_MARGIN: Duration = Duration::from_secs(10 * 60);
@@ -121,6 +123,8 @@ pub struct TokenHolder<A> {
     state: Mutex<State>,
     // True from a renewal until the portal has accepted the new token: only then do the pauses start over.
     unproven: AtomicBool,
+    // Refusals outlive the process where this is set.
+    refused: OnceLock<RefusedLogins>,
 }
 
 #[derive(Default)]
@@ -129,6 +133,10 @@ struct State {
     pause: Option<Pause>,
     serial: u64,
     failures: u16,
+    /// What an earlier process was told was looked up.
+    recalled: bool,
+    /// The store holds a refusal.
+    noted: bool,
 }
 
 struct Live {
@@ -155,7 +163,19 @@ struct Pause {
 impl<A: Authenticate> TokenHolder<A> {
     /// A holder without a token: the first caller fetches it.
     pub fn new(portal: A, pauses: Pauses) -> Self {
-        TokenHolder { portal, pauses, state: Mutex::default(), unproven: AtomicBool::new(false) }
+        TokenHolder {
+            portal,
+            pauses,
+            state: Mutex::default(),
+            unproven: AtomicBool::new(false),
+            refused: OnceLock::new(),
+        }
+    }
+
+    /// Lets refusals of the credentials outlive the process. Is said once, before the first token is asked for.
+    pub fn remember(&self, refused: RefusedLogins) {
+        // What was said first holds.
+        let _ = self.refused.set(refused);
     }
 
     /// Sends a request under a token. When the answer `is_refused` (401), the token is renewed and the request repeated, once for each way
@@ -259,7 +279,36 @@ impl<A: Authenticate> TokenHolder<A> {
         failure
     }
 
+    /// Takes up the pause that a refusal of the same credentials has set to an earlier process.
+    async fn recall(&self, state: &mut State) {
+        let Some(refused) = self.refused.get().filter(|_| !std::mem::replace(&mut state.recalled, true)) else {
+            return;
+        };
+        if let Some(last) = refused.last(Utc::now().timestamp()).await {
+            state.noted = true;
+            state.failures = last.failures;
+            let failure = Failure { trouble: Trouble::Parked, maybe_applied: false, text: last.text };
+            state.pause = Some(Pause { until: Instant::now() + last.left, failure });
+        }
+    }
+
+    /// Keeps the store in step with what the portal has just said of the credentials.
+    async fn note(&self, state: &mut State) {
+        let Some(refused) = self.refused.get() else { return };
+        let now = Instant::now();
+        match &state.pause {
+            Some(pause) if pause.failure.trouble == Trouble::Parked => {
+                let left = pause.until.saturating_duration_since(now);
+                refused.note(left, state.failures, &pause.failure.text, Utc::now().timestamp()).await;
+                state.noted = true;
+            }
+            None if std::mem::take(&mut state.noted) => refused.forget().await,
+            Some(_) | None => {}
+        }
+    }
+
     async fn fetch(&self, state: &mut State, way: Way) -> Result<Bearer, Failure> {
+        self.recall(state).await;
         if let Some(pause) = &state.pause
             && let Some(left) = pause.until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
         {
@@ -270,10 +319,15 @@ impl<A: Authenticate> TokenHolder<A> {
             Way::Credentials => self.portal.authenticate().await.map(|token| (token, Way::Credentials)),
         };
         match fetched {
-            Ok((token, way)) => Ok(self.keep(state, token, way)),
+            Ok((token, way)) => {
+                let bearer = self.keep(state, token, way);
+                self.note(state).await;
+                Ok(bearer)
+            }
             Err(failure) => {
                 let failure = failure.of_authentication();
                 self.pause(state, failure.clone());
+                self.note(state).await;
                 Err(failure)
             }
         }

@@ -73,6 +73,27 @@ impl Site {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn passes_with_a_refused_password_do_not_log_in_again_and_one_with_another_does() {
+    let db = sqlite().await;
+    Hospital::new(20, false).fill(&db).await;
+    let site = Site::new(db, "").await;
+    let right = std::fs::read_to_string(&site.config).unwrap();
+    let password = GatewaySettings::default().password;
+    let wrong = right.replace(&format!("password = \"{password}\""), "password = \"mistyped\"");
+    assert_ne!(right, wrong);
+    std::fs::write(&site.config, wrong).unwrap();
+    for told in ["does not accept the credentials", "is not tried again for", "is not tried again for"] {
+        let ran = site.sync(&[]).await;
+        assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+        assert!(ran.out.contains(told), "{}{}", ran.out, ran.err);
+        assert_eq!(site.gateway.gateway().totals().logins_refused, 1);
+    }
+    std::fs::write(&site.config, right).unwrap();
+    let mended = site.sync(&[]).await;
+    assert_eq!(mended.code, 0, "{}{}", mended.out, mended.err);
+}
+
 async fn a_pass_then_nothing_then_ten(db: TestDb) {
     let hospital = Hospital::new(3000, true);
     hospital.fill(&db).await;

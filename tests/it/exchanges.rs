@@ -355,7 +355,7 @@ impl Personnel {
             ca_file: None,
             pauses: quick(),
         };
-        self.ground.open("ekdo", EkdoPortal::new(settings, None).unwrap()).await
+        Box::pin(self.ground.open("ekdo", EkdoPortal::new(settings, None).unwrap())).await
     }
 
     /// Ids of documents, and whether each is signed.

@@ -45,7 +45,8 @@ pub use settings::{
 use super::{Abilities, Batch, Cure, Delivery, Inquiry, Kind, Portal, Removal, Sent, Verdict};
 use crate::record::{Key, Schema, Violation};
 use crate::transport::{
-    Answer, Bearer, Body, ClientError, ClientSettings, Failure, HttpClient, Mishap, Rate, TokenHolder, Witness,
+    Answer, Bearer, Body, ClientError, ClientSettings, Failure, HttpClient, Mishap, Rate, RefusedLogins, TokenHolder,
+    Witness,
 };
 use document::{Document, Row};
 use examine::{Examiner, MOST_SIGNATURE_BYTES};
@@ -107,6 +108,11 @@ impl EkdoPortal {
     /// Fetches a token if there is none: proves address, TLS and credentials.
     pub async fn authenticate(&self) -> Result<(), Failure> {
         self.tokens.bearer().await.map(|_: Bearer| ())
+    }
+
+    /// Lets a refusal of the credentials outlive the process.
+    pub fn remember_refusals(&self, refused: RefusedLogins) {
+        self.tokens.remember(refused);
     }
 
     /// How long the token in use still lives; none before the first authentication.

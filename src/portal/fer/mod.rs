@@ -36,7 +36,7 @@ pub use webhook::{Reachability, Registration, WebhookMethods, WebhookStanding, s
 use super::{Abilities, Ask, Batch, Delivery, Held, Kind, Portal, Reading};
 use crate::record::{Key, Schema};
 use crate::transport::{
-    Bearer, Body, ClientError, ClientSettings, Failure, HttpClient, Level, Packed, Pauses, Rate, Witness,
+    Bearer, Body, ClientError, ClientSettings, Failure, HttpClient, Level, Packed, Pauses, Rate, RefusedLogins, Witness,
 };
 use wire::{Call, Wire};
 
@@ -98,6 +98,11 @@ impl FerPortal {
     /// Fetches a token if there is none: proves address, TLS and credentials.
     pub async fn authenticate(&self) -> Result<(), Failure> {
         self.wire.tokens().bearer().await.map(|_: Bearer| ())
+    }
+
+    /// Lets a refusal of the credentials outlive the process.
+    pub fn remember_refusals(&self, refused: RefusedLogins) {
+        self.wire.tokens().remember(refused);
     }
 
     /// How long the token in use still lives; none before the first authentication.

@@ -37,7 +37,9 @@ pub use schema::{MODULE_FEED, SCHEMAS};
 
 use super::{Abilities, Asked, Batch, Delivery, Finding, Inquiry, Kind, Portal, Removal, Verdict};
 use crate::record::{Key, Schema, Violation};
-use crate::transport::{Bearer, ClientError, ClientSettings, Failure, HttpClient, Mishap, Pauses, Rate, Witness};
+use crate::transport::{
+    Bearer, ClientError, ClientSettings, Failure, HttpClient, Mishap, Pauses, Rate, RefusedLogins, Witness,
+};
 use wire::Wire;
 
 /// Longest wait for a connection.
@@ -111,6 +113,11 @@ impl NmoPortal {
     /// Fetches a token if there is none: proves address, TLS and credentials.
     pub async fn authenticate(&self) -> Result<(), Failure> {
         self.wire.tokens().bearer().await.map(|_: Bearer| ())
+    }
+
+    /// Lets a refusal of the credentials outlive the process.
+    pub fn remember_refusals(&self, refused: RefusedLogins) {
+        self.wire.tokens().remember(refused);
     }
 
     /// How long the token in use still lives; none before the first authentication.

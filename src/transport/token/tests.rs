@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::future::{Ready, ready};
-use std::sync::Mutex as StdMutex;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex as StdMutex};
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 
 use super::*;
+use crate::transport::{SecretStore, SecretStoreError};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -262,4 +263,76 @@ async fn a_new_token_that_a_node_has_not_heard_of_is_shown_twice_and_an_old_one_
     shown.store(0, Ordering::SeqCst);
     assert_eq!(holder.authorized(lagging, |accepted| !accepted).await, Ok(true));
     assert_eq!(portal.counts(), (1, 1));
+}
+
+/// A store of secrets in memory.
+#[derive(Default)]
+struct Store(StdMutex<Option<SecretString>>);
+
+impl SecretStore for Store {
+    fn read(&self, _: &'static str) -> BoxFuture<'_, Result<Option<SecretString>, SecretStoreError>> {
+        Box::pin(ready(Ok(self.0.lock().unwrap().clone())))
+    }
+
+    fn keep(&self, _: &'static str, secret: SecretString) -> BoxFuture<'_, Result<(), SecretStoreError>> {
+        *self.0.lock().unwrap() = Some(secret);
+        Box::pin(ready(Ok(())))
+    }
+}
+
+#[tokio::test]
+async fn refused_credentials_are_not_tried_by_the_next_process_either_but_others_are() {
+    let store: Arc<Store> = Arc::default();
+    let start = |password: &str, answers| {
+        let (portal, holder) = holder(answers);
+        let store: Arc<dyn SecretStore> = Arc::clone(&store) as _;
+        holder.remember(RefusedLogins::new(store, "http://portal", &["clinic-7", password]));
+        (portal, holder)
+    };
+    let (portal, refused) = start("mistyped", vec![Err(status(401))]);
+    refused.bearer().await.unwrap_err();
+    assert_eq!(asked(portal), 1);
+    for _ in 0..3 {
+        let (portal, next) = start("mistyped", vec![]);
+        let failure = next.bearer().await.unwrap_err();
+        assert!(failure.trouble == Trouble::Parked && failure.text.contains("is not tried again for"), "{failure:?}");
+        assert_eq!(asked(portal), 0);
+    }
+    let kept = store.0.lock().unwrap().clone().unwrap();
+    assert!(!["mistyped", "clinic-7"].iter().any(|secret| kept.expose_secret().contains(secret)));
+    let (portal, mended) = start("right", vec![]);
+    mended.bearer().await.unwrap();
+    assert_eq!(asked(portal), 1);
+}
+
+#[tokio::test]
+async fn a_pause_that_is_over_lets_the_same_credentials_be_tried_and_the_next_one_is_longer() {
+    let store: Arc<dyn SecretStore> = Arc::new(Store::default());
+    let memory = || RefusedLogins::new(Arc::clone(&store), "http://portal", &["wrong"]);
+    let ago = Utc::now().timestamp() - 61;
+    memory().note(Duration::from_secs(60), 1, "refused", ago).await;
+    let (portal, again) = holder(vec![Err(status(401))]);
+    again.remember(memory());
+    again.bearer().await.unwrap_err();
+    assert_eq!(asked(portal), 1);
+    let left = memory().last(Utc::now().timestamp()).await.unwrap().left;
+    assert!((100..=120).contains(&left.as_secs()), "{left:?}");
+    memory().note(HOUR * 12, 9, "refused", Utc::now().timestamp()).await;
+    assert!(memory().last(Utc::now().timestamp()).await.unwrap().left <= HOUR, "the account may have been unlocked");
+    memory().note(Duration::from_secs(60), 1, "refused", ago).await;
+    let (_, taken) = holder(vec![]);
+    taken.remember(memory());
+    taken.bearer().await.unwrap();
+    assert_eq!(memory().last(ago).await, None);
+}
+
+#[tokio::test]
+async fn a_portal_that_could_not_be_asked_is_asked_by_the_next_process() {
+    let store: Arc<dyn SecretStore> = Arc::new(Store::default());
+    for answer in [Err(status(500)), Ok(HOUR)] {
+        let (portal, holder) = holder(vec![answer]);
+        holder.remember(RefusedLogins::new(Arc::clone(&store), "http://portal", &["right"]));
+        drop(holder.bearer().await);
+        assert_eq!(asked(portal), 1);
+    }
 }
