@@ -38,6 +38,12 @@ impl Schedule {
         }
     }
 
+    /// True when it was time between `last` (seconds since 1970-01-01T00:00:00Z) and `now`.
+    pub fn has_come_since(&self, last: i64, now: DateTime<Utc>, zone: Tz) -> bool {
+        let next = DateTime::from_timestamp(last, 0).and_then(|last| self.next_after(last, zone));
+        next.is_some_and(|next| next <= now)
+    }
+
     /// Longest pause among the next few runs. None when there are fewer than two.
     pub(super) fn pause(&self, now: DateTime<Utc>, zone: Tz) -> Option<Duration> {
         let runs = std::iter::successors(self.next_after(now, zone), |run| self.next_after(*run, zone));
@@ -86,6 +92,14 @@ mod tests {
         let schedule: Schedule = "0 30 15 * * *".parse().expect("a cron expression");
         assert_eq!(schedule.next_after(at(10, 0), Tz::Asia__Yekaterinburg), Some(at(10, 30)));
         assert_eq!(schedule.next_after(at(10, 0), Tz::UTC), Some(at(15, 30)));
+    }
+
+    #[test]
+    fn a_time_that_was_slept_through_has_come() {
+        let schedule: Schedule = "0 30 1 * * *".parse().expect("a cron expression");
+        let last = at(1, 31);
+        assert!(!schedule.has_come_since(last.timestamp(), at(23, 0), Tz::UTC));
+        assert!(schedule.has_come_since(last.timestamp(), at(2, 0) + TimeDelta::days(1), Tz::UTC));
     }
 
     #[test]

@@ -203,15 +203,18 @@ fn share(assembly: &Assembly, metrics: Metrics) -> (Shared, Timetable) {
     let mut feeds: Vec<Feed> = Vec::new();
     let mut jobs = Vec::new();
     let mut schedules = Vec::new();
+    let now = Utc::now();
     for line in &assembly.lines {
         for feed in line.feeds() {
             let Some((schedule, zone)) = assembly.schedules.get(&(line.name.clone(), feed.plan.schema.feed)) else {
                 continue;
             };
             // A feed that has been filled before does not wait for its parents at a start.
-            let new = feed.progress().last_full_scan.is_none();
+            let progress = feed.progress();
+            let new = progress.last_full_scan.is_none();
             // A site that names a time names the one at which a read does no harm. What is still to be sent was read then.
-            let waits = !new && matches!(schedule, Schedule::Cron(_)) && feed.counts().pending == 0;
+            let missed = progress.last_success.is_none_or(|last| schedule.has_come_since(last, now, *zone));
+            let waits = !new && !missed && matches!(schedule, Schedule::Cron(_)) && feed.counts().pending == 0;
             let is_parent = |other: &Feed| {
                 Arc::ptr_eq(&other.line, line) && feed.plan.schema.parents.iter().any(|edge| edge.feed == other.name)
             };
