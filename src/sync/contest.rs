@@ -141,17 +141,15 @@ pub(super) fn of_refusal(
     Some((Contest { key: entry.key.clone(), holder, place, said }, learnt))
 }
 
-/// The portal has a record elsewhere than the version would be that it acknowledged: the record is to be sent again. That the place is no
-/// guess is told from other entries by the mark, which is of the acknowledged version.
+/// The portal has a record elsewhere than the version would be that it acknowledged, or has one that it never did: the record is to be sent
+/// again. That the place is no guess is told from other entries by the mark, which is of the acknowledged version, or of none that anybody sent.
 pub(super) fn in_doubt(index: &mut Index, at: At, now: i64) -> Entry {
     let mut entry = index.entry(at);
-    if let Some(accepted) = entry.accepted {
-        entry.mark = Some(Mark::Version(accepted));
-        if entry.state == State::Accepted {
-            entry.state = State::Pending;
-        }
-        index.put_at(at, &entry, now);
+    entry.mark = Some(Mark::Version(entry.accepted.unwrap_or_else(Fingerprint::unknown)));
+    if entry.state == State::Accepted {
+        entry.state = State::Pending;
     }
+    index.put_at(at, &entry, now);
     entry
 }
 
@@ -159,7 +157,7 @@ pub(super) fn in_doubt(index: &mut Index, at: At, now: i64) -> Entry {
 /// Which version is here, it cannot know.
 fn seen_in_flight(index: &Index, at: At, place: u64) -> Entry {
     let mut entry = index.entry(at);
-    let version = entry.accepted.unwrap_or(Fingerprint::of(b""));
+    let version = entry.accepted.unwrap_or_else(Fingerprint::unknown);
     entry.mark = Some(if index.is_leaving(at) { Mark::Removal } else { Mark::Version(version) });
     entry.place = Some(place);
     if entry.state == State::Accepted {
@@ -171,7 +169,7 @@ fn seen_in_flight(index: &Index, at: At, place: u64) -> Entry {
 /// A record that the portal holds and nobody here knows.
 pub(super) fn stranger(key: &Key, place: u64) -> Entry {
     Entry {
-        accepted: Some(Fingerprint::of(b"")),
+        accepted: Some(Fingerprint::unknown()),
         place: Some(place),
         state: State::Accepted,
         ..Entry::new(key.clone())

@@ -56,5 +56,5 @@ impl Index {
 
 /// What may be at the portal where nobody knows what is. That it is the acknowledged version says that its place is no guess.
 fn unknown_version(entry: &Entry) -> Mark {
-    Mark::Version(entry.accepted.unwrap_or(Fingerprint::of(b"")))
+    Mark::Version(entry.accepted.unwrap_or_else(Fingerprint::unknown))
 }

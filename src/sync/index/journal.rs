@@ -21,8 +21,9 @@ impl Index {
                 if let Some(Mark::Version(version)) = entry.mark {
                     // A mark that was never closed names the place of its own version, which the portal may hold beside that of the accepted one.
                     let own = match known {
+                        // The mark of no version that was sent says that the portal has named the place.
+                        _ if version == entry.accepted.unwrap_or_else(Fingerprint::unknown) => entry.place,
                         _ if entry.accepted.is_none() => None,
-                        _ if entry.accepted == Some(version) => entry.place,
                         Some((accepted, place)) if accepted == entry.accepted => place,
                         Some(_) | None => entry.place,
                     };
@@ -87,7 +88,7 @@ impl Index {
             return Vec::new();
         }
         let now = self.entry(at);
-        let version = now.accepted.unwrap_or(Fingerprint::of(b""));
+        let version = now.accepted.unwrap_or_else(Fingerprint::unknown);
         let step = |(position, parents): (usize, &[u32; 2])| {
             let is_accepted = position == 0 && now.accepted.is_some();
             let mut step = Entry::new(now.key.clone());
@@ -123,6 +124,7 @@ impl Index {
 mod tests {
     use super::*;
     use crate::record::Key;
+    use crate::sync::contest;
 
     /// A record that was sent to these places, one after another, and nobody knows what came of that.
     fn in_doubt(accepted: Option<u64>, sent_to: &[u64]) -> Index {
@@ -156,6 +158,17 @@ mod tests {
             assert_eq!(held, [accepted.is_some(), true, true], "{accepted:?}");
             assert_eq!(index.place(At::FIRST), accepted, "what is sure stays sure");
         }
+    }
+
+    #[test]
+    fn a_place_that_the_portal_has_named_is_known_after_a_restart_even_of_a_past_record_that_was_never_acknowledged() {
+        let mut index = in_doubt(None, &[8]);
+        index.is_at(At::FIRST, 8);
+        let named = contest::in_doubt(&mut index, At::FIRST, 0);
+        index.put_at(At::FIRST, &Entry { state: State::Past, ..named }, 0);
+        let mut copy = replayed(&index);
+        copy.after_replay();
+        assert_eq!(copy.place(At::FIRST), Some(8));
     }
 
     #[test]
