@@ -165,7 +165,7 @@ impl Plan {
         let known = known.or_else(|| self.encoder.key_id().and_then(|id| index.find(id)));
         if let Some(at) = known {
             if !index.see(at) {
-                return self.take_duplicate(index, at, sound);
+                return self.take_duplicate(index, parents, at, sound);
             }
             if sound && index.holds(at, self.encoder.fingerprint()) {
                 self.report.unchanged += 1;
@@ -191,13 +191,19 @@ impl Plan {
     }
 
     /// A second row of one key. The copy that the portal holds is kept, else the first.
-    fn take_duplicate(&mut self, index: &mut Index, at: At, sound: bool) {
+    fn take_duplicate(&mut self, index: &mut Index, parents: &[Option<ParentFeed<'_>>], at: At, sound: bool) {
         // Where that is in doubt, the first copy goes and settles it.
         let in_doubt = index.detail(at).is_some_and(|detail| detail.mark.is_some());
         let held_by_portal = sound && !in_doubt && index.accepted(at) == Some(self.encoder.fingerprint());
         if held_by_portal && self.filling.withdraw(at) {
             index.put_back(at);
             self.report.sent -= 1;
+            // It stands again as before the read, and that may be as one without a row.
+            if !index.holds(at, self.encoder.fingerprint())
+                && let Some(record) = self.encoder.record()
+            {
+                self.take_known(index, parents, at, record);
+            }
         }
         let violation = Violation {
             field: self.encoder.schema().key.into(),

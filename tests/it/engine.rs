@@ -187,6 +187,26 @@ async fn of_two_rows_with_one_key_the_accepted_copy_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_row_that_comes_back_in_two_copies_is_there() {
+    let mut world = World::with_slots(8);
+    let line = world.start().await;
+    pass(&line).await;
+    world.delete("slot", 1);
+    world.portal.next_removal(Act::Fail(Trouble::Transient { retry_after: None }));
+    cycle(&line, "slot").await;
+    let mut rows: Vec<_> = world.tables["slot"].values().cloned().collect();
+    rows.extend([slot(1, "BLOCKED"), slot(1, "AVAILABLE")]);
+    world.source.set("slot", columns("slot"), rows);
+    world.portal.seen().removals.clear();
+    for _ in 0..2 {
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        cycle(&line, "slot").await;
+    }
+    assert!(world.portal.seen().removals.is_empty());
+    assert_eq!(line.feed("slot").unwrap().counts().accepted, 8);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_row_without_a_key_is_a_finding_without_a_key() {
     let world = World::with_slots(1);
     let mut keyless = slot(9, "AVAILABLE");
