@@ -253,7 +253,7 @@ fn stopped(stop: &Stop) -> &'static str {
     match stop {
         Stop::PortalPaused => "the portal is paused",
         Stop::PortalFailed => "the portal failed and is left alone for now",
-        Stop::FeedParked => "the portal refuses the address of this feed",
+        Stop::FeedParked => "a person must act before this feed sends again",
         Stop::Stalled => "the portal is too slow",
         Stop::Stopping => "stopped",
     }

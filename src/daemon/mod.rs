@@ -319,8 +319,7 @@ impl Shared {
             let fuse = line.fuse().as_ref().map(FuseStatus::of);
             let status = FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now);
             let status = status.fused(fuse).registered(line.exchanges());
-            let parked = line.parking().rest(now).map(|(until, why)| (until, why.to_owned()));
-            Some(match parked {
+            Some(match line.rest(now) {
                 Some((until, why)) => status.parked(until, why),
                 None => status,
             })
@@ -341,8 +340,7 @@ impl Shown for Shared {
             if let Some(line) = feed.line.feed(feed.name) {
                 self.metrics.show_feed(&feed.line.name, feed.name, &line.counts(), line.progress().last_success, now);
                 self.metrics.show_fuse(&feed.line.name, feed.name, line.fuse_holds());
-                let parked = line.parking().rest(now).is_some();
-                self.metrics.show_parked(&feed.line.name, feed.name, parked);
+                self.metrics.show_parked(&feed.line.name, feed.name, line.rest(now).is_some());
             }
         }
         for line in &self.lines {

@@ -27,7 +27,7 @@ pub struct FeedStatus {
     pub portal: String,
     /// The feed's name.
     pub feed: String,
-    /// `parked` (the portal refuses the feed's address), `ok`, `behind` (records wait to be sent), `attention` (records are rejected, held or
+    /// `parked` (a person must act: the portal refuses the feed's address, or what its records travel in), `ok`, `behind` (records wait to be sent), `attention` (records are rejected, held or
     /// unknown, or the fuse has tripped), `new` (never run to its end).
     pub state: String,
     /// Why it is parked, for people.

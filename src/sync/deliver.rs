@@ -80,7 +80,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             };
             match delivery {
                 Delivery::Judged(verdicts) => {
-                    self.answered(feed);
+                    self.judged(feed);
                     let refused = pieces.judge(positions, verdicts);
                     self.count_refusals(outgoing, &refused).await?;
                 }
@@ -128,6 +128,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             | Trouble::TimedOut
             | Trouble::Maintenance { .. }
             | Trouble::FeedParked
+            | Trouble::BatchAtFault
             | Trouble::Parked => {
                 self.heed(feed, &failure);
                 pieces.give_up(positions, failure);

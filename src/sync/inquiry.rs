@@ -74,7 +74,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         until: Option<Instant>,
         follow_up: &mut FollowUp,
     ) -> Result<(), LedgerError> {
-        while self.standstill(feed).is_none() && !self.stopping.is_cancelled() {
+        while self.silence(feed).is_none() && !self.stopping.is_cancelled() {
             let asked = self.to_inquire(feed, feed.plan.batch.max(1));
             if asked.is_empty() {
                 return Ok(());
@@ -108,7 +108,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     /// True when the portal is to be asked about something now.
     pub(super) fn has_inquiries(&self, feed: &FeedLine<S>) -> bool {
-        self.standstill(feed).is_none() && !self.to_inquire(feed, 1).is_empty()
+        self.silence(feed).is_none() && !self.to_inquire(feed, 1).is_empty()
     }
 
     fn to_inquire(&self, feed: &FeedLine<S>, most: usize) -> Vec<Asked> {

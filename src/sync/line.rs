@@ -134,6 +134,8 @@ pub struct FeedLine<S> {
     /// Shared by removals of other feeds that have records of this one marked: its journal cannot be shortened meanwhile.
     pub(super) journal: Arc<tokio::sync::RwLock<()>>,
     pub(super) parking: Mutex<Parking>,
+    /// The rest after a fault of what records travel in: nothing is sent, and the portal is asked all the same.
+    pub(super) sending: Mutex<Parking>,
     pub(super) batch_size: Mutex<BatchSize>,
     pub(super) children: Vec<&'static str>,
     pub(super) fuse: Mutex<Option<Tripped>>,
@@ -390,6 +392,7 @@ async fn open_feed<S: Source, L: Ledger>(
         has_run: AtomicU64::new(0),
         is_read: AtomicBool::new(is_read),
         parking: Mutex::default(),
+        sending: Mutex::default(),
         batch_size: Mutex::new(BatchSize::new(plan.batch, batch_size::remembered(notes, feed))),
         children: order::children_of(feed, schemas).iter().map(|schema| schema.feed).collect(),
         plan,

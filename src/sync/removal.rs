@@ -428,6 +428,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             | Trouble::TimedOut
             | Trouble::Maintenance { .. }
             | Trouble::FeedParked
+            | Trouble::BatchAtFault
             | Trouble::Parked => {
                 self.heed(feed, &failure);
                 let maybe_applied = failure.maybe_applied;

@@ -33,7 +33,8 @@ pub enum Stop {
     PortalPaused,
     /// The portal failed so often that it is left alone for now, while the cycle ran.
     PortalFailed,
-    /// The portal refuses the address of this feed, so nothing is sent there for now; nothing was read, or the cycle was cut short.
+    /// The portal refuses the address of this feed, or what its records travel in, so nothing is sent for now; nothing was read, or the cycle
+    /// was cut short.
     FeedParked,
     /// The scan waited too long for the portal and was closed.
     Stalled,

@@ -144,7 +144,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     true
                 }
                 Outcome::Open { maybe_applied } => {
+                    let attempts = entry.attempts;
                     self.postpone(index, at, &mut entry, if maybe_applied { None } else { Some(before) }, now);
+                    if !maybe_applied && feed.rest(now).is_some() {
+                        // The feed's own rest is the pause: the record goes as soon as that is over.
+                        (entry.attempts, entry.next_attempt) = (attempts, None);
+                    }
                     if entry.mark.is_some() && self.must_know_first(feed, &entry) {
                         settled.unknown += 1;
                         settlement.refused.push(self.not_known(&mut entry, superseded, now));

@@ -11,19 +11,36 @@ use crate::transport::{Failure, Parking, Trouble};
 
 impl<S: Source> FeedLine<S> {
     /// Whether the portal refuses this feed's address: see [`Parking`].
-    pub fn parking(&self) -> MutexGuard<'_, Parking> {
+    pub(super) fn parking(&self) -> MutexGuard<'_, Parking> {
         self.parking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the feed sends nothing because of what its records travel in.
+    pub(super) fn sending(&self) -> MutexGuard<'_, Parking> {
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Until when the feed sends nothing at `now`, and why, if a person must act for it.
+    pub fn rest(&self, now: i64) -> Option<(i64, String)> {
+        let rest = |parking: MutexGuard<'_, Parking>| parking.rest(now).map(|(until, why)| (until, why.to_owned()));
+        rest(self.parking()).or_else(|| rest(self.sending()))
     }
 }
 
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
-    /// True when a cycle of this feed may speak to the portal now.
+    /// True when a cycle of this feed may send to the portal now.
     pub fn lets_pass(&self, feed: &str) -> bool {
         self.feeds.get(feed).is_some_and(|feed| self.standstill(feed).is_none())
     }
 
     /// Why nothing of the feed goes out now, if that is so.
     pub(super) fn standstill(&self, feed: &FeedLine<S>) -> Option<Stop> {
+        let rests = || feed.sending().rest(self.clock.now()).is_some();
+        self.silence(feed).or_else(|| rests().then_some(Stop::FeedParked))
+    }
+
+    /// Why the portal is not even asked about the feed's records now, if that is so.
+    pub(super) fn silence(&self, feed: &FeedLine<S>) -> Option<Stop> {
         let now = self.clock.now();
         if !self.breaker().lets_pass(now) {
             Some(Stop::PortalFailed)
@@ -41,16 +58,37 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         feed.parking().succeed(now);
     }
 
+    /// The portal has judged records: what they travelled in was well.
+    pub(super) fn judged(&self, feed: &FeedLine<S>) {
+        self.answered(feed);
+        feed.sending().succeed(self.clock.now());
+    }
+
     /// A request of the feed came to nothing, for a reason that is not in its records.
     pub(super) fn heed(&self, feed: &FeedLine<S>, failure: &Failure) {
         let now = self.clock.now();
-        if failure.trouble != Trouble::FeedParked {
-            let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
-            return self.breaker().fail(failure, now, &mut *rng);
-        }
-        if feed.parking().park(&failure.text, now) {
-            let feed = feed.plan.schema.feed;
-            tracing::error!(portal = %self.name, feed, "the feed is parked and tried again rarely; the other feeds go on: {}", failure.text);
+        let name = feed.plan.schema.feed;
+        match failure.trouble {
+            Trouble::FeedParked => {
+                if feed.parking().park(&failure.text, now) {
+                    tracing::error!(portal = %self.name, feed = name, "the feed is parked and tried again rarely; the other feeds go on: {}", failure.text);
+                }
+            }
+            Trouble::BatchAtFault => {
+                if feed.sending().park(&failure.text, now) {
+                    tracing::error!(portal = %self.name, feed = name, "the feed sends nothing for now and tries again rarely; no record is to blame: {}", failure.text);
+                }
+            }
+            Trouble::Transient { .. }
+            | Trouble::TimedOut
+            | Trouble::TooLarge
+            | Trouble::Unattributed
+            | Trouble::UnitBlocked
+            | Trouble::Maintenance { .. }
+            | Trouble::Parked => {
+                let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+                self.breaker().fail(failure, now, &mut *rng);
+            }
         }
     }
 }

@@ -131,6 +131,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             | Trouble::Unattributed
             | Trouble::UnitBlocked
             | Trouble::FeedParked
+            | Trouble::BatchAtFault
             | Trouble::Parked => Answer::Unanswerable,
         }
     }

@@ -168,7 +168,7 @@ impl Metrics {
             )?,
             feed_parked: integer(
                 "feed_parked",
-                "1 while the portal refuses the feed's address and the feed is tried rarely, else 0.",
+                "1 while the portal refuses the feed's address, or what its records travel in (a signature), and the feed is tried rarely, else 0.",
                 feed,
             )?,
             unit_paused: integer("unit_paused", "Units of the portal whose records are paused.", &["portal"])?,

@@ -76,6 +76,7 @@ impl Breaker {
             Trouble::Transient { retry_after } | Trouble::Maintenance { retry_after } => retry_after,
             Trouble::TimedOut
             | Trouble::FeedParked
+            | Trouble::BatchAtFault
             | Trouble::Parked
             | Trouble::TooLarge
             | Trouble::Unattributed
@@ -114,7 +115,11 @@ impl Breaker {
                 self.parked = self.parked.saturating_add(1);
             }
             // One address, one unit or one request: the portal itself does well.
-            Trouble::FeedParked | Trouble::TooLarge | Trouble::Unattributed | Trouble::UnitBlocked => {}
+            Trouble::FeedParked
+            | Trouble::BatchAtFault
+            | Trouble::TooLarge
+            | Trouble::Unattributed
+            | Trouble::UnitBlocked => {}
         }
     }
 }

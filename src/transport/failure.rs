@@ -41,6 +41,9 @@ pub enum Trouble {
     },
     /// 403, a web server's 404, a redirect: a person must act for this one feed; the portal's other feeds go on.
     FeedParked,
+    /// What the records of a request travel in is at fault (its signature, its archive), and none of them is: a person must act before the feed
+    /// sends anything more; it goes on asking.
+    BatchAtFault,
     /// 401 after renewal, refused credentials, a request that cannot be built: a person must act before anything goes to the portal.
     Parked,
 }
@@ -77,6 +80,14 @@ pub enum Mishap {
     Unsigned {
         /// What became of the signing.
         reason: String,
+    },
+    /// The portal refused what the records travel in, in its own words: a signature, a certificate, an archive. No record is to blame.
+    #[error("{reason}")]
+    BatchAtFault {
+        /// What is at fault, and whom to ask.
+        reason: &'static str,
+        /// The portal may have kept it all the same.
+        maybe_applied: bool,
     },
     /// 401 for a token that the portal has issued a moment ago: another one would fare no better.
     #[error("HTTP 401: the portal does not accept the token it has just issued; ask its support about this account")]
@@ -158,7 +169,7 @@ impl Mishap {
             | Mishap::RefreshTokenRefused { .. }
             | Mishap::Unsendable { .. } => Trouble::Parked,
             // A signing device counts wrong attempts: it is not asked again and again.
-            Mishap::Unsigned { .. } => Trouble::FeedParked,
+            Mishap::Unsigned { .. } | Mishap::BatchAtFault { .. } => Trouble::BatchAtFault,
         }
     }
 
@@ -168,6 +179,7 @@ impl Mishap {
             Mishap::Status { code, .. } => status_may_have_applied(*code),
             // A 400 is a request that was not understood; every other refusal may speak of a part.
             Mishap::Unnamed { code } => *code != 400,
+            Mishap::BatchAtFault { maybe_applied, .. } => *maybe_applied,
             Mishap::Connect { .. }
             | Mishap::ConnectTimeout
             | Mishap::Tls { .. }
@@ -287,6 +299,7 @@ impl Failure {
             | Trouble::Unattributed
             | Trouble::UnitBlocked
             | Trouble::FeedParked
+            | Trouble::BatchAtFault
             | Trouble::Parked => Trouble::Parked,
         };
         Failure { trouble, maybe_applied: false, text: format!("authentication failed: {}", self.text) }
@@ -301,6 +314,7 @@ impl Failure {
             | Trouble::Unattributed
             | Trouble::UnitBlocked
             | Trouble::FeedParked
+            | Trouble::BatchAtFault
             | Trouble::Parked => self.trouble,
         };
         let text = format!("{}; authentication is not tried again for {} s", self.text, left.as_secs() + 1);

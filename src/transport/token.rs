@@ -367,6 +367,7 @@ impl<A: Authenticate> TokenHolder<A> {
             | Trouble::Unattributed
             | Trouble::UnitBlocked
             | Trouble::FeedParked
+            | Trouble::BatchAtFault
             | Trouble::Parked => (self.pauses.refused, None),
         };
         let length = timing.ceiling(state.failures).max(asked.unwrap_or_default());

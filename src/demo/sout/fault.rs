@@ -28,6 +28,7 @@ pub enum Fault {
 pub(super) struct Faults {
     queue: VecDeque<Fault>,
     refused: BTreeMap<String, String>,
+    set_refused: Option<String>,
     pub(super) maintenance: bool,
     pub(super) programs_hidden: bool,
 }
@@ -45,7 +46,18 @@ impl Faults {
         self.refused.insert(outer_id.to_owned(), words.to_owned());
     }
 
+    /// Every set is refused in these words, whatever is in it.
+    pub(super) fn refuse_sets(&mut self, words: &str) {
+        self.set_refused = Some(words.to_owned());
+    }
+
+    /// The words in which every set is refused.
+    pub(super) fn set_refusal(&self) -> Option<String> {
+        self.set_refused.clone()
+    }
+
     pub(super) fn refuse_nothing(&mut self) {
+        self.set_refused = None;
         self.refused.clear();
     }
 

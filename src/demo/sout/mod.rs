@@ -145,6 +145,11 @@ impl SoutMock {
         self.shared.faults().refuse(outer_id, words);
     }
 
+    /// Refuses every set in these words, whatever its records: as when a certificate has run out.
+    pub fn refuse_sets(&self, words: &str) {
+        self.shared.faults().refuse_sets(words);
+    }
+
     /// Refuses nothing any more beyond the published schema.
     pub fn refuse_nothing(&self) {
         self.shared.faults().refuse_nothing();

@@ -160,6 +160,9 @@ fn receive(shared: &Shared, request: &[u8], olot: &[u8]) -> Result<Parcel, Refus
         (true, true) | (false, false) => {}
     }
     let faults = shared.faults();
+    if let Some(words) = faults.set_refusal() {
+        return Err(Refusal(400, words));
+    }
     let refused = parcel.records.iter().find_map(|record| faults.refusal(record.outer_id.as_deref()));
     refused.map_or(Ok(parcel), |words| Err(Refusal(400, words)))
 }

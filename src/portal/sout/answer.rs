@@ -9,6 +9,7 @@ use crate::portal::{Batch, Cure, Delivery, Verdict};
 use crate::record::{Key, Receipt, Stage};
 use crate::transport::{Answer, Failure, Mishap, redact_hiding};
 
+use super::blame::{Blame, blame, blames_key};
 use super::xml::{self, Element};
 
 /// Longest id, number, date that is kept of an answer.
@@ -68,8 +69,11 @@ pub(super) fn judge(batch: &Batch, answer: &Answer, signed: bool, key: &str) -> 
         Err(reason) => return Delivery::Failed(no_verdict(answer, reason)),
     };
     let named = complaint.names(batch).map(|key| format!("; the portal names the record {key}")).unwrap_or_default();
-    let text = format!("{}{named}", complaint.said(&hidden(batch, &complaint.message, key)));
-    match (complaint.mishap(answer), batch.records()) {
+    let hidden = hidden(batch, &complaint.message, key);
+    let text = format!("{}{named}", complaint.said(&hidden));
+    let values = hidden.iter().skip(1).map(String::as_str);
+    let blame = if named.is_empty() { blame(&complaint.message, key, values) } else { Blame::Record };
+    match (complaint.mishap(answer, blame, signed), batch.records()) {
         (Mishap::Unnamed { code: 400 }, [_]) => Delivery::Judged(vec![complaint.verdict(answer.status, text)]),
         (mishap, _) => Delivery::Failed(Failure::from(mishap).saying(&text)),
     }
@@ -105,7 +109,7 @@ pub(super) fn page(answer: &Answer, key: &str) -> Result<Page, Failure> {
                 found: records.into_iter().filter_map(|record| Found::of(record, key)).collect(),
             })
         }
-        Ok(Told::Refusal(complaint)) if complaint.code == Some(404) && lacks_records(&complaint.message) => {
+        Ok(Told::Refusal(complaint)) if complaint.code == Some(404) && lacks_records(&complaint.message, key) => {
             Ok(Page::default())
         }
         // A success that lists nothing proves nothing.
@@ -113,7 +117,12 @@ pub(super) fn page(answer: &Answer, key: &str) -> Result<Page, Failure> {
             Err(no_verdict(answer, "it is an Error that speaks of success").saying(&complaint.said(&[key.to_owned()])))
         }
         Ok(Told::Refusal(complaint)) => {
-            Err(Failure::from(complaint.mishap(answer)).saying(&complaint.said(&[key.to_owned()])))
+            let blame = match blame(&complaint.message, key, []) {
+                // Nothing is signed or packed here.
+                Blame::Set | Blame::Size => Blame::Record,
+                blame @ (Blame::Key | Blame::Record) => blame,
+            };
+            Err(Failure::from(complaint.mishap(answer, blame, false)).saying(&complaint.said(&[key.to_owned()])))
         }
         Err(reason) => Err(no_verdict(answer, reason)),
     }
@@ -169,15 +178,18 @@ impl Complaint {
     }
 
     /// What follows from it. A set that is refused in the portal's words made nothing: there is no half of a set.
-    fn mishap(&self, answer: &Answer) -> Mishap {
+    fn mishap(&self, answer: &Answer, blame: Blame, signed: bool) -> Mishap {
         let code = self.code.unwrap_or(answer.status);
-        match code {
-            401 => Mishap::KeyRefused,
-            400..=499 if blames_key(&self.message) => Mishap::KeyRefused,
+        let maybe_applied = !(400..500).contains(&code);
+        match (code, blame) {
+            (408 | 413 | 429 | 503, _) => Mishap::Status { code, retry_after: answer.retry_after },
+            (_, Blame::Set) => Mishap::BatchAtFault { reason: set_at_fault(signed), maybe_applied },
+            (400..=499, Blame::Size) => Mishap::Status { code: 413, retry_after: None },
+            (401, _) | (400..=499, Blame::Key) => Mishap::KeyRefused,
             // Without a code of its own nobody knows at what point it was refused.
-            200..=299 => Mishap::Unnamed { code },
-            403 | 408 | 413 | 429 => Mishap::Status { code, retry_after: answer.retry_after },
-            400..=499 => Mishap::Unnamed { code: 400 },
+            (200..=299, _) => Mishap::Unnamed { code },
+            (403, _) => Mishap::Status { code, retry_after: answer.retry_after },
+            (400..=499, _) => Mishap::Unnamed { code: 400 },
             _ => Mishap::Status { code, retry_after: answer.retry_after },
         }
     }
@@ -212,42 +224,27 @@ impl Complaint {
     }
 }
 
-/// True when a sentence finds fault with the key itself. That it is merely repeated in a text about something else says nothing.
-fn blames_key(message: &str) -> bool {
-    const FAULTS: [&str; 14] = [
-        "не найден",
-        "неверн",
-        "недейств",
-        "не действ",
-        "отсутств",
-        "не существ",
-        "истек",
-        "истёк",
-        "просроч",
-        "удален",
-        "не указан",
-        "некоррект",
-        "invalid",
-        "not found",
-    ];
-    let message = message.to_lowercase();
-    message.split(['.', ',', ';', ':', '!', '\n']).any(|part| {
-        let mut words = part.split(|sign: char| !sign.is_alphanumeric());
-        let key = part.contains("api key") || words.any(|word| word.starts_with("apikey") || word.starts_with("ключ"));
-        key && FAULTS.iter().any(|fault| part.contains(fault))
-    })
-}
-
 /// True when a sentence says that there are no records such as are looked for. That a key or an organisation is not found proves nothing of
 /// records, and neither does a bare code.
-fn lacks_records(message: &str) -> bool {
+fn lacks_records(message: &str, key: &str) -> bool {
     const RECORDS: [&str; 10] =
         ["запис", "набор", "сведени", "данны", "результат", "обученн", "ничего", "record", "educatedperson", "no data"];
     const OTHERS: [&str; 8] =
         ["организац", "работодат", "пользоват", "учётн", "учетн", "доступ", "organization", "user"];
-    let message = message.to_lowercase();
-    let speaks_of = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    speaks_of(&RECORDS) && !speaks_of(&OTHERS) && !blames_key(&message)
+    let lower = message.to_lowercase();
+    let speaks_of = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    speaks_of(&RECORDS) && !speaks_of(&OTHERS) && !blames_key(message, key)
+}
+
+/// What is said when the portal finds fault with a set and with none of its records.
+fn set_at_fault(signed: bool) -> &'static str {
+    if signed {
+        "the portal does not accept the set itself, and no record is to blame: the signing program (sign_command), its certificate or \
+         sig_encoding; see docs/portals/sout.md, mend it, and `vitrina sync` tries at once"
+    } else {
+        "the portal does not accept the set itself, and no record is to blame: it was sent without a signature; set sign_command if the \
+         portal wants one, and `vitrina sync` tries at once"
+    }
 }
 
 /// What can change the portal's mind. Only a text that surely blames a value is final.

@@ -5,6 +5,7 @@
 //! the register has given it a number.
 
 mod answer;
+mod blame;
 mod lookup;
 mod programs;
 mod remedy;
@@ -24,6 +25,7 @@ pub(crate) mod fuzzing {
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
@@ -79,7 +81,16 @@ pub struct SoutPortal {
     wire: Wire,
     programs: Programs,
     sign: Option<SignSettings>,
+    turn: Turn,
     terms: Terms,
+}
+
+/// Signed sets go one at a time: a device signs one thing after another, and what is wrong with the signature of one is wrong with those
+/// behind it.
+#[derive(Default)]
+struct Turn {
+    last: tokio::sync::Mutex<Option<Failure>>,
+    faults: AtomicU64,
 }
 
 impl SoutPortal {
@@ -99,7 +110,7 @@ impl SoutPortal {
             several_at_once: settings.several_at_once,
         };
         let wire = Wire::new(client, rate, settings.api_key);
-        Ok(SoutPortal { wire, programs: Programs::default(), sign: settings.sign, terms })
+        Ok(SoutPortal { wire, programs: Programs::default(), sign: settings.sign, turn: Turn::default(), terms })
     }
 
     /// Reads one record back: proves address, TLS and key.
@@ -114,22 +125,53 @@ impl SoutPortal {
     }
 
     /// Sends a set, and says what became of it.
-    async fn push(&self, batch: &Batch, records: Vec<Training>) -> Result<Delivery, Failure> {
-        let data = aside(move || set::data(&records)).await?;
-        let signature = match &self.sign {
-            Some(settings) => Some(sign::sign(settings, &data).await?),
-            None => None,
+    async fn push(&self, batch: &Batch, records: Vec<Training>) -> Delivery {
+        let data = match aside(move || set::data(&records)).await {
+            Ok(data) => data,
+            Err(failure) => return Delivery::Failed(failure),
         };
+        let Some(settings) = &self.sign else { return self.push_set(batch, data, None).await };
+        self.turn
+            .take(async || match sign::sign(settings, &data).await {
+                Ok(signature) => self.push_set(batch, data, Some(signature)).await,
+                Err(mishap) => Delivery::Failed(mishap.into()),
+            })
+            .await
+    }
+
+    async fn push_set(&self, batch: &Batch, data: Vec<u8>, signature: Option<Vec<u8>>) -> Delivery {
         let signed = signature.is_some();
-        let olot = aside(move || set::olot(&data, signature.as_deref())).await?;
-        let answer = self.wire.push(olot, signed).await?;
-        Ok(answer::judge(batch, &answer, signed, self.wire.key()))
+        let pushed = match aside(move || set::olot(&data, signature.as_deref())).await {
+            Ok(olot) => self.wire.push(olot, signed).await,
+            Err(failure) => Err(failure),
+        };
+        match pushed {
+            Ok(answer) => answer::judge(batch, &answer, signed, self.wire.key()),
+            Err(failure) => Delivery::Failed(failure),
+        }
     }
 
     /// The batch's records with their titles, or why they cannot go.
     async fn prepare(&self, batch: &Batch) -> Result<Vec<Result<Training, Verdict>>, Failure> {
         let titles = self.programs.titles(&self.wire).await;
         (0..batch.len()).map(|at| titled(record(batch.body(at))?, &titles)).collect()
+    }
+}
+
+impl Turn {
+    /// Signs and sends in its turn. What waited while the set of another was found at fault shares that fault, unsigned and unsent.
+    async fn take(&self, work: impl AsyncFnOnce() -> Delivery) -> Delivery {
+        let before = self.faults.load(Ordering::Acquire);
+        let mut last = self.last.lock().await;
+        if let Some(failure) = last.as_ref().filter(|_| self.faults.load(Ordering::Acquire) != before) {
+            return Delivery::Failed(Failure { maybe_applied: false, ..failure.clone() });
+        }
+        let delivery = work().await;
+        if let Delivery::Failed(failure @ Failure { trouble: Trouble::BatchAtFault, .. }) = &delivery {
+            *last = Some(failure.clone());
+            self.faults.fetch_add(1, Ordering::Release);
+        }
+        delivery
     }
 }
 
@@ -169,6 +211,7 @@ fn titled(mut record: Training, titles: &Result<Arc<Titles>, Failure>) -> Result
             | Trouble::Unattributed
             | Trouble::UnitBlocked
             | Trouble::FeedParked
+            | Trouble::BatchAtFault
             | Trouble::Parked => {
                 let text = format!("learn_program_title is empty, and {}", failure.text);
                 return Ok(Err(refused(NO_TITLE, text)));
@@ -230,9 +273,8 @@ impl Portal for SoutPortal {
             return Delivery::Judged(joined(refused, Vec::new()));
         }
         match self.push(&batch.pick(&going), records).await {
-            Ok(Delivery::Judged(judged)) => Delivery::Judged(joined(refused, judged)),
-            Ok(failed @ Delivery::Failed(_)) => failed,
-            Err(failure) => Delivery::Failed(failure),
+            Delivery::Judged(judged) => Delivery::Judged(joined(refused, judged)),
+            failed @ Delivery::Failed(_) => failed,
         }
     }
 

@@ -220,6 +220,7 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
             | Trouble::Unattributed
             | Trouble::UnitBlocked
             | Trouble::FeedParked
+            | Trouble::BatchAtFault
             | Trouble::Parked => return None,
         };
         let mut rng = self.line.rng.lock().unwrap_or_else(PoisonError::into_inner);

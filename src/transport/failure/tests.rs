@@ -7,7 +7,7 @@ const AGAIN: Trouble = Trouble::Transient { retry_after: None };
 /// What a person must mend, and what nobody can.
 fn needs_a_person(trouble: Trouble) -> bool {
     match trouble {
-        Trouble::FeedParked | Trouble::Parked | Trouble::UnitBlocked => true,
+        Trouble::FeedParked | Trouble::BatchAtFault | Trouble::Parked | Trouble::UnitBlocked => true,
         Trouble::Transient { .. }
         | Trouble::TimedOut
         | Trouble::TooLarge
@@ -76,7 +76,9 @@ fn every_other_mishap_has_its_row() {
         (Mishap::Unnamed { code: 422 }, Trouble::Unattributed, true),
         (Mishap::Credentials, Trouble::Parked, false),
         (Mishap::KeyRefused, Trouble::Parked, false),
-        (Mishap::Unsigned { reason: reason() }, Trouble::FeedParked, false),
+        (Mishap::Unsigned { reason: reason() }, Trouble::BatchAtFault, false),
+        (Mishap::BatchAtFault { reason: "x", maybe_applied: false }, Trouble::BatchAtFault, false),
+        (Mishap::BatchAtFault { reason: "x", maybe_applied: true }, Trouble::BatchAtFault, true),
         (Mishap::TokenRefused, Trouble::Parked, false),
         (Mishap::Connect { reason: reason() }, AGAIN, false),
         (Mishap::ConnectTimeout, AGAIN, false),

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
 use vitrina::demo::sout::{Fault, RegisterSettings, Running};
 use vitrina::ledger::{AnyLedger, Exchange, ExchangeState, Ledger, Refusal, State};
-use vitrina::portal::sout::{SoutPortal, SoutSettings};
+use vitrina::portal::sout::{SignSettings, SoutPortal, SoutSettings};
 use vitrina::record::{EncodeSettings, VisitTimeZone};
 use vitrina::source::memory::{MemorySource, Value};
 use vitrina::sync::{
@@ -398,4 +398,65 @@ async fn what_the_register_cannot_do_is_not_tried() {
     assert!(codes.contains(&"NO_UPDATE"), "{codes:?}");
     let noted = engine.exchanges().await.into_iter().find(|row| row.key.to_string() == "a-2").unwrap();
     assert_eq!(noted.code.as_deref(), Some("NO_REMOVAL"));
+}
+
+/// Signing settings whose program leaves a line in a file at each run.
+fn counted_signing(runs: &std::path::Path) -> SignSettings {
+    let script = format!("echo x >> {}; printf 'MAMCAQE=' > \"$1.sig\"", runs.display());
+    let command = ["sh", "-c", &script, "sign"].map(str::to_owned).to_vec();
+    SignSettings { command, ..signing() }
+}
+
+fn lines(path: &std::path::Path) -> usize {
+    std::fs::read_to_string(path).unwrap_or_default().lines().count()
+}
+
+#[tokio::test]
+async fn a_fault_of_the_signature_blames_no_record_and_the_next_process_tries_at_once() {
+    for words in [
+        "Срок действия ключа проверки электронной подписи истёк",
+        "Сертификат отозван",
+        "Подпись набора не распознана",
+        "В архиве olot нет файла Data.xml.sig",
+        "NeedSend равен true, но набор не подписан",
+    ] {
+        let ids: Vec<String> = (1..=16).map(|number| format!("a-{number}")).collect();
+        let site = Site::new(&ids.iter().map(String::as_str).collect::<Vec<_>>(), RegisterSettings::new(KEY)).await;
+        let runs = site.folder.path().join("runs");
+        let signed = SoutSettings { sign: Some(counted_signing(&runs)), ..site.signed() };
+        site.running.mock().refuse_sets(words);
+        let engine = site.start(signed.clone()).await;
+        for _ in 0..3 {
+            engine.cycle().await;
+        }
+        assert_eq!((site.running.mock().counters().pushes, lines(&runs)), (1, 1), "{words}");
+        assert_eq!(engine.refusals().await.len(), 0, "{words}");
+        let now = chrono::Utc::now().timestamp();
+        let (_, why) = engine.line.feed("training").unwrap().rest(now).unwrap();
+        assert!(why.contains("sign_command") && why.contains("certificate") && !why.contains(KEY), "{why}");
+        assert!(engine.line.breaker().lets_pass(now), "the account is well");
+        engine.stop().await;
+        site.running.mock().refuse_nothing();
+        let engine = site.start(signed).await;
+        engine.cycle().await;
+        assert_eq!(engine.states().await, vec![ExchangeState::Sent; 16], "{words}");
+        assert_eq!(lines(&runs), 2);
+    }
+}
+
+#[tokio::test]
+async fn numbers_come_back_while_nothing_can_be_signed() {
+    let slow = RegisterSettings { reads_before_number: 1, ..RegisterSettings::new(KEY) };
+    let site = Site::new(&["a-1"], slow).await;
+    let engine = site.start(site.signed()).await;
+    engine.cycle().await;
+    site.rows(vec![row("a-1", "врач"), row("a-2", "врач")]);
+    site.running.mock().refuse_sets("Сертификат отозван");
+    engine.cycle().await;
+    let give_up = Instant::now() + Duration::from_secs(60);
+    while !engine.states().await.contains(&ExchangeState::Confirmed) {
+        assert!(Instant::now() < give_up);
+        engine.line.follow_up("training").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -195,7 +195,7 @@ async fn a_set_that_cannot_be_signed_is_not_sent() {
     let mut sign = signing();
     sign.command[2] = "echo 'Иванов 1234567890' >&2; exit 2".into();
     let failure = failed(&portal(settings(&running.url(), Some(sign))), &many(1)).await;
-    assert_eq!((failure.trouble, failure.maybe_applied), (Trouble::FeedParked, false));
+    assert_eq!((failure.trouble, failure.maybe_applied), (Trouble::BatchAtFault, false));
     assert!(failure.text.contains("sign_command") && !failure.text.contains("Иванов"), "{}", failure.text);
     assert_eq!(running.mock().counters().pushes, 0);
 }
