@@ -112,7 +112,7 @@ impl Aftermath {
             Some(Stop::Stopping) => {}
             None => {
                 self.resuming().came_through(portal, feed);
-                if report.failures == 0 {
+                if report.failures == 0 && !report.search_goes_on {
                     self.well(portal, feed);
                 } else {
                     self.again(portal, feed);

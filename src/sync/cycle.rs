@@ -132,6 +132,7 @@ impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
         for counter in [&feed.live.rows, &feed.live.sent, &feed.live.accepted] {
             counter.store(0, Ordering::Relaxed);
         }
+        feed.begin_search();
         Run {
             line,
             feed,
@@ -175,6 +176,7 @@ impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
         }
         self.release();
         self.follow_up().await?;
+        self.report.search_goes_on = self.feed.has_searched_enough();
         Ok(self.report)
     }
 

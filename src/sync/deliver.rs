@@ -65,7 +65,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         pieces: &mut Pieces,
     ) -> Result<(), LedgerError> {
         while let Some(mut positions) = pieces.next() {
-            if self.stopping.is_cancelled() || self.standstill(feed).is_some() {
+            if self.stopping.is_cancelled() || self.standstill(feed).is_some() || feed.has_searched_enough() {
                 break;
             }
             // A pause that began meanwhile keeps the rest of its unit back.
@@ -81,7 +81,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             match delivery {
                 Delivery::Judged(verdicts) => {
                     self.judged(feed);
+                    let alone = positions.len() == 1;
                     let refused = pieces.judge(positions, verdicts);
+                    feed.searched(pieces.is_bisected() || (alone && !refused.is_empty()));
                     self.count_refusals(outgoing, &refused).await?;
                 }
                 Delivery::Failed(failure) => {
@@ -121,6 +123,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             Trouble::Unattributed => {
                 self.answered(feed);
                 let refused = pieces.bisect(positions, &failure);
+                feed.searched(true);
                 self.count_refusals(outgoing, &refused).await?;
             }
             Trouble::UnitBlocked => self.split_by_unit(pieces, outgoing, positions, &failure).await?,

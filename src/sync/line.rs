@@ -1,7 +1,7 @@
 //! The line: one portal with its feeds, and everything a cycle needs to know of them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ use crate::portal::{Abilities, Portal};
 use crate::record::{ENCODER_VERSION, EncodeSettings, Key, Schema};
 use crate::source::Source;
 use crate::transport::{Breaker, Parking, RetryTiming};
+
+/// Most requests that a cycle makes to find records to blame, all its requests together.
+const MOST_SEARCHES: usize = 44;
 
 /// How a feed is read.
 #[derive(Debug)]
@@ -137,6 +140,10 @@ pub struct FeedLine<S> {
     /// The rest after a fault of what records travel in: nothing is sent, and the portal is asked all the same.
     pub(super) sending: Mutex<Parking>,
     pub(super) batch_size: Mutex<BatchSize>,
+    /// Requests of the running cycle that were refused, or made to find who is to blame.
+    searches: AtomicUsize,
+    /// A request with many records makes one new thing at the portal, taken or refused as a whole.
+    sets_are_made: bool,
     pub(super) children: Vec<&'static str>,
     pub(super) fuse: Mutex<Option<Tripped>>,
     /// The number of the last run that did all it had to; 0 before the first one of this process.
@@ -195,6 +202,22 @@ impl<S: Source> FeedLine<S> {
         self.is_read.store(true, Ordering::Relaxed);
     }
 
+    /// A cycle begins.
+    pub(super) fn begin_search(&self) {
+        self.searches.store(0, Ordering::Relaxed);
+    }
+
+    /// A request was answered: one that was refused, or is made only to find the record that is to blame, counts.
+    pub(super) fn searched(&self, counts: bool) {
+        self.searches.fetch_add(usize::from(counts), Ordering::Relaxed);
+    }
+
+    /// True when so many requests of this cycle found no end of records to blame that something else is wrong. Where a request makes
+    /// something new at the portal of many records (a set that is signed, numbered and kept), nothing more goes out before the next cycle.
+    pub(super) fn has_searched_enough(&self) -> bool {
+        self.sets_are_made && self.searches.load(Ordering::Relaxed) >= MOST_SEARCHES
+    }
+
     /// Makes the next read a full one.
     pub(super) fn ask_for_full_scan(&self) -> Progress {
         *self.full_begun.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -250,7 +273,8 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         for plan in plans {
             let abilities = portal.abilities(plan.schema);
             let read_only = settings.read_only;
-            let feed = open_feed(name, &*ledger, (plan, abilities), &schemas, &notes, read_only, clock.now()).await?;
+            let sets_are_made = !abilities.idempotent && portal.most_records(plan.schema) > 1;
+            let feed = open_feed(name, &*ledger, (plan, abilities, sets_are_made), &schemas, &notes, read_only, clock.now()).await?;
             let fuse =
                 notes.iter().find(|note| note.place.kind == NoteKind::Fuse && note.place.feed == feed.plan.schema.feed);
             // A note that cannot be read is one of another version: the next scan rules anew.
@@ -337,7 +361,7 @@ const UNKNOWN: FeedId = FeedId(-1);
 async fn open_feed<S: Source, L: Ledger>(
     portal: &str,
     ledger: &L,
-    (plan, abilities): (FeedPlan<S>, Abilities),
+    (plan, abilities, sets_are_made): (FeedPlan<S>, Abilities, bool),
     schemas: &[&'static Schema],
     notes: &[Note],
     read_only: bool,
@@ -391,6 +415,8 @@ async fn open_feed<S: Source, L: Ledger>(
         fuse: Mutex::default(),
         has_run: AtomicU64::new(0),
         is_read: AtomicBool::new(is_read),
+        searches: AtomicUsize::new(0),
+        sets_are_made,
         parking: Mutex::default(),
         sending: Mutex::default(),
         batch_size: Mutex::new(BatchSize::new(plan.batch, batch_size::remembered(notes, feed))),

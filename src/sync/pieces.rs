@@ -26,6 +26,8 @@ pub(super) struct Pieces {
     /// Pieces that may still be sent.
     left: usize,
     refused_alone: usize,
+    /// True once a piece was refused and its culprit looked for.
+    bisected: bool,
     /// Pieces that were too large.
     too_large: Vec<Vec<usize>>,
     timed_out: Option<usize>,
@@ -46,6 +48,7 @@ impl Pieces {
             failure: None,
             left,
             refused_alone: 0,
+            bisected: false,
             too_large: Vec::new(),
             timed_out: None,
             judged: Vec::new(),
@@ -75,6 +78,11 @@ impl Pieces {
         self.once[position] && self.maybe_applied[position]
     }
 
+    /// True while a culprit is looked for: each piece is a request that would not be needed without one.
+    pub(super) fn is_bisected(&self) -> bool {
+        self.bisected
+    }
+
     /// Pieces that are to be sent after all others.
     pub(super) fn add(&mut self, pieces: impl IntoIterator<Item = Vec<usize>>) {
         self.queue.extend(pieces);
@@ -86,6 +94,8 @@ impl Pieces {
         let asked = positions.len();
         self.judged.push(asked);
         let (mut unknown, mut refused) = (Vec::new(), Vec::new());
+        // A portal that takes or refuses a request as a whole says the culprit's name by refusing it alone.
+        let found_by_halving = asked == 1 && self.bisected;
         let mut verdicts = verdicts.into_iter();
         for position in positions {
             match verdicts.next().unwrap_or(Verdict::Unknown) {
@@ -95,6 +105,7 @@ impl Pieces {
                     let maybe_applied = self.maybe_applied[position];
                     self.outcomes[position] = Some(Outcome::Rejected { code, text, holder, cure, maybe_applied });
                     refused.push(position);
+                    self.refused_alone += usize::from(found_by_halving);
                 }
                 Verdict::Unknown => {
                     self.leave_open(&[position], true);
@@ -125,6 +136,7 @@ impl Pieces {
     /// time may cure it.
     pub(super) fn bisect(&mut self, positions: Vec<usize>, failure: &Failure) -> Vec<usize> {
         self.judged.push(positions.len());
+        self.bisected = true;
         if let [position] = positions[..] {
             if self.once[position] && failure.maybe_applied {
                 // Whatever was refused, the record may be there.

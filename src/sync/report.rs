@@ -77,6 +77,8 @@ pub struct CycleReport {
     pub failures: u64,
     /// What the last of these came to nothing by.
     pub failure: Option<String>,
+    /// True when so many records were refused one by one that the rest of what was to be sent waits for another cycle, soon.
+    pub search_goes_on: bool,
     /// Why the cycle ended early, if it did.
     pub stop: Option<Stop>,
     /// Refusals that a dry run would have written down.

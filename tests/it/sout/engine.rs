@@ -96,6 +96,11 @@ impl Site {
 
     /// Starts the engine over what the ledger remembers.
     async fn start(&self, settings: SoutSettings) -> Engine {
+        self.start_with(settings, 5000).await
+    }
+
+    /// The same with sets of at most so many records.
+    async fn start_with(&self, settings: SoutSettings, batch: usize) -> Engine {
         let plan = FeedPlan {
             schema: schema(),
             source: Arc::new(self.source.clone()),
@@ -109,7 +114,7 @@ impl Site {
                 defaults: BTreeMap::new(),
                 salt: None,
             },
-            batch: 5000,
+            batch,
             max_batch_bytes: 16 << 20,
             urgent: false,
             write_back: Some(Arc::clone(&self.written) as Arc<dyn WriteBack>),
@@ -458,5 +463,22 @@ async fn numbers_come_back_while_nothing_can_be_signed() {
         assert!(Instant::now() < give_up);
         engine.line.follow_up("training").await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn two_thousand_refused_records_make_at_most_fifty_pushes_in_a_pass() {
+    let ids: Vec<String> = (1..=2000).map(|number| format!("a-{number}")).collect();
+    for batch in [5000, 500, 100, 1] {
+        let site = Site::new(&ids.iter().map(String::as_str).collect::<Vec<_>>(), RegisterSettings::new(KEY)).await;
+        ids.iter().for_each(|id| site.running.mock().refuse(id, "Неверный СНИЛС"));
+        let engine = site.start_with(site.signed(), batch).await;
+        let report = engine.line.cycle("training", Order::default()).await.unwrap();
+        let counters = site.running.mock().counters();
+        assert!(counters.pushes <= 50, "batch {batch}: {counters:?}");
+        let refused = engine.refusals().await.len();
+        assert!((1..=50).contains(&refused), "batch {batch}: {refused}");
+        assert_eq!((report.failures, report.refused), (0, refused as u64));
+        assert!(report.search_goes_on || report.postponed > 0, "batch {batch}");
     }
 }
