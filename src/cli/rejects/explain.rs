@@ -46,10 +46,43 @@ fn told(text: &str, language: Language) -> Cow<'_, str> {
 
 fn reason(kind: Option<&Kind>, refusal: &Refusal) -> &'static Remedy {
     let (code, text) = (refusal.code.as_str(), refusal.text.as_str());
-    // Some of the engine's codes repeat a portal's word, of which the portal's own catalogue knows more.
-    let particular = kind.and_then(|kind| kind.particular(code, text));
-    let of_portal = || kind.map_or(&UNEXPLAINED, |kind| kind.remedy(code, text));
-    particular.or_else(|| sync::remedy(code, text)).unwrap_or_else(of_portal)
+    match (kind, sync::remedy(code, text)) {
+        // Some of the engine's codes repeat a portal's word, of which the portal's own catalogue knows more.
+        (Some(kind), Some(own)) => kind.particular(code, text).unwrap_or(own),
+        // What a refusal says comes before its code: the catalogue's order.
+        (Some(kind), None) => kind.remedy(code, text),
+        (None, own) => own.unwrap_or(&UNEXPLAINED),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::State;
+    use crate::portal::kind;
+    use crate::record::{Actor, Key};
+
+    #[test]
+    fn what_a_refusal_says_is_explained_before_its_code() {
+        let actor = |code: &str, text: &str| {
+            let refusal = Refusal {
+                key: Some(Key::parse("a-1")),
+                state: State::Rejected,
+                code: code.to_owned(),
+                violations: Vec::new(),
+                text: text.to_owned(),
+                since: 0,
+            };
+            let points = points(kind("sout"), &refusal, Language::English);
+            (points[0].remedy.actor, points[0].remedy.meaning.en)
+        };
+        let (who, meaning) = actor("SOUT-400", "Запись 1 уже существует в реестре");
+        assert!(who == Actor::Data && meaning.contains("already"), "{meaning}");
+        let (who, meaning) = actor("SOUT-400", "Запись 1: подпись работника не найдена");
+        assert!(who == Actor::Mapping && meaning.contains("signature"), "{meaning}");
+        assert!(actor("SOUT-400", "Неверный СНИЛС").1.contains("fault in its values"));
+        assert_eq!(actor("NO_PROGRAM", "уже нет").0, Actor::Mapping);
+    }
 }
 
 /// Who must act and what helps with a record as a whole, in one text that names each remedy once.
