@@ -7,7 +7,7 @@ use sqlx::error::DatabaseError;
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::sqlite::SqliteError;
 
-use super::SourceError;
+use super::{Column, Engine, SourceError};
 
 /// Whose and which statement an error speaks of.
 #[derive(Debug, Clone)]
@@ -81,6 +81,13 @@ impl Place {
     pub(super) fn no_column(&self, column: &str) -> SourceError {
         let (source_name, statement) = (self.source.clone(), self.statement.clone());
         SourceError::Column { source_name, statement, column: column.to_owned() }
+    }
+
+    /// Refuses a query two of whose columns have one name.
+    pub(super) fn need_distinct(&self, engine: Engine, columns: &[Column]) -> Result<(), SourceError> {
+        let Some(repeated) = Column::repeated(engine, columns) else { return Ok(()) };
+        let (source_name, statement) = (self.source.clone(), self.statement.clone());
+        Err(SourceError::Duplicate { source_name, statement, column: repeated.name.clone() })
     }
 
     pub(super) fn no_change_column(&self, column: &str, type_name: &str) -> SourceError {

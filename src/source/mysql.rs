@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use self::cells::Kind;
 use super::failure::Place;
 use super::rows::{Outlet, answer};
-use super::{Column, Engine, Query, Read, Rows, Source, SourceError, SourceSettings, sql, stamp};
+use super::{Column, Engine, Query, Read, Rows, Source, SourceError, SourceSettings, settings, sql, stamp};
 
 /// Parameters that an address may have.
 const PARAMETERS: &[&str] =
@@ -91,6 +91,9 @@ pub(super) fn options(settings: &SourceSettings) -> Result<MySqlConnectOptions, 
         .no_engine_substitution(false)
         .timezone(None)
         .disable_statement_logging();
+    if let Some(address) = settings::ip_v6(&url) {
+        options = options.host(&address);
+    }
     if let Some(password) = settings.password() {
         options = options.password(password);
     }
@@ -174,6 +177,7 @@ impl Source for MySqlSource {
         let mut session = self.begin(&place).await?;
         let wait = self.settings.statement_timeout;
         let (columns, kinds) = answer(wait, &place, describe(&mut session.connection, query.sql, &place)).await?;
+        place.need_distinct(Engine::MySql, &columns)?;
         let clock = predicate::Clock { zone: self.settings.zone, offset: session.offset };
         let statements = predicate::statements(query.sql, &columns, &kinds, read, clock, &place)?;
         Ok(Rows::new(columns, wait, place.clone(), move |outlet| stream(session, statements, kinds, place, outlet)))
@@ -212,8 +216,8 @@ async fn stream(
             outlet.row_done().await;
         }
     }
-    outlet.finish().await;
     // The transaction only read: an error while saying good-bye changes nothing.
     let _ = session.connection.close().await;
+    outlet.finish().await;
     Ok(())
 }

@@ -91,9 +91,19 @@ async fn limit(connection: &mut SqliteConnection, time: Duration, stop: &StopOnD
     Ok(())
 }
 
-/// The columns of a query.
+/// The columns of a query. As a subquery it is what is read, but SQLite renames columns of one name there: such a query is shown as the
+/// site wrote it.
 async fn describe(connection: &mut SqliteConnection, query: &str, place: &Place) -> Result<Vec<Column>, SourceError> {
-    let statement = format!("SELECT * FROM {}", sql::subquery(Engine::Sqlite, query));
+    let read = prepare(connection, format!("SELECT * FROM {}", sql::subquery(Engine::Sqlite, query)), place).await?;
+    let written = prepare(connection, sql::without_terminator(Engine::Sqlite, query).to_owned(), place).await?;
+    Ok(if Column::repeated(Engine::Sqlite, &written).is_some() { written } else { read })
+}
+
+async fn prepare(
+    connection: &mut SqliteConnection,
+    statement: String,
+    place: &Place,
+) -> Result<Vec<Column>, SourceError> {
     let prepared =
         connection.prepare(AssertSqlSafe(statement).into_sql_str()).await.map_err(|error| place.failure(&error))?;
     let column = |column: &sqlx::sqlite::SqliteColumn| Column {
@@ -117,6 +127,7 @@ impl Source for SqliteSource {
         let (mut connection, stop) = self.begin(&place).await?;
         let wait = self.settings.statement_timeout;
         let columns = answer(wait, &place, describe(&mut connection, query.sql, &place)).await?;
+        place.need_distinct(Engine::Sqlite, &columns)?;
         let from = sql::subquery(Engine::Sqlite, query.sql);
         let conditions = predicate::conditions(&columns, read, self.settings.zone, &place)?;
         let row = packed::expression(&columns);
@@ -162,9 +173,9 @@ async fn stream(
             outlet.row_done().await;
         }
     }
-    outlet.finish().await;
-    drop(stop);
     // The file is only read: an error while closing it changes nothing.
     let _ = connection.close().await;
+    drop(stop);
+    outlet.finish().await;
     Ok(())
 }

@@ -88,7 +88,7 @@ pub(super) fn push(
 fn push_value(bytes: &[u8], kind: Kind, offset: i64, chunk: &mut RowChunk) -> Result<(), Malformed> {
     match kind {
         Kind::Null => chunk.push(Cell::Null),
-        Kind::Text => chunk.push(std::str::from_utf8(bytes).map_or(Cell::Bytes(bytes), Cell::Text)),
+        Kind::Text => chunk.push(std::str::from_utf8(bytes).map_or(Cell::Undecodable, Cell::Text)),
         Kind::Bytes => chunk.push(Cell::Bytes(bytes)),
         Kind::Decimal => chunk.push(Cell::Decimal(std::str::from_utf8(bytes).map_err(|_| Malformed)?)),
         Kind::Int { unsigned } => push_int(bytes, unsigned, chunk)?,

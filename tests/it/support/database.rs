@@ -40,6 +40,15 @@ pub async fn postgres() -> TestDb {
     TestDb { engine: Engine::Postgres, url: server.url(&name), _folder: None }
 }
 
+/// A fresh PostgreSQL database that keeps its texts in an encoding.
+pub async fn postgres_in(encoding: &str) -> TestDb {
+    let server = tokio::task::spawn_blocking(|| POSTGRES.get_or_init(postgres::start)).await.unwrap();
+    let name = fresh_name();
+    let create = format!("CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0");
+    execute_postgres(&server.url("postgres"), &[&create]).await;
+    TestDb { engine: Engine::Postgres, url: server.url(&name), _folder: None }
+}
+
 /// A fresh MariaDB database.
 pub async fn mariadb() -> TestDb {
     let server = tokio::task::spawn_blocking(|| MARIADB.get_or_init(mariadb::start)).await.unwrap();
