@@ -10,6 +10,7 @@ mod pooler;
 mod streams;
 mod write_engines;
 mod writes;
+mod zones;
 
 use vitrina::record::{Cell, RowChunk};
 use vitrina::source::memory::Value;

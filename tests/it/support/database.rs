@@ -57,6 +57,14 @@ pub async fn mariadb() -> TestDb {
     TestDb { engine: Engine::MySql, url: server.url(&name), _folder: None }
 }
 
+/// Loads a zone from this machine's tables into the MariaDB server, under a name.
+pub async fn load_zone(db: &TestDb, zone: &str, name: &str) {
+    let address = url::Url::parse(&db.url).unwrap();
+    let client = format!("mariadb --host=127.0.0.1 --port={} --user=root mysql", address.port().unwrap());
+    let script = format!("mariadb-tzinfo-to-sql /usr/share/zoneinfo/{zone} {name} | {client}");
+    tokio::task::spawn_blocking(move || super::server::run(&script)).await.unwrap();
+}
+
 /// A fresh SQLite file.
 pub async fn sqlite() -> TestDb {
     let folder = tempfile::tempdir().unwrap();
