@@ -214,3 +214,15 @@ async fn stream(
     let _ = session.connection.close().await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_address_loses_its_brackets() {
+        let settings = SourceSettings::new("mis", "mysql://reader@[::1]:3307/mis", Tz::UTC);
+        let options = options(&settings).unwrap();
+        assert_eq!((options.get_host(), options.get_port()), ("::1", 3307));
+    }
+}

@@ -232,3 +232,16 @@ async fn stream(mut session: Session, plan: Plan, place: Place, mut outlet: Outl
     outlet.finish().await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_address_loses_its_brackets_and_nothing_is_asked_for_that_poolers_refuse() {
+        let settings = SourceSettings::new("mis", "postgres://reader@[::1]:5433/mis", Tz::UTC);
+        let options = options(&settings).unwrap();
+        assert_eq!((options.get_host(), options.get_port()), ("::1", 5433));
+        assert!(!format!("{options:?}").contains("extra_float_digits: Some"), "{options:?}");
+    }
+}

@@ -4,6 +4,7 @@
 mod packed;
 mod predicate;
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-use super::failure::Place;
+use super::failure::{NO_HANDLE_LEFT, Place, no_handle_left};
 use super::rows::{Outlet, answer};
 use super::{Column, Engine, Query, Read, Rows, Source, SourceError, SourceSettings, sql};
 
@@ -55,6 +56,14 @@ impl SqliteSource {
         self.options.get_filename().to_owned()
     }
 
+    /// Why the file could not be opened. SQLite has one code for whatever keeps a file closed.
+    fn unopened(&self, place: &Place, error: &sqlx::Error) -> SourceError {
+        match File::open(self.options.get_filename()) {
+            Err(error) if no_handle_left(&error) => place.no_connection(NO_HANDLE_LEFT.to_owned()),
+            _ => place.connecting(error),
+        }
+    }
+
     fn place(&self, action: &str, label: &str) -> Place {
         Place::new(&self.settings.name, action, label)
     }
@@ -64,7 +73,7 @@ impl SqliteSource {
         let mut connection = timeout(self.settings.connect_timeout.saturating_mul(2), self.options.connect())
             .await
             .map_err(|_| place.unreachable())?
-            .map_err(|error| place.connecting(&error))?;
+            .map_err(|error| self.unopened(place, &error))?;
         let stop = StopOnDrop(Arc::default());
         limit(&mut connection, self.settings.statement_timeout, &stop).await.map_err(|error| place.failure(&error))?;
         connection.execute("BEGIN").await.map_err(|error| place.failure(&error))?;
@@ -163,7 +172,7 @@ async fn stream(
     place: Place,
     mut outlet: Outlet,
 ) -> Result<(), SourceError> {
-    let mut scratch = Vec::new();
+    let (place, mut scratch) = (place.running(), Vec::new());
     for statement in statements {
         let mut rows = sqlx::query(AssertSqlSafe(statement)).persistent(false).fetch(&mut connection);
         while let Some(row) = rows.try_next().await.map_err(|error| place.failure(&error))? {
