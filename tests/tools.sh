@@ -18,6 +18,8 @@ need() { # need PACKAGE COMMAND-OR-FILE…: the package, unless one of these is 
 
 databases() {
     need postgresql /usr/lib/postgresql/*/bin/initdb
+    need tzdata /usr/share/zoneinfo/Europe/Moscow
+    need pgbouncer /usr/sbin/pgbouncer
     need mariadb-server mariadbd /usr/sbin/mariadbd
 }
 

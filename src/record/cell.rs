@@ -10,6 +10,9 @@ pub enum Cell<'a> {
     Null,
     /// Any character type, enums and types the source cannot name better (sent as text).
     Text(&'a str),
+    /// A text that is none in its database's encoding, or that has a NUL which the database cannot hand over. Its bytes are not
+    /// kept: taken for a binary value they could pass for a GUID.
+    Undecodable,
     /// A binary type; sixteen bytes may be a GUID.
     Bytes(&'a [u8]),
     /// A native uuid type.
@@ -34,6 +37,7 @@ pub enum Cell<'a> {
 #[derive(Debug, Clone, Copy)]
 enum Packed {
     Null,
+    Undecodable,
     Text { at: u32, len: u32 },
     Bytes { at: u32, len: u32 },
     Guid { at: u32 },
@@ -71,6 +75,7 @@ impl RowChunk {
     pub fn push(&mut self, cell: Cell<'_>) {
         let packed = match cell {
             Cell::Null => Packed::Null,
+            Cell::Undecodable => Packed::Undecodable,
             Cell::Text(text) => {
                 let (at, len) = self.keep_text(text);
                 Packed::Text { at, len }
@@ -130,6 +135,7 @@ impl RowChunk {
         let span = |at: u32, len: u32| at as usize..(at + len) as usize;
         match packed {
             Packed::Null => Cell::Null,
+            Packed::Undecodable => Cell::Undecodable,
             Packed::Text { at, len } => Cell::Text(&self.text[span(at, len)]),
             Packed::Decimal { at, len } => Cell::Decimal(&self.text[span(at, len)]),
             Packed::Bytes { at, len } => Cell::Bytes(&self.bytes[span(at, len)]),
@@ -168,6 +174,7 @@ mod tests {
         let cells = [
             Cell::Null,
             Cell::Text("Иванов"),
+            Cell::Undecodable,
             Cell::Bytes(&[1, 2, 3]),
             Cell::Guid(7),
             Cell::Int(-5),

@@ -55,6 +55,9 @@ impl FieldWriter {
         if matches!(cell, Cell::Null) || matches!(cell, Cell::Text(text) if text.trim().is_empty()) {
             return Ok(Value::Absent);
         }
+        if cell == Cell::Undecodable {
+            return Err((Rule::Encoding, "has bytes that are no text in the database's encoding".into()));
+        }
         match kind {
             Kind::Guid => write_guid(cell, out),
             Kind::Oid => write_oid(cell, out),
@@ -290,6 +293,7 @@ fn whole(cell: Cell<'_>) -> Option<i64> {
         Cell::Bool(_)
         | Cell::Float(_)
         | Cell::Null
+        | Cell::Undecodable
         | Cell::Bytes(_)
         | Cell::Guid(_)
         | Cell::Date(_)

@@ -92,6 +92,7 @@ fn push(chunk: &mut RowChunk, line: &[u8]) {
     let number: i64 = text.trim().parse().unwrap_or_default();
     chunk.push(match kind {
         b't' => Cell::Text(&text),
+        b'u' => Cell::Undecodable,
         b'b' => Cell::Bytes(rest),
         b'g' => Cell::Guid(guid::parse(&text).unwrap_or_default()),
         b'i' => Cell::Int(number),

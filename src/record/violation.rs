@@ -36,6 +36,8 @@ pub enum Rule {
     Inn,
     /// Has characters, or a number of them, that the document does not allow.
     Characters,
+    /// Bytes that are no text in the database's encoding.
+    Encoding,
     /// Not a JSON array of the objects that the document describes.
     List,
     /// The file that the row names is missing or is not what the portal takes.
@@ -66,6 +68,7 @@ impl Rule {
             Rule::Boolean => "boolean",
             Rule::Inn => "inn",
             Rule::Characters => "characters",
+            Rule::Encoding => "encoding",
             Rule::List => "list",
             Rule::File => "file",
             Rule::Type => "type",

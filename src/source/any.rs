@@ -1,7 +1,8 @@
 //! Whichever engine the configuration names, as one type.
 
 use super::{
-    Column, Engine, MySqlSource, PostgresSource, Query, Read, Rows, Source, SourceError, SourceSettings, SqliteSource,
+    Advice, Column, Engine, MySqlSource, PostgresSource, Query, Read, Rows, Source, SourceError, SourceSettings,
+    SqliteSource,
 };
 
 /// A source of any engine.
@@ -58,6 +59,14 @@ impl Source for AnySource {
             AnySource::Sqlite(source) => source.has_relation(name).await,
             AnySource::Postgres(source) => source.has_relation(name).await,
             AnySource::MySql(source) => source.has_relation(name).await,
+        }
+    }
+
+    async fn advice(&self) -> Result<Vec<Advice>, SourceError> {
+        match self {
+            AnySource::Sqlite(source) => source.advice().await,
+            AnySource::Postgres(source) => source.advice().await,
+            AnySource::MySql(source) => source.advice().await,
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::record::{Cell, Key, RowChunk};
 pub enum Value {
     Null,
     Text(String),
+    Undecodable,
     Bytes(Vec<u8>),
     Guid(u128),
     Int(i64),
@@ -209,6 +210,7 @@ impl Value {
         match self {
             Value::Null => Cell::Null,
             Value::Text(text) => Cell::Text(text),
+            Value::Undecodable => Cell::Undecodable,
             Value::Bytes(bytes) => Cell::Bytes(bytes),
             Value::Guid(guid) => Cell::Guid(*guid),
             Value::Int(value) => Cell::Int(*value),
@@ -243,7 +245,8 @@ impl Value {
             | Value::Bool(_)
             | Value::Date(_)
             | Value::LocalTime(_)
-            | Value::Instant(_) => false,
+            | Value::Instant(_)
+            | Value::Undecodable => false,
         }
     }
 }

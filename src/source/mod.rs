@@ -51,6 +51,20 @@ pub trait Source: Send + Sync + 'static {
     /// True when a table or view of this name is there. Whether it may be read is seen when it is read: a missing grant must not
     /// look like a missing view.
     fn has_relation(&self, name: &str) -> impl Future<Output = Result<bool, SourceError>> + Send;
+
+    /// What a site should know of this source before it relies on it.
+    fn advice(&self) -> impl Future<Output = Result<Vec<Advice>, SourceError>> + Send {
+        async { Ok(Vec::new()) }
+    }
+}
+
+/// A trait of a source that is no error, and what can be done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advice {
+    /// The key inside the source's section that it concerns.
+    pub key: &'static str,
+    /// The sentence.
+    pub text: String,
 }
 
 /// A query of the configuration, or of a feed's default view.
@@ -118,6 +132,17 @@ impl Column {
         let mut numbered = columns.iter().enumerate();
         let exact = numbered.clone().find(|(_, column)| column.name == name);
         exact.or_else(|| numbered.find(|(_, column)| column.name.eq_ignore_ascii_case(name)))
+    }
+
+    /// A column whose name an earlier one has, as the engine compares names.
+    fn repeated(engine: Engine, columns: &[Column]) -> Option<&Column> {
+        let same = |one: &Column, other: &Column| match engine {
+            Engine::Postgres => one.name == other.name,
+            Engine::MySql | Engine::Sqlite => one.name.to_lowercase() == other.name.to_lowercase(),
+        };
+        let mut numbered = columns.iter().enumerate();
+        let repeated = numbered.find(|(at, column)| columns.iter().take(*at).any(|earlier| same(earlier, column)));
+        repeated.map(|(_, column)| column)
     }
 }
 
@@ -188,6 +213,18 @@ pub enum SourceError {
     /// The query does not give a column that is needed.
     #[error("source {source_name}: {statement} needs a column {column}, which the query does not give")]
     Column {
+        /// The source's name in the configuration.
+        source_name: String,
+        /// Which statement.
+        statement: String,
+        /// The column.
+        column: String,
+    },
+    /// Two columns of one name: which of them is meant cannot be said.
+    #[error(
+        "source {source_name}: {statement}: column {column} appears twice in the query; give one of them another name"
+    )]
+    Duplicate {
         /// The source's name in the configuration.
         source_name: String,
         /// Which statement.

@@ -1,6 +1,8 @@
 //! MySQL and MariaDB: rows of a prepared statement in the binary protocol, inside a read-only transaction with one snapshot.
 
 mod cells;
+pub(super) mod clock;
+pub(super) mod limit;
 mod predicate;
 
 use std::fmt;
@@ -16,16 +18,15 @@ use sqlx::{
 use tokio::time::timeout;
 
 use self::cells::Kind;
+use self::clock::{Clock, Lack};
+use self::limit::Limit;
 use super::failure::Place;
 use super::rows::{Outlet, answer};
-use super::{Column, Engine, Query, Read, Rows, Source, SourceError, SourceSettings, sql, stamp};
+use super::{Advice, Column, Engine, Query, Read, Rows, Source, SourceError, SourceSettings, settings, sql};
 
 /// Parameters that an address may have.
 const PARAMETERS: &[&str] =
     &["ssl-mode", "sslmode", "ssl-ca", "sslca", "ssl-cert", "sslcert", "ssl-key", "sslkey", "socket"];
-
-/// Farthest from UTC that a session's clock can be: seconds.
-const FARTHEST_OFFSET: i64 = 13 * 3600;
 
 /// A MySQL or MariaDB database.
 pub struct MySqlSource {
@@ -43,8 +44,10 @@ impl fmt::Debug for MySqlSource {
 /// A connection inside its transaction.
 struct Session {
     connection: MySqlConnection,
-    /// How far the session's clock, on which TIMESTAMP columns are sent, is ahead of UTC: seconds.
-    offset: i64,
+    /// The clock on which TIMESTAMP columns are sent.
+    clock: Clock,
+    /// What keeps the session from the source's own clock.
+    lack: Option<Lack>,
 }
 
 impl MySqlSource {
@@ -62,11 +65,9 @@ impl MySqlSource {
     async fn begin(&self, place: &Place) -> Result<Session, SourceError> {
         let start = async {
             let mut connection = self.options.connect().await.map_err(|error| place.connecting(&error))?;
-            let offset = clock_offset(self.settings.zone);
-            prepare_session(&mut connection, self.settings.statement_timeout, offset)
-                .await
-                .map_err(|error| place.failure(&error))?;
-            Ok(Session { connection, offset })
+            let prepared = prepare_session(&mut connection, self.settings.statement_timeout, self.settings.zone).await;
+            let (clock, lack) = prepared.map_err(|error| place.failure(&error))?;
+            Ok(Session { connection, clock, lack })
         };
         timeout(self.settings.connect_timeout, start).await.map_err(|_| place.unreachable())?
     }
@@ -91,6 +92,9 @@ pub(super) fn options(settings: &SourceSettings) -> Result<MySqlConnectOptions, 
         .no_engine_substitution(false)
         .timezone(None)
         .disable_statement_logging();
+    if let Some(address) = settings::ip_v6(&url) {
+        options = options.host(&address);
+    }
     if let Some(password) = settings.password() {
         options = options.password(password);
     }
@@ -100,43 +104,23 @@ pub(super) fn options(settings: &SourceSettings) -> Result<MySqlConnectOptions, 
 /// A question with one number for an answer.
 type Question<'q> = QueryScalar<'q, MySql, i64, MySqlArguments>;
 
-/// Seconds that the source's clock is ahead of UTC now, in whole minutes, as far as a session can be set to it.
-pub(super) fn clock_offset(zone: Tz) -> i64 {
-    let offset = stamp::offset_at(zone, chrono::Utc::now().timestamp_micros()) / 60 * 60;
-    if offset.abs() <= FARTHEST_OFFSET { offset } else { 0 }
-}
-
-/// The session's clock is the source's, so that a view which compares its DATETIME columns with `NOW()` means what it says. It is
-/// set as an offset: names need tables that few servers have, and TIMESTAMP columns stay exact in every season.
-async fn prepare_session(connection: &mut MySqlConnection, time: Duration, offset: i64) -> Result<(), sqlx::Error> {
-    let limit = if is_mariadb(connection).await? {
-        format!("max_statement_time = {:.3}", time.as_secs_f64())
-    } else {
-        format!("max_execution_time = {}", time.as_millis().clamp(1, u32::MAX.into()))
-    };
-    let zone = session_zone(offset);
+async fn prepare_session(
+    connection: &mut MySqlConnection,
+    time: Duration,
+    zone: Tz,
+) -> Result<(Clock, Option<Lack>), sqlx::Error> {
+    Limit::find_and_set(connection, time).await?;
+    let clock = clock::set_and_tell(connection, zone).await?;
     // A reader may pause as long as the whole read may take.
     let pause = time.as_secs().clamp(60, 31_536_000);
     for statement in [
-        format!("SET SESSION {limit}, net_write_timeout = {pause}, time_zone = '{zone}'"),
+        format!("SET SESSION net_write_timeout = {pause}"),
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY".to_owned(),
         "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY".to_owned(),
     ] {
         connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await?;
     }
-    Ok(())
-}
-
-/// Which of the two it is.
-pub(super) async fn is_mariadb(connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
-    let version: String = sqlx::query_scalar("SELECT VERSION()").persistent(false).fetch_one(&mut *connection).await?;
-    Ok(version.to_ascii_lowercase().contains("mariadb"))
-}
-
-/// A session's zone as the server wants it: `+05:00`.
-pub(super) fn session_zone(offset: i64) -> String {
-    let sign = if offset < 0 { '-' } else { '+' };
-    format!("{sign}{:02}:{:02}", offset.abs() / 3600, offset.abs() / 60 % 60)
+    Ok(clock)
 }
 
 /// The columns of a query and how each is sent.
@@ -174,14 +158,21 @@ impl Source for MySqlSource {
         let mut session = self.begin(&place).await?;
         let wait = self.settings.statement_timeout;
         let (columns, kinds) = answer(wait, &place, describe(&mut session.connection, query.sql, &place)).await?;
-        let clock = predicate::Clock { zone: self.settings.zone, offset: session.offset };
-        let statements = predicate::statements(query.sql, &columns, &kinds, read, clock, &place)?;
-        Ok(Rows::new(columns, wait, place.clone(), move |outlet| stream(session, statements, kinds, place, outlet)))
+        place.need_distinct(Engine::MySql, &columns)?;
+        let clocks = predicate::Clocks { zone: self.settings.zone, session: session.clock };
+        let statements = predicate::statements(query.sql, &columns, &kinds, read, clocks, &place)?;
+        Ok(Rows::new(columns, wait, place.clone(), move |mut outlet| async move {
+            // Not every server ends a statement by itself.
+            let read = timeout(wait, stream(session, statements, kinds, &place, &mut outlet)).await;
+            read.map_err(|_| place.timeout())??;
+            outlet.finish().await;
+            Ok(())
+        }))
     }
 
     async fn now(&self) -> Result<i64, SourceError> {
         let place = self.place("clock", &self.settings.name);
-        self.ask(&place, sqlx::query_scalar("SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)")).await
+        self.ask(&place, sqlx::query_scalar("SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))")).await
     }
 
     async fn has_relation(&self, name: &str) -> Result<bool, SourceError> {
@@ -190,14 +181,21 @@ impl Source for MySqlSource {
                       WHERE table_schema = DATABASE() AND table_name = ?";
         Ok(self.ask(&place, sqlx::query_scalar(search).bind(name)).await? > 0)
     }
+
+    async fn advice(&self) -> Result<Vec<Advice>, SourceError> {
+        let session = self.begin(&self.place("look at the clock", &self.settings.name)).await?;
+        let _ = session.connection.close().await;
+        let advice = session.lack.map(|lack| Advice { key: "timezone", text: lack.advice(self.settings.zone) });
+        Ok(advice.into_iter().collect())
+    }
 }
 
 async fn stream(
     mut session: Session,
     statements: Vec<String>,
     kinds: Vec<Kind>,
-    place: Place,
-    mut outlet: Outlet,
+    place: &Place,
+    outlet: &mut Outlet,
 ) -> Result<(), SourceError> {
     for statement in statements {
         let mut rows = sqlx::query(AssertSqlSafe(statement)).fetch(&mut session.connection);
@@ -206,14 +204,25 @@ async fn stream(
                 return Err(place.unreadable());
             }
             for (index, kind) in kinds.iter().enumerate() {
-                let pushed = cells::push(&row, index, *kind, session.offset, outlet.chunk());
+                let pushed = cells::push(&row, index, *kind, session.clock, outlet.chunk());
                 pushed.map_err(|cells::Malformed| place.unreadable())?;
             }
             outlet.row_done().await;
         }
     }
-    outlet.finish().await;
     // The transaction only read: an error while saying good-bye changes nothing.
     let _ = session.connection.close().await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_address_loses_its_brackets() {
+        let settings = SourceSettings::new("mis", "mysql://reader@[::1]:3307/mis", Tz::UTC);
+        let options = options(&settings).unwrap();
+        assert_eq!((options.get_host(), options.get_port()), ("::1", 3307));
+    }
 }

@@ -79,6 +79,12 @@ impl SourceSettings {
     }
 }
 
+/// The address in the brackets of such a url, which the drivers would take for a name.
+pub(super) fn ip_v6(url: &Url) -> Option<String> {
+    let inside = url.host_str()?.strip_prefix('[')?.strip_suffix(']')?;
+    Some(inside.to_owned())
+}
+
 impl fmt::Debug for SourceSettings {
     /// Leaves out the address, which may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@
 mod packed;
 mod predicate;
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-use super::failure::Place;
+use super::failure::{NO_HANDLE_LEFT, Place, no_handle_left};
 use super::rows::{Outlet, answer};
 use super::{Column, Engine, Query, Read, Rows, Source, SourceError, SourceSettings, sql};
 
@@ -55,6 +56,14 @@ impl SqliteSource {
         self.options.get_filename().to_owned()
     }
 
+    /// Why the file could not be opened. SQLite has one code for whatever keeps a file closed.
+    fn unopened(&self, place: &Place, error: &sqlx::Error) -> SourceError {
+        match File::open(self.options.get_filename()) {
+            Err(error) if no_handle_left(&error) => place.no_connection(NO_HANDLE_LEFT.to_owned()),
+            _ => place.connecting(error),
+        }
+    }
+
     fn place(&self, action: &str, label: &str) -> Place {
         Place::new(&self.settings.name, action, label)
     }
@@ -64,7 +73,7 @@ impl SqliteSource {
         let mut connection = timeout(self.settings.connect_timeout.saturating_mul(2), self.options.connect())
             .await
             .map_err(|_| place.unreachable())?
-            .map_err(|error| place.connecting(&error))?;
+            .map_err(|error| self.unopened(place, &error))?;
         let stop = StopOnDrop(Arc::default());
         limit(&mut connection, self.settings.statement_timeout, &stop).await.map_err(|error| place.failure(&error))?;
         connection.execute("BEGIN").await.map_err(|error| place.failure(&error))?;
@@ -91,9 +100,19 @@ async fn limit(connection: &mut SqliteConnection, time: Duration, stop: &StopOnD
     Ok(())
 }
 
-/// The columns of a query.
+/// The columns of a query. As a subquery it is what is read, but SQLite renames columns of one name there: such a query is shown as the
+/// site wrote it.
 async fn describe(connection: &mut SqliteConnection, query: &str, place: &Place) -> Result<Vec<Column>, SourceError> {
-    let statement = format!("SELECT * FROM {}", sql::subquery(Engine::Sqlite, query));
+    let read = prepare(connection, format!("SELECT * FROM {}", sql::subquery(Engine::Sqlite, query)), place).await?;
+    let written = prepare(connection, sql::without_terminator(Engine::Sqlite, query).to_owned(), place).await?;
+    Ok(if Column::repeated(Engine::Sqlite, &written).is_some() { written } else { read })
+}
+
+async fn prepare(
+    connection: &mut SqliteConnection,
+    statement: String,
+    place: &Place,
+) -> Result<Vec<Column>, SourceError> {
     let prepared =
         connection.prepare(AssertSqlSafe(statement).into_sql_str()).await.map_err(|error| place.failure(&error))?;
     let column = |column: &sqlx::sqlite::SqliteColumn| Column {
@@ -117,6 +136,7 @@ impl Source for SqliteSource {
         let (mut connection, stop) = self.begin(&place).await?;
         let wait = self.settings.statement_timeout;
         let columns = answer(wait, &place, describe(&mut connection, query.sql, &place)).await?;
+        place.need_distinct(Engine::Sqlite, &columns)?;
         let from = sql::subquery(Engine::Sqlite, query.sql);
         let conditions = predicate::conditions(&columns, read, self.settings.zone, &place)?;
         let row = packed::expression(&columns);
@@ -152,7 +172,7 @@ async fn stream(
     place: Place,
     mut outlet: Outlet,
 ) -> Result<(), SourceError> {
-    let mut scratch = Vec::new();
+    let (place, mut scratch) = (place.running(), Vec::new());
     for statement in statements {
         let mut rows = sqlx::query(AssertSqlSafe(statement)).persistent(false).fetch(&mut connection);
         while let Some(row) = rows.try_next().await.map_err(|error| place.failure(&error))? {
@@ -162,9 +182,9 @@ async fn stream(
             outlet.row_done().await;
         }
     }
-    outlet.finish().await;
-    drop(stop);
     // The file is only read: an error while closing it changes nothing.
     let _ = connection.close().await;
+    drop(stop);
+    outlet.finish().await;
     Ok(())
 }

@@ -75,7 +75,13 @@ impl Watermark {
                 Written::Local(seconds) => Some(self.zone.utc(seconds).saturating_mul(MICROS)),
                 Written::Instant(seconds) => Some(seconds.saturating_mul(MICROS)),
             },
-            Cell::Null | Cell::Bytes(_) | Cell::Guid(_) | Cell::Float(_) | Cell::Decimal(_) | Cell::Bool(_) => None,
+            Cell::Null
+            | Cell::Undecodable
+            | Cell::Bytes(_)
+            | Cell::Guid(_)
+            | Cell::Float(_)
+            | Cell::Decimal(_)
+            | Cell::Bool(_) => None,
         }
     }
 

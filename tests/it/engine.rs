@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vitrina::ledger::{Ledger, Replay, State};
-use vitrina::record::Key;
+use vitrina::record::{Key, Rule};
 use vitrina::source::memory::{Fault, Value};
 use vitrina::sync::{Clock, CycleError, Order, RetryWord, Stop};
 use vitrina::transport::Trouble;
@@ -66,6 +66,21 @@ async fn a_bad_row_is_reported_and_its_neighbours_go_out() {
     pass(&line).await;
     assert!(world.refusals(&line, "slot").await.is_empty());
     assert_eq!(world.portal.held("slot").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_with_bytes_that_are_no_text_is_rejected_by_its_key_and_its_neighbours_go_out() {
+    let mut world = World::with_slots(3);
+    let mut bad = slot(2, "AVAILABLE");
+    bad[3] = Value::Undecodable;
+    world.put("slot", 2, bad);
+    let line = world.start().await;
+    pass(&line).await;
+    assert_eq!(world.portal.received("slot"), [Key::Guid(1), Key::Guid(3)]);
+    let refusals = world.ledger.refusals(line.feed("slot").unwrap().id).await.unwrap();
+    assert_eq!(refusals[0].key, Some(Key::Guid(2)));
+    let broken: Vec<_> = refusals[0].violations.iter().map(|broken| (broken.field.as_ref(), broken.rule)).collect();
+    assert_eq!(broken, [("tag_type", Rule::Encoding)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::{columns, ledger, skew};
 use crate::config::{ActiveFeed, Config, PortalConfig, PortalKind, Problems, Relation, SourceConfig};
 use crate::record::Schema;
-use crate::source::{Query, Source, SourceError};
+use crate::source::{Advice, Query, Source, SourceError};
 
 /// Longest time for everything that is asked of one source, or of one portal.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,6 +49,7 @@ struct Reached<'a, S> {
     name: &'a str,
     source: S,
     relations: BTreeSet<Relation>,
+    advice: Vec<Advice>,
 }
 
 /// Checks everything that the configuration names.
@@ -70,7 +71,12 @@ async fn sources<W: World>(config: &Config, world: &W) -> Problems {
     let answers = config.sources.iter().map(|(name, source)| reach(world, name, source, &questions));
     for (name, answer) in config.sources.keys().zip(join_all(answers).await) {
         match answer {
-            Ok(source) => reached.push(source),
+            Ok(mut source) => {
+                for advice in source.advice.drain(..) {
+                    problems.warning(format!("sources.{name}.{}", advice.key), advice.text);
+                }
+                reached.push(source);
+            }
             Err(text) => problems.error(format!("sources.{name}"), text),
         }
     }
@@ -100,7 +106,8 @@ async fn reach<'a, W: World>(
                 relations.insert(question.clone());
             }
         }
-        Ok::<_, SourceError>(Reached { name, source, relations })
+        let advice = source.advice().await?;
+        Ok::<_, SourceError>(Reached { name, source, relations, advice })
     };
     in_time(asked).await?.map_err(|error| error.to_string())
 }

@@ -165,6 +165,18 @@ static CHARACTERS: Remedy = Remedy {
     },
 };
 
+static ENCODING: Remedy = Remedy {
+    actor: Actor::Data,
+    meaning: Phrase {
+        en: "The text has bytes that are no characters in the database's encoding, or a NUL byte.",
+        ru: "В тексте есть байты, которые в кодировке базы не являются символами, или нулевой байт.",
+    },
+    action: Phrase {
+        en: "Enter the text anew in the hospital's system, or let the view convert it; vitrina check names the encoding and how.",
+        ru: "Введите текст в МИС заново или пусть его преобразует представление; vitrina check назовёт кодировку и способ.",
+    },
+};
+
 static LIST: Remedy = Remedy {
     actor: Actor::Mapping,
     meaning: Phrase {
@@ -227,7 +239,7 @@ static DUPLICATE_PLACE: Remedy = Remedy {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Rule; 19] = [
+    pub const ALL: [Rule; 20] = [
         Rule::Mandatory,
         Rule::Conditional,
         Rule::Length,
@@ -242,6 +254,7 @@ impl Rule {
         Rule::Boolean,
         Rule::Inn,
         Rule::Characters,
+        Rule::Encoding,
         Rule::List,
         Rule::File,
         Rule::Type,
@@ -266,6 +279,7 @@ impl Rule {
             Rule::Boolean => &BOOLEAN,
             Rule::Inn => &INN,
             Rule::Characters => &CHARACTERS,
+            Rule::Encoding => &ENCODING,
             Rule::List => &LIST,
             Rule::File => &FILE,
             Rule::Type => &TYPE,
@@ -315,6 +329,10 @@ pub static RULE_TEXTS: &[Phrase] = &[
     Phrase {
         en: "has other characters than Latin letters, digits and hyphens",
         ru: "содержит не только латинские буквы, цифры и дефисы",
+    },
+    Phrase {
+        en: "has bytes that are no text in the database's encoding",
+        ru: "содержит байты, которые в кодировке базы не являются текстом",
     },
     Phrase {
         en: "is not a JSON array of objects, at least one", ru: "не массив JSON из объектов, хотя бы одного"

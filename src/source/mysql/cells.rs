@@ -9,6 +9,7 @@ use sqlx::{Decode, MySql, Row as _, Type, TypeInfo};
 
 use super::super::float::{push_float, widen};
 use super::super::stamp;
+use super::clock::Clock;
 use crate::record::{Cell, RowChunk};
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -66,17 +67,17 @@ impl Kind {
     }
 }
 
-/// Appends the value of one column. `offset` is how far the session's clock is ahead of UTC, in seconds.
+/// Appends the value of one column. `clock` is the session's.
 pub(super) fn push(
     row: &MySqlRow,
     index: usize,
     kind: Kind,
-    offset: i64,
+    clock: Clock,
     chunk: &mut RowChunk,
 ) -> Result<(), Malformed> {
     let value = row.try_get_raw(index).map_err(|_| Malformed)?;
     match <&[u8] as Decode<MySql>>::decode(value) {
-        Ok(bytes) => push_value(bytes, kind, offset, chunk),
+        Ok(bytes) => push_value(bytes, kind, clock, chunk),
         // The driver's only reason: there is no value.
         Err(_) => {
             chunk.push(Cell::Null);
@@ -85,10 +86,10 @@ pub(super) fn push(
     }
 }
 
-fn push_value(bytes: &[u8], kind: Kind, offset: i64, chunk: &mut RowChunk) -> Result<(), Malformed> {
+fn push_value(bytes: &[u8], kind: Kind, clock: Clock, chunk: &mut RowChunk) -> Result<(), Malformed> {
     match kind {
         Kind::Null => chunk.push(Cell::Null),
-        Kind::Text => chunk.push(std::str::from_utf8(bytes).map_or(Cell::Bytes(bytes), Cell::Text)),
+        Kind::Text => chunk.push(std::str::from_utf8(bytes).map_or(Cell::Undecodable, Cell::Text)),
         Kind::Bytes => chunk.push(Cell::Bytes(bytes)),
         Kind::Decimal => chunk.push(Cell::Decimal(std::str::from_utf8(bytes).map_err(|_| Malformed)?)),
         Kind::Int { unsigned } => push_int(bytes, unsigned, chunk)?,
@@ -97,7 +98,7 @@ fn push_value(bytes: &[u8], kind: Kind, offset: i64, chunk: &mut RowChunk) -> Re
         Kind::Double => push_float(f64::from_le_bytes(bytes.try_into().map_err(|_| Malformed)?), chunk),
         Kind::Date => Calendar::read(bytes)?.push(chunk, |micros| Cell::Date((micros / DAY_MICROS) as i32)),
         Kind::DateTime => Calendar::read(bytes)?.push(chunk, Cell::LocalTime),
-        Kind::Timestamp => Calendar::read(bytes)?.push(chunk, |micros| Cell::Instant(micros - offset * 1_000_000)),
+        Kind::Timestamp => Calendar::read(bytes)?.push(chunk, |micros| Cell::Instant(clock.instant(micros))),
         Kind::Time => push_time_of_day(bytes, chunk)?,
     }
     Ok(())
@@ -207,7 +208,7 @@ mod tests {
     fn cell(bytes: &[u8], kind: Kind, check: impl Fn(Cell<'_>)) {
         let mut chunk = RowChunk::default();
         chunk.reset(1);
-        push_value(bytes, kind, 5 * 3600, &mut chunk).unwrap();
+        push_value(bytes, kind, Clock::Offset(5 * 3600), &mut chunk).unwrap();
         check(chunk.rows().next().unwrap().cell(0));
     }
 
@@ -252,7 +253,7 @@ mod tests {
             (&[1], Kind::Float),
             (&[3], Kind::Time),
         ] {
-            assert_eq!(push_value(bytes, kind, 0, &mut chunk), Err(Malformed));
+            assert_eq!(push_value(bytes, kind, Clock::Offset(0), &mut chunk), Err(Malformed));
         }
     }
 }

@@ -6,15 +6,16 @@ use super::super::failure::Place;
 use super::super::sql::{self, KEYS_PER_STATEMENT};
 use super::super::{Column, Engine, Read, SourceError, Stamp, stamp};
 use super::cells::Kind;
+use super::clock::Clock;
 use crate::record::Key;
 
 /// The clocks that stamps are translated between.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
+pub(super) struct Clocks {
     /// The source's zone.
     pub(super) zone: Tz,
-    /// How far the session's clock is ahead of UTC: seconds.
-    pub(super) offset: i64,
+    /// The session's clock.
+    pub(super) session: Clock,
 }
 
 pub(super) fn statements(
@@ -22,7 +23,7 @@ pub(super) fn statements(
     columns: &[Column],
     kinds: &[Kind],
     read: Read<'_>,
-    clock: Clock,
+    clocks: Clocks,
     place: &Place,
 ) -> Result<Vec<String>, SourceError> {
     let find = |name: &str| {
@@ -37,7 +38,7 @@ pub(super) fn statements(
         Read::Changed { column, since } => {
             let (column, kind, name) = find(column)?;
             let bound =
-                bound(kind, since, clock).ok_or_else(|| place.no_change_column(&column.name, &column.type_name))?;
+                bound(kind, since, clocks).ok_or_else(|| place.no_change_column(&column.name, &column.type_name))?;
             Ok(vec![select(format!("({name} IS NULL OR {name} >= {bound})"))])
         }
         Read::Keys { column, keys } => {
@@ -50,14 +51,14 @@ pub(super) fn statements(
 }
 
 /// The stamp in the column's own type; none when the column is no time.
-fn bound(kind: Kind, since: Stamp, clock: Clock) -> Option<String> {
+fn bound(kind: Kind, since: Stamp, clocks: Clocks) -> Option<String> {
     match kind {
-        Kind::DateTime => Some(format!("'{}'", stamp::text(since.local(clock.zone)))),
+        Kind::DateTime => Some(format!("'{}'", stamp::text(since.local(clocks.zone)))),
         Kind::Timestamp => {
-            let session = since.instant(clock.zone).saturating_add(clock.offset * 1_000_000);
-            Some(format!("'{}'", stamp::text(session)))
+            let shown = clocks.session.shows_at_most(since.instant(clocks.zone));
+            Some(format!("'{}'", stamp::text(shown)))
         }
-        Kind::Date => Some(format!("'{}'", stamp::date_text(since.local(clock.zone)))),
+        Kind::Date => Some(format!("'{}'", stamp::date_text(since.local(clocks.zone)))),
         _ => None,
     }
 }
@@ -82,11 +83,11 @@ fn literals(keys: &[Key], kind: Kind) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const CLOCK: Clock = Clock { zone: Tz::Asia__Yekaterinburg, offset: 5 * 3600 };
+    const CLOCKS: Clocks = Clocks { zone: Tz::Asia__Yekaterinburg, session: Clock::Offset(5 * 3600) };
 
     fn one(kind: Kind, read: Read<'_>) -> Result<Vec<String>, SourceError> {
         let columns = [Column { name: "id".into(), type_name: "x".into() }];
-        statements("SELECT 1 AS id; -- one", &columns, &[kind], read, CLOCK, &Place::new("mis", "read", "fer.slot"))
+        statements("SELECT 1 AS id; -- one", &columns, &[kind], read, CLOCKS, &Place::new("mis", "read", "fer.slot"))
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! become cells without an allocation; rows may be cut anywhere between two network messages.
 
 use super::super::float::{push_float, widen};
+use super::encoding::Encoding;
 use super::numeric;
 use crate::record::{Cell, RowChunk};
 
@@ -70,6 +71,7 @@ enum State {
 /// Reads one COPY.
 pub(super) struct Decoder<'w> {
     wires: &'w [Wire],
+    encoding: Encoding,
     state: State,
     buffer: Vec<u8>,
     at: usize,
@@ -77,8 +79,8 @@ pub(super) struct Decoder<'w> {
 }
 
 impl<'w> Decoder<'w> {
-    pub(super) fn new(wires: &'w [Wire]) -> Self {
-        Decoder { wires, state: State::Header, buffer: Vec::new(), at: 0, scratch: String::new() }
+    pub(super) fn new(wires: &'w [Wire], encoding: Encoding) -> Self {
+        Decoder { wires, encoding, state: State::Header, buffer: Vec::new(), at: 0, scratch: String::new() }
     }
 
     /// Takes a message of the server.
@@ -108,7 +110,7 @@ impl<'w> Decoder<'w> {
             }
             (State::Rows, count) if usize::try_from(count) == Ok(self.wires.len()) => {
                 let Some(length) = row_length(fields, self.wires.len())? else { return Ok(false) };
-                push_row(fields, self.wires, chunk, &mut self.scratch)?;
+                push_row(fields, self.wires, self.encoding, chunk, &mut self.scratch)?;
                 self.at += 2 + length;
                 Ok(true)
             }
@@ -159,21 +161,33 @@ fn row_length(fields: &[u8], count: usize) -> Result<Option<usize>, Malformed> {
     Ok(Some(fields.len() - rest.len()))
 }
 
-fn push_row(fields: &[u8], wires: &[Wire], chunk: &mut RowChunk, scratch: &mut String) -> Result<(), Malformed> {
+fn push_row(
+    fields: &[u8],
+    wires: &[Wire],
+    encoding: Encoding,
+    chunk: &mut RowChunk,
+    scratch: &mut String,
+) -> Result<(), Malformed> {
     let mut rest = fields;
     for wire in wires {
         match take_field(&mut rest)?.ok_or(Malformed)? {
             None => chunk.push(Cell::Null),
-            Some(field) => push_field(field, *wire, chunk, scratch)?,
+            Some(field) => push_field(field, *wire, encoding, chunk, scratch)?,
         }
     }
     Ok(())
 }
 
-fn push_field(field: &[u8], wire: Wire, chunk: &mut RowChunk, scratch: &mut String) -> Result<(), Malformed> {
+fn push_field(
+    field: &[u8],
+    wire: Wire,
+    encoding: Encoding,
+    chunk: &mut RowChunk,
+    scratch: &mut String,
+) -> Result<(), Malformed> {
     match wire {
-        Wire::Text | Wire::AsText => push_text(field, chunk),
-        Wire::PaddedText => push_text(field.trim_ascii_end(), chunk),
+        Wire::Text | Wire::AsText => push_text(field, encoding, chunk),
+        Wire::PaddedText => push_text(field.trim_ascii_end(), encoding, chunk),
         Wire::Uuid => chunk.push(Cell::Guid(u128::from_be_bytes(exact(field)?))),
         Wire::Int2 => chunk.push(Cell::Int(i16::from_be_bytes(exact(field)?).into())),
         Wire::Int4 => chunk.push(Cell::Int(i32::from_be_bytes(exact(field)?).into())),
@@ -194,9 +208,11 @@ fn exact<const N: usize>(field: &[u8]) -> Result<[u8; N], Malformed> {
     field.try_into().map_err(|_| Malformed)
 }
 
-/// A text that is no UTF-8 (a SQL_ASCII database) stays bytes, so that a check refuses it.
-fn push_text(field: &[u8], chunk: &mut RowChunk) {
-    chunk.push(std::str::from_utf8(field).map_or(Cell::Bytes(field), Cell::Text));
+fn push_text(field: &[u8], encoding: Encoding, chunk: &mut RowChunk) {
+    match encoding.text(field) {
+        Some(text) => chunk.push(Cell::Text(&text)),
+        None => chunk.push(Cell::Undecodable),
+    }
 }
 
 fn push_date(days: i32, chunk: &mut RowChunk) {
@@ -233,7 +249,7 @@ mod tests {
     }
 
     fn read_in_pieces(data: &[u8], wires: &[Wire], piece: usize) -> RowChunk {
-        let mut decoder = Decoder::new(wires);
+        let mut decoder = Decoder::new(wires, Encoding::Utf8);
         let mut chunk = RowChunk::default();
         chunk.reset(wires.len());
         for part in data.chunks(piece) {
@@ -267,10 +283,10 @@ mod tests {
     }
 
     #[test]
-    fn padding_is_cut_and_what_is_no_text_stays_bytes() {
+    fn padding_is_cut_and_what_is_no_text_is_undecodable() {
         let chunk = read_in_pieces(&copy(&[&[Some(b"ab  "), Some(b"\xff")]]), &[Wire::PaddedText, Wire::Text], 1000);
         let row = chunk.rows().next().unwrap();
-        assert_eq!((row.cell(0), row.cell(1)), (Cell::Text("ab"), Cell::Bytes(b"\xff")));
+        assert_eq!((row.cell(0), row.cell(1)), (Cell::Text("ab"), Cell::Undecodable));
     }
 
     #[test]
@@ -278,7 +294,7 @@ mod tests {
         let mut chunk = RowChunk::default();
         chunk.reset(1);
         for data in [vec![7; 40], copy(&[&[Some(b"a"), Some(b"b")]]), copy(&[&[Some(b"abc")]])] {
-            let mut decoder = Decoder::new(&[Wire::Int4]);
+            let mut decoder = Decoder::new(&[Wire::Int4], Encoding::Utf8);
             decoder.take(&data);
             assert_eq!(decoder.next_row(&mut chunk), Err(Malformed));
         }
@@ -287,7 +303,7 @@ mod tests {
     #[test]
     fn a_copy_without_its_trailer_is_not_complete() {
         let data = copy(&[&[Some(b"a")]]);
-        let mut decoder = Decoder::new(&[Wire::Text]);
+        let mut decoder = Decoder::new(&[Wire::Text], Encoding::Utf8);
         decoder.take(&data[..data.len() - 2]);
         let mut chunk = RowChunk::default();
         chunk.reset(1);

@@ -1,6 +1,7 @@
 //! What must hold of the decoder of what the server sends.
 
 use super::binary::{Decoder, Wire};
+use super::encoding::Encoding;
 use super::numeric;
 use crate::fuzzing::Input;
 use crate::record::{Cell, RowChunk};
@@ -47,7 +48,7 @@ pub(crate) fn copy(bytes: &[u8]) {
 
 /// What was read until the end or the first fault, and whether it was all.
 fn read(data: &[u8], wires: &[Wire], piece: usize) -> (RowChunk, bool) {
-    let mut decoder = Decoder::new(wires);
+    let mut decoder = Decoder::new(wires, Encoding::Utf8);
     let mut chunk = RowChunk::default();
     chunk.reset(wires.len());
     for part in data.chunks(piece) {

@@ -6,6 +6,7 @@ use super::super::failure::Place;
 use super::super::sql::{self, KEYS_PER_STATEMENT};
 use super::super::{Column, Engine, Read, SourceError, Stamp, stamp};
 use super::binary::Wire;
+use super::encoding::Encoding;
 use crate::record::{Key, guid};
 
 /// What is sent to the server, and how its answer is to be read.
@@ -23,11 +24,12 @@ impl Plan {
         wires: Vec<Wire>,
         read: Read<'_>,
         zone: Tz,
+        encoding: Encoding,
         place: &Place,
     ) -> Result<Self, SourceError> {
-        let list: Vec<_> = columns.iter().zip(&wires).map(|(column, wire)| selected(column, *wire)).collect();
+        let list: Vec<_> = columns.iter().zip(&wires).map(|(column, wire)| selected(column, *wire, encoding)).collect();
         let select = format!("SELECT {} FROM {}", list.join(", "), sql::subquery(Engine::Postgres, query));
-        let conditions = conditions(columns, &wires, read, zone, place)?;
+        let conditions = conditions(columns, &wires, read, zone, encoding, place)?;
         let copy = |condition| format!("COPY ({select}{condition}) TO STDOUT (FORMAT binary)");
         Ok(Plan { statements: conditions.into_iter().map(copy).collect(), wires })
     }
@@ -37,7 +39,18 @@ fn column_name(column: &Column) -> String {
     format!("q.{}", sql::name(Engine::Postgres, &column.name))
 }
 
-fn selected(column: &Column, wire: Wire) -> String {
+fn selected(column: &Column, wire: Wire, encoding: Encoding) -> String {
+    let name = column_name(column);
+    match (wire, encoding) {
+        (Wire::AsText, _) | (Wire::Text | Wire::PaddedText, Encoding::Unknown | Encoding::Table(_)) => {
+            encoding.asked(&name)
+        }
+        _ => name,
+    }
+}
+
+/// The column as keys are compared with it.
+fn compared(column: &Column, wire: Wire) -> String {
     let name = column_name(column);
     if wire == Wire::AsText { format!("{name}::text") } else { name }
 }
@@ -48,6 +61,7 @@ fn conditions(
     wires: &[Wire],
     read: Read<'_>,
     zone: Tz,
+    encoding: Encoding,
     place: &Place,
 ) -> Result<Vec<String>, SourceError> {
     let find = |name: &str| {
@@ -65,8 +79,8 @@ fn conditions(
         }
         Read::Keys { column, keys } => {
             let (column, wire) = find(column)?;
-            let name = selected(column, wire);
-            let lists = keys.chunks(KEYS_PER_STATEMENT).map(|keys| literals(keys, wire));
+            let name = compared(column, wire);
+            let lists = keys.chunks(KEYS_PER_STATEMENT).map(|keys| literals(keys, wire, encoding));
             let asked = lists.filter(|literals| !literals.is_empty());
             Ok(asked.map(|literals| format!(" WHERE {name} IN ({})", literals.join(","))).collect())
         }
@@ -84,7 +98,7 @@ fn bound(wire: Wire, since: Stamp, zone: Tz) -> Option<String> {
 }
 
 /// The literals under which the keys may be stored in such a column. A key that the type cannot hold is in none of its rows.
-fn literals(keys: &[Key], wire: Wire) -> Vec<String> {
+fn literals(keys: &[Key], wire: Wire, encoding: Encoding) -> Vec<String> {
     let uuid = |value: u128| format!("'{}'", guid::format(value));
     let integer = |key: &Key| sql::key_number(key)?.parse::<i64>().ok().map(|number| number.to_string());
     match wire {
@@ -95,7 +109,7 @@ fn literals(keys: &[Key], wire: Wire) -> Vec<String> {
             keys.iter().filter_map(sql::key_number).map(str::to_owned).collect()
         }
         Wire::Text | Wire::PaddedText | Wire::AsText => {
-            let texts = keys.iter().flat_map(sql::key_texts);
+            let texts = keys.iter().flat_map(sql::key_texts).filter(|text| encoding.holds(text));
             texts.filter_map(|text| sql::literal(Engine::Postgres, &text)).collect()
         }
         // No key is a truth value or a time.
@@ -112,7 +126,8 @@ mod tests {
     fn plan(wire: Wire, read: Read<'_>) -> Result<Vec<String>, SourceError> {
         let columns = [Column { name: "Id".into(), type_name: "x".into() }];
         let place = Place::new("mis", "read", "fer.slot");
-        Plan::new("SELECT 1 -- one", &columns, vec![wire], read, ZONE, &place).map(|plan| plan.statements)
+        Plan::new("SELECT 1 -- one", &columns, vec![wire], read, ZONE, Encoding::Utf8, &place)
+            .map(|plan| plan.statements)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One value a row. The driver copies every value it hands from SQLite's thread to ours, under locks that both threads fight for;
 //! a row of nine columns costs ten times what SQLite needs to read it. So the statement packs a row into one text of SQL literals,
-//! which keep each cell's storage class, and we take it apart. (Like SQLite's own functions, this ends a text at a NUL.)
+//! which keep each cell's storage class, and we take it apart. SQLite's functions end a text at a NUL, so one that has a NUL is only named.
 
 use std::fmt::Write as _;
 
@@ -11,13 +11,20 @@ use crate::record::{Cell, RowChunk};
 /// Arguments that every build of SQLite lets a function have.
 const MOST_ARGUMENTS: usize = 100;
 
+/// What stands for a text that has a NUL.
+const CUT_SHORT: &str = "NUL";
+
 /// The row is no list of as many literals as there are columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Malformed;
 
 /// The expression that packs these columns of `q`.
 pub(super) fn expression(columns: &[Column]) -> String {
-    let quoted: Vec<_> = columns.iter().map(|c| format!("quote(q.{})", sql::name(Engine::Sqlite, &c.name))).collect();
+    let literal = |column: &Column| {
+        let name = format!("q.{}", sql::name(Engine::Sqlite, &column.name));
+        format!("iif(typeof({name}) = 'text' AND instr({name}, char(0)), '{CUT_SHORT}', quote({name}))")
+    };
+    let quoted: Vec<_> = columns.iter().map(literal).collect();
     let mut packed = String::new();
     for part in quoted.chunks(MOST_ARGUMENTS) {
         let joint = if packed.is_empty() { "" } else { " || ',' || " };
@@ -43,9 +50,9 @@ pub(super) fn unpack(row: &[u8], count: usize, chunk: &mut RowChunk, scratch: &m
     if rest.is_empty() { Ok(()) } else { Err(Malformed) }
 }
 
-/// A text up to the quote that is not doubled. One that is no UTF-8 stays bytes, so that a check refuses it.
+/// A text up to the quote that is not doubled.
 fn push_text<'r>(inside: &'r [u8], chunk: &mut RowChunk, scratch: &mut Vec<u8>) -> Result<&'r [u8], Malformed> {
-    let cell = |text| std::str::from_utf8(text).map_or(Cell::Bytes(text), Cell::Text);
+    let cell = |text| std::str::from_utf8(text).map_or(Cell::Undecodable, Cell::Text);
     let (text, mut rest) = split(inside)?;
     if rest.first() != Some(&b'\'') {
         chunk.push(cell(text));
@@ -75,13 +82,15 @@ fn push_blob<'r>(digits: &'r [u8], chunk: &mut RowChunk, scratch: &mut Vec<u8>) 
     Ok(rest)
 }
 
-/// NULL, an integer or a float.
+/// NULL, an integer, a float, or the mark of a text with a NUL.
 fn push_plain<'r>(plain: &'r [u8], chunk: &mut RowChunk) -> Result<&'r [u8], Malformed> {
     let end = plain.iter().position(|byte| *byte == b',').unwrap_or(plain.len());
     let (literal, rest) = plain.split_at(end);
     let literal = std::str::from_utf8(literal).map_err(|_| Malformed)?;
     if literal == "NULL" {
         chunk.push(Cell::Null);
+    } else if literal == CUT_SHORT {
+        chunk.push(Cell::Undecodable);
     } else if let Ok(integer) = literal.parse() {
         chunk.push(Cell::Int(integer));
     } else {
@@ -129,9 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_utf8_stays_bytes() {
-        let chunk = unpacked(b"'\xff''\xfe'", 1).unwrap();
-        assert_eq!(chunk.rows().next().unwrap().cell(0), Cell::Bytes(b"\xff'\xfe"));
+    fn a_text_that_is_no_utf8_is_undecodable() {
+        let chunk = unpacked(b"'\xff''\xfe',NUL", 2).unwrap();
+        let row = chunk.rows().next().unwrap();
+        assert_eq!((row.cell(0), row.cell(1)), (Cell::Undecodable, Cell::Undecodable));
     }
 
     #[test]

@@ -105,8 +105,8 @@ impl Place {
         match class {
             Class::Lost => self.lost(),
             Class::Timeout => self.timeout(),
-            Class::Refused if waited_in_vain(&code) => self.timeout(),
-            Class::Refused => {
+            Class::Refused | Class::Cancelled if waited_in_vain(&code) => self.timeout(),
+            Class::Refused | Class::Cancelled => {
                 let hint = hint(&code);
                 self.refused(code, hint)
             }
@@ -161,7 +161,9 @@ fn hint(code: &str) -> &'static str {
         ": it calls a function or procedure that is not there, or not with such arguments"
     } else if of(&["42601"]) || of_mysql(&["1064"]) {
         ": its SQL cannot be read"
-    } else if of(&["22P02", "22007", "22008", "22003", "22001"]) || of_mysql(&["1366", "1292", "1264", "1406"]) {
+    } else if of(&["22P02", "22007", "22008", "22003", "22001", "22023"])
+        || of_mysql(&["1366", "1292", "1264", "1406", "1690"])
+    {
         ": a value does not fit the type of its column"
     } else if code.starts_with("SQLSTATE 23") || is_sqlite(code, &[19]) {
         ": a constraint of a table refuses the row"
@@ -169,6 +171,20 @@ fn hint(code: &str) -> &'static str {
         ": it collided with another transaction"
     } else if of(&["P0001"]) || of_mysql(&["1644"]) {
         ": the statement raised an error of its own"
+    } else if of(&["57014"]) || of_mysql(&["1317"]) {
+        ": an administrator, or a tool of theirs, cancelled it"
+    } else if of(&["21000"]) || of_mysql(&["1242"]) {
+        ": a subquery gives more than one row where one is wanted"
+    } else if of(&["22012"]) || of_mysql(&["1365"]) {
+        ": it divides by zero; write NULLIF(divisor, 0)"
+    } else if of(&["22021", "22P05"]) {
+        ": a value has a character that the database's encoding lacks"
+    } else if of_mysql(&["1267", "1270", "1271"]) {
+        ": it compares or joins texts of different collations; name one of them, as in COLLATE utf8mb4_unicode_ci"
+    } else if of_mysql(&["1820", "1862"]) {
+        ": the account's password has expired; give it another one, or ALTER USER … PASSWORD EXPIRE NEVER"
+    } else if of(&["08P01"]) {
+        ": a pooler (pgbouncer) broke off; its log says why"
     } else if is_sqlite(code, &[1]) {
         ": its SQL cannot be read, or names what is not there"
     } else {
@@ -196,6 +212,12 @@ mod tests {
             ("SQLSTATE 23000 (1062)", "constraint"),
             ("SQLite error 2067", "constraint"),
             ("SQLSTATE 40P01", "collided"),
+            ("SQLSTATE 57014", "cancelled"),
+            ("SQLSTATE 21000 (1242)", "more than one row"),
+            ("SQLSTATE 22012", "NULLIF"),
+            ("SQLSTATE 22P05", "encoding"),
+            ("SQLSTATE HY000 (1267)", "COLLATE"),
+            ("SQLSTATE 08P01", "pooler"),
         ] {
             assert!(hint(code).contains(expected), "{code}: {}", hint(code));
         }

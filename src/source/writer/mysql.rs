@@ -7,7 +7,8 @@ use chrono_tz::Tz;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Executor, Row as _};
 
-use super::super::mysql;
+use super::super::mysql::limit::Limit;
+use super::super::mysql::{self, clock};
 use super::super::{SourceError, SourceSettings};
 use super::Row;
 use super::session::{Failure, last};
@@ -21,7 +22,7 @@ pub(super) struct MySqlConnector {
 /// A connection.
 pub(super) struct MySqlSession {
     connection: MySqlConnection,
-    is_mariadb: bool,
+    limit: Limit,
 }
 
 impl MySqlConnector {
@@ -31,12 +32,9 @@ impl MySqlConnector {
 
     pub(super) async fn connect(&self) -> Result<MySqlSession, sqlx::Error> {
         let mut connection = self.options.connect().await?;
-        let is_mariadb = mysql::is_mariadb(&mut connection).await?;
-        let mut session = MySqlSession { connection, is_mariadb };
-        session
-            .say(format!("SET SESSION time_zone = '{}'", mysql::session_zone(mysql::clock_offset(self.zone))))
-            .await?;
-        Ok(session)
+        let limit = Limit::find_and_set(&mut connection, Duration::MAX).await?;
+        clock::set(&mut connection, self.zone).await?;
+        Ok(MySqlSession { connection, limit })
     }
 }
 
@@ -56,12 +54,8 @@ impl MySqlSession {
     /// MySQL's own limit counts for SELECT alone; there the wait for locks is limited, and the caller's clock ends the rest.
     pub(super) async fn limit(&mut self, left: Duration) -> Result<(), sqlx::Error> {
         let locks = left.as_secs().clamp(1, 1_000_000);
-        let statements = if self.is_mariadb {
-            format!("max_statement_time = {:.3}", left.as_secs_f64().max(0.001))
-        } else {
-            format!("max_execution_time = {}", left.as_millis().clamp(1, u32::MAX.into()))
-        };
-        self.say(format!("SET SESSION {statements}, innodb_lock_wait_timeout = {locks}")).await
+        let statements = self.limit.assignment(left).map(|assignment| format!("{assignment}, ")).unwrap_or_default();
+        self.say(format!("SET SESSION {statements}innodb_lock_wait_timeout = {locks}")).await
     }
 
     pub(super) async fn run(&mut self, statement: String) -> Result<Option<Row>, Failure> {
@@ -71,7 +65,7 @@ impl MySqlSession {
 
     /// A COMMIT that is cut short by a limit of ours would leave its outcome open.
     pub(super) async fn commit(&mut self) -> Result<(), sqlx::Error> {
-        if self.is_mariadb {
+        if self.limit == Limit::MariaDb {
             self.say("SET SESSION max_statement_time = 0".to_owned()).await?;
         }
         self.say("COMMIT".to_owned()).await

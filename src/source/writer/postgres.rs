@@ -22,6 +22,8 @@ pub(super) struct PostgresConnector {
 /// A connection.
 pub(super) struct PostgresSession {
     connection: PgConnection,
+    /// What a transaction begins with, but for its limits.
+    start: String,
 }
 
 impl PostgresConnector {
@@ -31,17 +33,12 @@ impl PostgresConnector {
 
     pub(super) async fn connect(&self) -> Result<PostgresSession, sqlx::Error> {
         let mut connection = self.options.connect().await?;
+        let mut start = format!("BEGIN READ WRITE; {}", postgres::clock_and_forms(self.zone));
         // Where this is unknown, the statement time-out alone ends what nobody waits for.
-        let _ = connection.execute(NOTICE_ABSENCE).await;
-        let mut session = PostgresSession { connection };
-        session
-            .say(format!(
-                "SET client_min_messages = error; SET TimeZone = '{}'; SET DateStyle = 'ISO, YMD'; \
-                 SET IntervalStyle = iso_8601",
-                self.zone
-            ))
-            .await?;
-        Ok(session)
+        if connection.execute(NOTICE_ABSENCE).await.is_ok() {
+            start = format!("{start}; {NOTICE_ABSENCE}");
+        }
+        Ok(PostgresSession { connection, start })
     }
 }
 
@@ -54,7 +51,7 @@ impl fmt::Debug for PostgresConnector {
 
 impl PostgresSession {
     pub(super) async fn begin(&mut self, limit: Duration) -> Result<(), sqlx::Error> {
-        self.say(format!("BEGIN READ WRITE; {}", limits(limit))).await
+        self.say(format!("{}; {}", self.start, limits(limit))).await
     }
 
     pub(super) async fn limit(&mut self, left: Duration) -> Result<(), sqlx::Error> {

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use futures_util::{Stream, TryStreamExt};
+use sqlx::error::DatabaseError;
+use sqlx::mysql::MySqlDatabaseError;
 use tokio::time::Instant;
 
 use super::super::Engine;
@@ -92,9 +94,7 @@ impl Session {
             Session::Sqlite(session) => session.commit().await,
         };
         answer.map_err(|error| match place.failure(&error) {
-            refused @ WriteError::Statement { .. } if matches!(error, sqlx::Error::Database(_)) => {
-                Commit::Refused(refused)
-            }
+            refused @ WriteError::Statement { .. } if is_certain(&error) => Commit::Refused(refused),
             // SQLite's own: readers that do not let go. The transaction is still there and goes with the connection.
             busy @ WriteError::Timeout { .. } if matches!(self, Session::Sqlite(_)) => Commit::Refused(busy),
             lost => Commit::Lost(lost),
@@ -109,6 +109,14 @@ impl Session {
             Session::Sqlite(session) => session.roll_back().await,
         }
     }
+}
+
+/// False for a COMMIT of MySQL that was cancelled: it may have been done by then.
+fn is_certain(error: &sqlx::Error) -> bool {
+    let cancelled = |error: &dyn DatabaseError| {
+        error.try_downcast_ref::<MySqlDatabaseError>().is_some_and(|error| error.number() == 1317)
+    };
+    error.as_database_error().is_some_and(|error| !cancelled(error))
 }
 
 /// Why a statement gave no answer.

@@ -66,7 +66,9 @@ fn samples(engine: Engine) -> Vec<(String, Value)> {
             ("1234554645", Value::Int(1_234_554_645)),
             ("2.5", Value::Float(2.5)),
             ("9e999", text("infinity")),
-            ("CAST(x'ff' AS TEXT)", Value::Bytes(vec![0xff])),
+            ("CAST(x'ff' AS TEXT)", Value::Undecodable),
+            ("CAST(x'610062' AS TEXT)", Value::Undecodable),
+            ("x'610062'", Value::Bytes(b"a\0b".to_vec())),
             ("'2026-07-01 12:00:00'", text("2026-07-01 12:00:00")),
             ("NULL", Value::Null),
         ],
@@ -116,4 +118,17 @@ pub async fn queries_may_end_as_people_end_them(db: TestDb) {
         let by_key = read(&db.source(), sql, Read::Keys { column: "id", keys: &keys }).await;
         assert_eq!(ints(by_key.unwrap()), [1], "{sql}");
     }
+}
+
+pub async fn two_columns_of_one_name_are_an_error_of_the_query(db: TestDb) {
+    db.execute(&["CREATE TABLE t (id integer, k integer)", "INSERT INTO t VALUES (1, 2)"]).await;
+    let sql = "SELECT a.id, b.id, a.k FROM t a JOIN t b ON a.id = b.id";
+    let columns = db.source().columns(query(sql)).await.unwrap();
+    let names: Vec<_> = columns.into_iter().map(|column| column.name).collect();
+    assert_eq!(names, ["id", "id", "k"], "as the check compares them");
+    let refused = read(&db.source(), sql, Read::All).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "source mis: full read of fer.slot: column id appears twice in the query; give one of them another name"
+    );
 }

@@ -2,12 +2,17 @@
 
 mod cells;
 mod changes;
+mod encodings;
 mod engines;
 mod failures;
 mod keys;
+mod pooler;
+mod sentences;
 mod streams;
+mod tls;
 mod write_engines;
 mod writes;
+mod zones;
 
 use vitrina::record::{Cell, RowChunk};
 use vitrina::source::memory::Value;
@@ -37,6 +42,7 @@ contracts!(
     cells::columns_are_told_without_reading_rows,
     cells::an_empty_answer_is_a_complete_read,
     cells::queries_may_end_as_people_end_them,
+    cells::two_columns_of_one_name_are_an_error_of_the_query,
     changes::change_reads_give_what_changed_since_and_what_never_said_when,
     changes::change_reads_cross_between_clock_and_instant,
     keys::keys_are_found_in_every_form,
@@ -72,6 +78,7 @@ fn own(cell: Cell<'_>) -> Value {
     match cell {
         Cell::Null => Value::Null,
         Cell::Text(text) => Value::Text(text.into()),
+        Cell::Undecodable => Value::Undecodable,
         Cell::Bytes(bytes) => Value::Bytes(bytes.into()),
         Cell::Guid(value) => Value::Guid(value),
         Cell::Int(value) => Value::Int(value),

@@ -40,12 +40,29 @@ pub async fn postgres() -> TestDb {
     TestDb { engine: Engine::Postgres, url: server.url(&name), _folder: None }
 }
 
+/// A fresh PostgreSQL database that keeps its texts in an encoding.
+pub async fn postgres_in(encoding: &str) -> TestDb {
+    let server = tokio::task::spawn_blocking(|| POSTGRES.get_or_init(postgres::start)).await.unwrap();
+    let name = fresh_name();
+    let create = format!("CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0");
+    execute_postgres(&server.url("postgres"), &[&create]).await;
+    TestDb { engine: Engine::Postgres, url: server.url(&name), _folder: None }
+}
+
 /// A fresh MariaDB database.
 pub async fn mariadb() -> TestDb {
     let server = tokio::task::spawn_blocking(|| MARIADB.get_or_init(mariadb::start)).await.unwrap();
     let name = fresh_name();
     execute_mysql(&server.url("mysql"), &[&format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")]).await;
     TestDb { engine: Engine::MySql, url: server.url(&name), _folder: None }
+}
+
+/// Loads a zone from this machine's tables into the MariaDB server, under a name.
+pub async fn load_zone(db: &TestDb, zone: &str, name: &str) {
+    let address = url::Url::parse(&db.url).unwrap();
+    let client = format!("mariadb --host=127.0.0.1 --port={} --user=root mysql", address.port().unwrap());
+    let script = format!("mariadb-tzinfo-to-sql /usr/share/zoneinfo/{zone} {name} | {client}");
+    tokio::task::spawn_blocking(move || super::server::run(&script)).await.unwrap();
 }
 
 /// A fresh SQLite file.

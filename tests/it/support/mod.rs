@@ -10,6 +10,7 @@ mod mariadb;
 pub mod mart;
 pub mod nmo;
 pub mod papers;
+pub mod pgbouncer;
 pub mod portal;
 mod postgres;
 pub mod secrets;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::{Environment, load};
 use crate::record::{Expiry, Kind, RowChunk, Schema, Unit, may, must, must_when};
-use crate::source::{Column, Read, RowStream};
+use crate::source::{Advice, Column, Read, RowStream};
 
 static SLOT: Schema = Schema {
     feed: "slot",
@@ -30,7 +30,10 @@ static SLOT: Schema = Schema {
 static SCHEMAS: &[&Schema] = &[&SLOT];
 
 /// A database with one view of these columns.
-struct Fake(Vec<&'static str>);
+struct Fake {
+    columns: Vec<&'static str>,
+    advice: Vec<&'static str>,
+}
 
 struct NoRows;
 
@@ -48,7 +51,7 @@ impl Source for Fake {
     type Rows = NoRows;
 
     async fn columns(&self, _: Query<'_>) -> Result<Vec<Column>, SourceError> {
-        Ok(self.0.iter().map(|name| Column { name: (*name).into(), type_name: "text".into() }).collect())
+        Ok(self.columns.iter().map(|name| Column { name: (*name).into(), type_name: "text".into() }).collect())
     }
 
     async fn read(&self, _: Query<'_>, _: Read<'_>) -> Result<NoRows, SourceError> {
@@ -62,12 +65,17 @@ impl Source for Fake {
     async fn has_relation(&self, name: &str) -> Result<bool, SourceError> {
         Ok(name == "vitrina_fer_slot")
     }
+
+    async fn advice(&self) -> Result<Vec<Advice>, SourceError> {
+        Ok(self.advice.iter().map(|text| Advice { key: "url", text: (*text).into() }).collect())
+    }
 }
 
 /// A world with that database, or one that cannot be reached, and a portal that answers so.
 struct Answers {
     columns: Option<Vec<&'static str>>,
     portal: Result<Option<TimeDelta>, String>,
+    advice: Vec<&'static str>,
 }
 
 impl World for Answers {
@@ -75,7 +83,8 @@ impl World for Answers {
 
     async fn connect(&self, name: &str, _: &SourceConfig) -> Result<Fake, SourceError> {
         let refused = || SourceError::Connect { source_name: name.into(), reason: "connection refused".into() };
-        self.columns.clone().map(Fake).ok_or_else(refused)
+        let fake = |columns| Fake { columns, advice: self.advice.clone() };
+        self.columns.clone().map(fake).ok_or_else(refused)
     }
 
     async fn connect_for_writing(&self, _: &str, _: &SourceConfig) -> Result<(), String> {
@@ -126,7 +135,7 @@ async fn problems_of(world: Answers, ledger: &str, directory: &std::path::Path, 
 }
 
 fn well(columns: &[&'static str]) -> Answers {
-    Answers { columns: Some(columns.to_vec()), portal: Ok(Some(TimeDelta::zero())) }
+    Answers { columns: Some(columns.to_vec()), portal: Ok(Some(TimeDelta::zero())), advice: Vec::new() }
 }
 
 #[tokio::test]
@@ -162,8 +171,15 @@ async fn a_change_column_must_be_among_the_columns() {
 
 #[tokio::test]
 async fn a_source_that_cannot_be_reached_is_one_problem() {
-    let found = problems(Answers { columns: None, portal: Ok(None) }).await;
+    let found = problems(Answers { columns: None, portal: Ok(None), advice: Vec::new() }).await;
     assert_eq!(found, "error: sources.mis: source mis: cannot connect: connection refused");
+}
+
+#[tokio::test]
+async fn what_a_source_advises_is_a_warning_of_its_key() {
+    let advised =
+        Answers { advice: vec!["keeps its texts in WIN1251"], ..well(&["id", "type", "speciality_id", "touched"]) };
+    assert_eq!(problems(advised).await, "warning: sources.mis.url: keeps its texts in WIN1251");
 }
 
 #[tokio::test]
