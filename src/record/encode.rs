@@ -132,6 +132,7 @@ pub struct Encoder {
     fields: Vec<Bound>,
     key: usize,
     discriminator: Option<usize>,
+    withdraws: Option<usize>,
     edges: Vec<HeldBy>,
     place: Vec<usize>,
     status: Option<usize>,
@@ -170,7 +171,8 @@ impl Encoder {
         let missing: Vec<_> = fields
             .iter()
             .filter(|bound| {
-                bound.column.is_none() && bound.default.is_none() && bound.field.presence == Presence::Mandatory
+                let needed = matches!(bound.field.presence, Presence::Mandatory | Presence::OrEmpty);
+                bound.column.is_none() && bound.default.is_none() && needed
             })
             .map(|bound| bound.field.name)
             .collect();
@@ -184,6 +186,7 @@ impl Encoder {
             fields,
             key: position(schema.key).unwrap_or(0),
             discriminator: schema.discriminator.and_then(position),
+            withdraws: schema.fields.iter().position(|field| field.presence == Presence::Withdraws),
             edges: schema.holding_edges().filter_map(|edge| HeldBy::of(schema, edge)).collect(),
             place: schema.place.iter().filter_map(|name| position(name)).collect(),
             status: schema.status.and_then(position),
@@ -218,24 +221,12 @@ impl Encoder {
         self.body.clear();
         self.violations.clear();
         let kind = self.discriminator.and_then(|at| self.word_of_discriminator(row, at));
+        let withdrawn = self.is_withdrawn(row);
         for at in 0..self.fields.len() {
-            let wanted = match self.fields[at].field.presence {
-                Presence::Mandatory => Wanted::Always,
-                Presence::Optional => Wanted::IfThere,
-                Presence::OnlyWhen(value) if kind == Some(value) => Wanted::ForThisType,
-                Presence::OnlyWhen(_) => Wanted::Never,
-                Presence::MandatoryWhen(value) if kind == Some(value) => Wanted::ForThisType,
-                Presence::MandatoryWhen(_) => Wanted::IfThere,
-                Presence::OnlyIf(condition) if self.holds(row, at, condition) => Wanted::Under(condition),
-                Presence::OnlyIf(_) => Wanted::Never,
-                Presence::OptionalIf(condition) if self.holds(row, at, condition) => Wanted::IfThere,
-                Presence::OptionalIf(_) => Wanted::Never,
-                Presence::MandatoryIf(condition) if self.holds(row, at, condition) => Wanted::Under(condition),
-                Presence::MandatoryIf(_) => Wanted::IfThere,
-            };
-            self.values[at] = match wanted {
-                Wanted::Never => Value::Absent,
-                _ => self.write_field(row, at, wanted),
+            let ignored = withdrawn && at != self.key && Some(at) != self.withdraws;
+            self.values[at] = match self.wanted(row, at, kind) {
+                wanted if !ignored && wanted != Wanted::Never => self.write_field(row, at, wanted),
+                _ => Value::Absent,
             };
         }
         if let Some(first) = self.body.first_mut() {
@@ -243,6 +234,31 @@ impl Encoder {
         }
         self.body.push(b'}');
         self.violations.is_empty()
+    }
+
+    /// Whether the field at `at` must be there in this row, whose type is `kind`.
+    fn wanted(&self, row: Row<'_>, at: usize, kind: Option<&'static str>) -> Wanted {
+        match self.fields[at].field.presence {
+            Presence::Mandatory => Wanted::Always,
+            Presence::OrEmpty => Wanted::OrEmpty,
+            Presence::Optional | Presence::Withdraws => Wanted::IfThere,
+            Presence::OnlyWhen(value) if kind == Some(value) => Wanted::ForThisType,
+            Presence::OnlyWhen(_) => Wanted::Never,
+            Presence::MandatoryWhen(value) if kind == Some(value) => Wanted::ForThisType,
+            Presence::MandatoryWhen(_) => Wanted::IfThere,
+            Presence::OnlyIf(condition) if self.holds(row, at, condition) => Wanted::Under(condition),
+            Presence::OnlyIf(_) => Wanted::Never,
+            Presence::OptionalIf(condition) if self.holds(row, at, condition) => Wanted::IfThere,
+            Presence::OptionalIf(_) => Wanted::Never,
+            Presence::MandatoryIf(condition) if self.holds(row, at, condition) => Wanted::Under(condition),
+            Presence::MandatoryIf(_) => Wanted::IfThere,
+        }
+    }
+
+    /// True when the row says of itself that its record is withdrawn.
+    fn is_withdrawn(&self, row: Row<'_>) -> bool {
+        let column = self.withdraws.and_then(|at| self.fields[at].column);
+        column.is_some_and(|column| super::field::truth(row.cell(column)) == Some(false))
     }
 
     /// True when the field that decides over the one at `at` has one of the condition's values.
@@ -279,6 +295,10 @@ impl Encoder {
         let mut written = self.writer.write(bound.field.kind, cell, &mut self.body);
         if let (Ok(Value::Absent), Some(default)) = (&written, &bound.default) {
             written = self.writer.write(bound.field.kind, Cell::Text(default), &mut self.body);
+        }
+        if let (Ok(Value::Absent), Wanted::OrEmpty) = (&written, wanted) {
+            self.body.extend_from_slice(b"\"\"");
+            written = Ok(Value::Plain);
         }
         match written {
             Ok(Value::Absent) => {
@@ -469,11 +489,12 @@ impl HeldBy {
 }
 
 /// Whether a field must be there in the row at hand.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Always,
     ForThisType,
     Under(Condition),
+    OrEmpty,
     IfThere,
     Never,
 }
@@ -489,7 +510,7 @@ impl Wanted {
             Wanted::Under(condition) => {
                 Some((Rule::Conditional, format!("is mandatory when {} ({})", condition.told(), schema.table)))
             }
-            Wanted::IfThere | Wanted::Never => None,
+            Wanted::OrEmpty | Wanted::IfThere | Wanted::Never => None,
         }
     }
 }

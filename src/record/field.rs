@@ -77,6 +77,7 @@ impl FieldWriter {
             Kind::Inn => write_inn(cell, out),
             Kind::Digits(counts) => write_digits(cell, counts, out),
             Kind::Identifier(most) => write_identifier(cell, most, out),
+            Kind::Version => write_version(cell, out),
             Kind::Objects(fields) => self.write_objects(cell, fields, out),
         }
     }
@@ -219,6 +220,8 @@ fn cell_of(value: Option<&serde_json::Value>) -> Cell<'_> {
 
 /// Moments that make sense: 1970 to 2100.
 const EPOCH: std::ops::RangeInclusive<i64> = 0..=4_102_444_800;
+/// Most characters of a version.
+const VERSION: usize = 255;
 /// Most objects of one list.
 const MOST_OBJECTS: usize = 200;
 
@@ -279,6 +282,20 @@ fn write_text(cell: Cell<'_>, most: usize, out: &mut Vec<u8>) -> Result<Value, B
         _ => return Err(wrong_type("text")),
     }
     if out.len() - start > most + 2 { Err(too_long(most)) } else { Ok(Value::Plain) }
+}
+
+/// Times by their numbers, bytes in hex: only a difference matters.
+fn write_version(cell: Cell<'_>, out: &mut Vec<u8>) -> Result<Value, Broken> {
+    match cell {
+        Cell::Date(days) => write_quoted(itoa::Buffer::new().format(days), out),
+        Cell::LocalTime(micros) | Cell::Instant(micros) => write_quoted(itoa::Buffer::new().format(micros), out),
+        Cell::Bytes(bytes) if bytes.len() <= VERSION / 2 => {
+            write_quoted(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), out);
+        }
+        Cell::Bytes(_) => return Err(too_long(VERSION)),
+        cell => return write_text(cell, VERSION, out),
+    }
+    Ok(Value::Plain)
 }
 
 fn too_long(most: usize) -> Broken {

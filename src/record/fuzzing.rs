@@ -167,6 +167,7 @@ fn check_text(kind: Kind, text: &str) {
         Kind::Inn => assert!(super::inn::is_valid(text), "{text}"),
         Kind::Digits(counts) => assert!(counts.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())),
         Kind::Identifier(most) => assert!(text.len() <= most && text.is_ascii(), "{text}"),
+        Kind::Version => assert!(text.chars().count() <= 255, "{text}"),
         Kind::Int { .. } | Kind::Number | Kind::IntEnum(_) | Kind::Bool | Kind::Epoch | Kind::Objects(_) => {
             panic!("{text} should be no text")
         }

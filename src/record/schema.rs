@@ -92,6 +92,8 @@ pub enum Kind {
     Digits(&'static [usize]),
     /// Latin letters, digits and hyphens, at most so many.
     Identifier(usize),
+    /// Anything that differs when the content behind a record differs: text, a number, a time, a row version's bytes.
+    Version,
     /// A JSON array of objects, each with these fields, at least one object.
     Objects(&'static [Field]),
 }
@@ -113,6 +115,10 @@ pub enum Presence {
     OptionalIf(Condition),
     /// Mandatory under a condition, optional otherwise.
     MandatoryIf(Condition),
+    /// Always; an empty cell goes out as an empty text.
+    OrEmpty,
+    /// Optional yes or no. A no withdraws the record: beside it only the key counts, and no other field is checked or sent.
+    Withdraws,
 }
 
 impl Presence {
@@ -122,7 +128,12 @@ impl Presence {
             Presence::OnlyIf(condition) | Presence::OptionalIf(condition) | Presence::MandatoryIf(condition) => {
                 Some(condition)
             }
-            Presence::Mandatory | Presence::Optional | Presence::OnlyWhen(_) | Presence::MandatoryWhen(_) => None,
+            Presence::Mandatory
+            | Presence::Optional
+            | Presence::OnlyWhen(_)
+            | Presence::MandatoryWhen(_)
+            | Presence::OrEmpty
+            | Presence::Withdraws => None,
         }
     }
 }
@@ -207,6 +218,16 @@ pub const fn must(name: &'static str, kind: Kind) -> Field {
 /// An optional field.
 pub const fn may(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, presence: Presence::Optional }
+}
+
+/// A mandatory field that may be empty.
+pub const fn or_empty(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, presence: Presence::OrEmpty }
+}
+
+/// A field whose no withdraws the record.
+pub const fn withdraws(name: &'static str) -> Field {
+    Field { name, kind: Kind::Bool, presence: Presence::Withdraws }
 }
 
 /// A field that is mandatory for one type and absent from the others.

@@ -22,7 +22,8 @@ use crate::support::traces::Traces;
 
 const TABLES: &str = "
 CREATE TABLE vitrina_nmo_module (module_id TEXT, name TEXT, description TEXT, annotation TEXT, hours INTEGER, is_paid INTEGER,
-    price NUMERIC, type TEXT, specialities TEXT, organization_inn TEXT, organization_name TEXT, nmo_url TEXT, nmo_state TEXT);
+    price NUMERIC, type TEXT, specialities TEXT, organization_inn TEXT, organization_name TEXT, nmo_url TEXT, nmo_state TEXT,
+    actual INTEGER, version INTEGER);
 CREATE TABLE vitrina_nmo_result (module_id TEXT, snils TEXT, pin TEXT, status TEXT, status_date TEXT, result_mark INTEGER);
 ";
 
@@ -62,7 +63,7 @@ impl Site {
         let specialities = r#"[{"level":"university","name":"Терапия","main":true}]"#;
         self.sql(&format!(
             "INSERT INTO vitrina_nmo_module VALUES
-            ('{id}', 'Модуль', 'Описание', 'Аннотация', 2, 1, 12500.5, 'iomT', '{specialities}', NULL, NULL, NULL, NULL)"
+            ('{id}', 'Модуль', 'Описание', 'Аннотация', 2, 1, 12500.5, 'iomT', '{specialities}', NULL, NULL, NULL, NULL, NULL, 1)"
         ))
         .await;
     }
@@ -293,6 +294,46 @@ async fn a_module_that_is_gone_is_withdrawn_and_a_result_that_is_gone_is_noted()
     site.module("B").await;
     cycle(&line, "module").await;
     assert!(site.mock().modules()["B"].actual);
+}
+
+#[tokio::test]
+async fn a_row_that_is_not_actual_withdraws_its_module_whatever_its_other_columns_hold() {
+    let site = Site::new(mock_settings()).await;
+    site.module("A").await;
+    let (assembly, line) = site.line().await;
+    until(&assembly, &line, "module", all(ExchangeState::Confirmed)).await;
+    site.sql("UPDATE vitrina_nmo_module SET actual = 0, name = NULL, hours = -1, specialities = 'none'").await;
+    assert_eq!(cycle(&line, "module").await.accepted, 1);
+    assert!(!site.mock().modules()["A"].actual);
+    assert_eq!(site.mock().calls().pop().unwrap().body, json!({"module_id": "A", "actual": false}));
+    assert!(assembly.ledger.refusals(line.feed("module").unwrap().id).await.unwrap().is_empty());
+    // Nothing of what is ignored is news.
+    let calls = site.mock().calls().len();
+    site.sql("UPDATE vitrina_nmo_module SET name = 'Другое', version = 2").await;
+    assert_eq!((cycle(&line, "module").await.sent, site.mock().calls().len()), (0, calls));
+    // Sound and current again, it is sent whole.
+    site.sql("UPDATE vitrina_nmo_module SET actual = 1, hours = 3, specialities = '[{\"level\":\"university\",\"name\":\"Терапия\",\"main\":1}]'")
+        .await;
+    cycle(&line, "module").await;
+    let module = &site.mock().modules()["A"];
+    assert_eq!((module.actual, &module.fields["hours"]), (true, &json!(3)));
+}
+
+#[tokio::test]
+async fn changed_content_is_announced_by_its_version_alone_and_empty_texts_go_out_empty() {
+    let site = Site::new(mock_settings()).await;
+    site.module("A").await;
+    site.sql("UPDATE vitrina_nmo_module SET description = '', annotation = NULL").await;
+    let (assembly, line) = site.line().await;
+    until(&assembly, &line, "module", all(ExchangeState::Confirmed)).await;
+    let sent = site.mock().modules()["A"].fields.clone();
+    assert_eq!((&sent["description"], &sent["annotation"], sent.get("version")), (&json!(""), &json!(""), None));
+    site.sql("UPDATE vitrina_nmo_module SET version = 2").await;
+    cycle(&line, "module").await;
+    assert_eq!((site.mock().count("iom/update"), site.mock().modules()["A"].versions), (1, 2));
+    until(&assembly, &line, "module", all(ExchangeState::Confirmed)).await;
+    assert_eq!(cycle(&line, "module").await.sent, 0);
+    assert_eq!(site.mock().modules()["A"].fields.get("version"), None);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ fn missing(key: &str, schema: &Schema, given: &BTreeSet<&str>, problems: &mut Pr
     for field in schema.fields.iter().filter(|field| !has(given, field.name)) {
         let (name, table) = (field.name, schema.table);
         match field.presence {
-            Presence::Mandatory => {
+            Presence::Mandatory | Presence::OrEmpty => {
                 problems.error(key, format!("column {name} is missing: it is mandatory in {table}"));
             }
             Presence::OnlyWhen(value) | Presence::MandatoryWhen(value) => {
@@ -44,7 +44,7 @@ fn missing(key: &str, schema: &Schema, given: &BTreeSet<&str>, problems: &mut Pr
                 let text = format!("column {name} is missing: it is mandatory in {table} when {field} is {values}");
                 problems.warning(key, text);
             }
-            Presence::Optional | Presence::OptionalIf(_) => {}
+            Presence::Optional | Presence::OptionalIf(_) | Presence::Withdraws => {}
         }
     }
 }

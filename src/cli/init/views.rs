@@ -73,6 +73,8 @@ fn presence(schema: &Schema, presence: Presence) -> String {
     match presence {
         Presence::Mandatory => "mandatory".into(),
         Presence::Optional => "optional".into(),
+        Presence::OrEmpty => "mandatory column; empty is sent as an empty text".into(),
+        Presence::Withdraws => "optional; false withdraws the record, whatever the other columns hold".into(),
         Presence::OnlyWhen(value) => format!("mandatory when {discriminator} is {value}, NULL otherwise"),
         Presence::MandatoryWhen(value) => format!("mandatory when {discriminator} is {value}, otherwise optional"),
         Presence::OnlyIf(condition) => format!("mandatory when {}, NULL otherwise", condition.told()),
@@ -109,6 +111,7 @@ fn content(kind: Kind) -> String {
             let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
             format!("{} digits", counts.join(" or "))
         }
+        Kind::Version => "anything that changes with the content: a number, a text, a time".into(),
         Kind::Identifier(length) => format!("Latin letters, digits and hyphens, at most {length}"),
         Kind::Objects(fields) => {
             let fields: Vec<String> =

@@ -52,6 +52,28 @@ const KINDS: [&str; 8] = [
     "simulationGame",
 ];
 const LEVELS: [&str; 2] = ["university", "middle_spec"];
+/// The table of the document; anything else is a fault of the sender's.
+const FIELDS: [&str; 19] = [
+    "module_id",
+    "name",
+    "description",
+    "annotation",
+    "actual",
+    "available_from",
+    "available_to",
+    "hours",
+    "is_paid",
+    "price",
+    "info_url",
+    "url",
+    "type",
+    "kr_name",
+    "kr_develop_year",
+    "kr_review_year",
+    "kind",
+    "organization",
+    "specialities",
+];
 
 /// A reason of the document, and its details.
 type Refused = (&'static str, String);
@@ -170,8 +192,8 @@ fn check(fields: &Map<String, Value>) -> Result<(), Refused> {
             return incorrect(text);
         }
     }
-    if fields.keys().any(|name| name.starts_with("organization_")) {
-        return incorrect("Неизвестное поле");
+    if let Some(name) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
+        return Err(("incorrect_data", format!("Неизвестное поле {name}")));
     }
     if let Some(organization) = fields.get("organization")
         && ["inn", "name"].iter().any(|name| !organization.get(name).is_some_and(Value::is_string))

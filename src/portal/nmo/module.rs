@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::Outcome;
+use super::schema::VERSION;
 use super::wire::{Service, Wire};
 use crate::portal::Verdict;
 use crate::record::{Receipt, Rule, Stage, Violation};
@@ -17,10 +18,11 @@ const NAME: &str = "organization_name";
 
 /// Sends a module. One whose row says that it is no longer current is withdrawn.
 pub(super) async fn deliver(wire: &Wire, mut record: Map<String, Value>, known: bool) -> Result<Verdict, Failure> {
-    if record.remove(ACTUAL) == Some(Value::Bool(false)) {
+    if record.shift_remove(ACTUAL) == Some(Value::Bool(false)) {
         let id = record.get("module_id").and_then(Value::as_str).unwrap_or_default();
         return withdraw(wire, id).await;
     }
+    record.shift_remove(VERSION);
     let (first, second) = if known { (Service::Update, Service::Create) } else { (Service::Create, Service::Update) };
     let outcome = match send(wire, first, &record).await? {
         Outcome::Refused(refusal) if refusal.code == corrected_by(second) => send(wire, second, &record).await?,
