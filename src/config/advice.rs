@@ -131,6 +131,11 @@ fn on_limits(key: &str, portal: &Table, problems: &mut Problems) {
 
 fn on_address(key: &str, portal: &Table, problems: &mut Problems) {
     let url = portal.text("url").and_then(|url| Url::parse(url).ok());
+    if portal.contains_key("host") && url.as_ref().is_some_and(|url| url.scheme() == "https") {
+        let text = "the portal's certificate is checked against the name in url, not against this one; the url of a tunnel on this machine \
+                    begins with http://";
+        problems.warning(format!("{key}.host"), text);
+    }
     if url.is_some_and(|url| url.scheme() == "http" && !is_private(&url)) {
         problems.warning(
             format!("{key}.url"),

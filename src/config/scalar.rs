@@ -28,6 +28,7 @@ pub(super) fn read(scalar: Scalar, given: Given<'_>) -> Result<Json, String> {
         }
         Scalar::Word(words) => word(text(given)?, words),
         Scalar::Integer { min, max } => integer(given, min, max),
+        Scalar::Moment => moment(given),
         Scalar::Share => share(given),
         Scalar::Duration { min, max } => duration(text(given)?, min, max),
     }
@@ -81,6 +82,20 @@ fn integer(given: Given<'_>, min: i64, max: i64) -> Result<Json, String> {
     }
 }
 
+/// Seconds or milliseconds since 1970, between 2001 and 2100, as seconds.
+fn moment(given: Given<'_>) -> Result<Json, String> {
+    const SECONDS: std::ops::RangeInclusive<i64> = 1_000_000_000..=4_102_444_800;
+    let number = integer(given, i64::MIN, i64::MAX)?.as_i64().unwrap_or_default();
+    let seconds = if SECONDS.contains(&number) { number } else { number.div_euclid(1000) };
+    match SECONDS.contains(&seconds) {
+        true => Ok(seconds.into()),
+        false => Err(format!(
+            "{number} is no moment in seconds or milliseconds since 1970; a lifetime does not tell when it began, so write its end, or \
+             leave the key out"
+        )),
+    }
+}
+
 fn share(given: Given<'_>) -> Result<Json, String> {
     let share = match given {
         Given::Typed(ValueKind::Float(number)) => *number,
@@ -124,6 +139,17 @@ mod tests {
         assert!(read(Scalar::Share, Given::Untyped("0")).is_err());
         assert!(read(Scalar::Share, Given::Untyped("1.1")).is_err());
         assert_eq!(read(Scalar::Share, Given::Typed(&ValueKind::I64(1))), Ok(1.0.into()));
+    }
+
+    #[test]
+    fn a_moment_is_read_in_seconds_and_milliseconds_and_a_lifetime_is_none() {
+        for text in ["1502305985425", "1502305985"] {
+            assert_eq!(read(Scalar::Moment, Given::Untyped(text)), Ok(1_502_305_985.into()), "{text}");
+        }
+        for text in ["3600", "0", "-5", "20210425", "999999999999999", "soon"] {
+            assert!(read(Scalar::Moment, Given::Untyped(text)).is_err(), "{text}");
+        }
+        assert!(read(Scalar::Moment, Given::Untyped("3600")).unwrap_err().contains("write its end"));
     }
 
     #[test]

@@ -84,6 +84,8 @@ pub(super) enum Scalar {
         /// Largest.
         max: i64,
     },
+    /// A moment, in seconds or milliseconds since 1970.
+    Moment,
     /// A part of a whole: above 0, at most 1.
     Share,
     /// A duration such as `30s`, in a range.

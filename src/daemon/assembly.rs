@@ -203,6 +203,9 @@ pub fn open_portal(
     };
     let opened = opened.map_err(|source| AssemblyError::Portal { portal: name.to_owned(), source })?;
     opened.remember_refusals(refused);
+    if let Some(host) = &portal.host {
+        opened.name_host(host.clone());
+    }
     Ok(opened)
 }
 
@@ -294,6 +297,7 @@ fn open_pos(
         url: portal.url.clone(),
         access_token: own.access_token.clone(),
         refresh_token: own.refresh_token.clone(),
+        expires_at: own.expires_in,
         name: own.name.clone(),
         refresh_path: own.refresh_path.clone(),
         timeout: portal.timeout,

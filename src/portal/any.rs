@@ -11,7 +11,7 @@ use super::pos::PosPortal;
 use super::sout::SoutPortal;
 use super::{Abilities, Ask, Asked, Batch, Delivery, Finding, Held, Portal, Reading};
 use crate::record::{Key, Schema, Violation};
-use crate::transport::{Failure, RefusedLogins};
+use crate::transport::{Failure, HostName, RefusedLogins};
 
 /// A portal of any kind.
 pub enum AnyPortal {
@@ -159,6 +159,17 @@ impl AnyPortal {
             AnyPortal::Nmo(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
             AnyPortal::Pos(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
             AnyPortal::Ekdo(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
+        }
+    }
+
+    /// Has every request, those for tokens included, say this in its `Host` header.
+    pub fn name_host(&self, host: HostName) {
+        match self {
+            AnyPortal::Fer(portal) => portal.name_host(host),
+            AnyPortal::Sout(portal) => portal.name_host(host),
+            AnyPortal::Nmo(portal) => portal.name_host(host),
+            AnyPortal::Pos(portal) => portal.name_host(host),
+            AnyPortal::Ekdo(portal) => portal.name_host(host),
         }
     }
 

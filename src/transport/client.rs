@@ -3,13 +3,14 @@
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderName,
+    RETRY_AFTER,
 };
 use reqwest::{Certificate, Method, RequestBuilder, Response, redirect, retry};
 use tracing::debug;
@@ -17,7 +18,7 @@ use url::Url;
 
 use super::dates::{http_date, retry_after};
 use super::gzip::{InflateError, inflate};
-use super::{Failure, Mishap, Packed};
+use super::{Failure, HostName, Mishap, Packed};
 
 /// Most bytes of an answer that are read, and most that a compressed one may inflate to.
 pub const ANSWER_LIMIT: usize = 8 << 20;
@@ -133,6 +134,8 @@ pub struct HttpClient {
     witness: Option<Witness>,
     /// Seconds by which the portal's clock was ahead at its last answer.
     skew: Arc<AtomicI64>,
+    /// What every request calls the portal's host, where its address names another one.
+    host: Arc<OnceLock<HostName>>,
 }
 
 impl HttpClient {
@@ -155,7 +158,14 @@ impl HttpClient {
             (_, Some(path)) => builder.tls_certs_merge(certificates(path)?),
         };
         let inner = builder.build().map_err(|error| ClientError::Tls { reason: innermost(&error).to_string() })?;
-        Ok(HttpClient { inner, base: settings.url.clone(), witness, skew: Arc::new(AtomicI64::new(UNSEEN)) })
+        let skew = Arc::new(AtomicI64::new(UNSEEN));
+        Ok(HttpClient { inner, base: settings.url.clone(), witness, skew, host: Arc::default() })
+    }
+
+    /// Has every request of this client, and of those cloned from it, say this in its `Host` header. Is said once, before the first request.
+    pub fn name_host(&self, host: HostName) {
+        // What was said first holds.
+        let _ = self.host.set(host);
     }
 
     /// A request to a path under the portal's address. Segments are escaped.
@@ -170,7 +180,10 @@ impl HttpClient {
     /// Sends a request and reads its whole answer, whatever its status.
     pub async fn send(&self, request: RequestBuilder, body: Body<'_>) -> Result<Answer, Failure> {
         let (request, raw_bytes, sent_bytes) = with_body(request, body);
-        let request = request.build().map_err(|error| mishap(&error))?;
+        let mut request = request.build().map_err(|error| mishap(&error))?;
+        if let Some(host) = self.host.get() {
+            request.headers_mut().insert(HOST, host.header());
+        }
         let declared = header(request.headers(), CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(0);
         let (raw_bytes, sent_bytes) = if sent_bytes == 0 { (declared, declared) } else { (raw_bytes, sent_bytes) };
         let (method, path) = (request.method().clone(), request.url().path().to_owned());

@@ -7,6 +7,7 @@ mod failure;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod gzip;
+mod host;
 mod parking;
 mod rate;
 mod redact;
@@ -20,6 +21,7 @@ pub use client::{ANSWER_LIMIT, Answer, Body, ClientError, ClientSettings, Exchan
 pub use dates::{RETRY_AFTER, http_date, retry_after};
 pub use failure::{Failure, Mishap, Trouble};
 pub use gzip::{InflateError, Level, Packed, inflate};
+pub use host::{HostName, NoHostName};
 pub use parking::Parking;
 pub use rate::Rate;
 pub use redact::{redact, redact_hiding};

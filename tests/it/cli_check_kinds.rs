@@ -145,6 +145,9 @@ fn each_mistake_of_a_kind_is_found_at_its_key() {
         (after("refresh_token = \"hunter2\"", "inquire_every = \"1m\""), "portals.pos.inquire_every"),
         (after("refresh_token = \"hunter2\"", "refresh_path = \"refresh\""), "portals.pos.refresh_path"),
         (GOOD.replace("\"resend\"", "\"repeat\""), "portals.pos.on_unknown_outcome"),
+        (after("refresh_token = \"hunter2\"", "expires_in = 3600"), "portals.pos.expires_in"),
+        (after("refresh_token = \"hunter2\"", "host = \"https://pos.gosuslugi.ru\""), "portals.pos.host"),
+        (after("api_key = \"hunter2\"", "host = \"a b\""), "portals.sout.host"),
         (GOOD.replace(":base_no", ":registry_no"), "portals.sout.feeds.training.write_back"),
         (GOOD.replace("\"UPDATE", "\"COMMIT; UPDATE"), "portals.sout.feeds.training.write_back"),
         (after("user_id = \"hunter2\"", "signature_path = \"/signature\""), "portals.ekdo.signature_path"),
@@ -190,6 +193,16 @@ fn what_has_no_effect_is_warned_of() {
     let platform = GOOD.split("[portals.nmo_higher.platform]").nth(1).unwrap().split("[portals.pos]").next().unwrap();
     let text = GOOD.replace("[portals.nmo_higher.platform]", "").replace(platform, "\n");
     assert_eq!(problems(&text).0, ["warning serve.platform_listen"]);
+}
+
+#[test]
+fn a_host_for_a_tunnel_is_taken_and_one_beside_tls_is_warned_of() {
+    let text = after("refresh_token = \"hunter2\"", "host = \"pos.gosuslugi.ru\"");
+    assert_eq!(problems(&text).0, ["warning portals.pos.host"]);
+    let text = text.replace("https://pos.gosuslugi.ru/", "http://127.0.0.1:8443/");
+    assert_eq!(problems(&text).0, Vec::<String>::new());
+    let host = read(&text).portals["pos"].host.as_ref().map(ToString::to_string);
+    assert_eq!(host.as_deref(), Some("pos.gosuslugi.ru"));
 }
 
 #[test]

@@ -159,6 +159,7 @@ impl Voting {
             url: PosMock::url(&self.host).parse().unwrap(),
             access_token: "demo-access".into(),
             refresh_token: "demo-refresh".into(),
+            expires_at: None,
             name: "vitrina".into(),
             refresh_path: "/refresh-token".into(),
             timeout: Duration::from_secs(20),

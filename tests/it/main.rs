@@ -45,6 +45,7 @@ mod sout;
 mod storm;
 mod support;
 mod transport;
+mod tunnel;
 mod uploads;
 mod webhook;
 mod write_back;

@@ -46,6 +46,7 @@ impl Site {
             url: PosMock::url(&self.host).parse().unwrap(),
             access_token: ACCESS.into(),
             refresh_token: REFRESH.into(),
+            expires_at: None,
             name: "vitrina".into(),
             refresh_path: "/refresh-token".into(),
             timeout: Duration::from_secs(20),
@@ -384,4 +385,18 @@ async fn neither_traces_nor_texts_hold_a_token_or_a_value() {
         assert!(!traced.contains(&secret), "{secret} is traced");
         assert!(!texts.contains(&secret), "{secret} is in {texts}");
     }
+}
+
+#[tokio::test]
+async fn a_first_pair_whose_end_is_known_and_past_is_exchanged_before_anything_is_sent_with_it() {
+    let site = Site::new(PosAccount { life: Duration::from_secs(3600), ..account() }).await;
+    let ended = chrono::Utc::now().timestamp() - 1;
+    let portal = site.portal_of(PosSettings { expires_at: Some(ended), ..site.settings() });
+    id_of(deliver(&portal, &poll("4", "Опрос"), None).await);
+    let counts = site.mock.counts();
+    assert_eq!((counts.refreshed, counts.unauthorized, counts.created), (1, 0, 1));
+    // The end of the first token says nothing of the pair that was bought with it.
+    let next = site.portal_of(PosSettings { expires_at: Some(ended), ..site.settings() });
+    id_of(deliver(&next, &poll("5", "Опрос"), None).await);
+    assert_eq!(site.mock.counts().refreshed, 1);
 }

@@ -102,6 +102,7 @@ fn portal(server: &ServerGuard, store: &MemorySecrets) -> PosPortal {
         url: format!("{}/og/rgis/analytics/", server.url()).parse().unwrap(),
         access_token: TOKEN.into(),
         refresh_token: "replayed-refresh".into(),
+        expires_at: None,
         name: "replayed-name".into(),
         refresh_path: "/refresh-token".into(),
         timeout: Duration::from_secs(20),

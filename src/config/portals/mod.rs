@@ -27,6 +27,7 @@ pub use sout::{SignatureEncoding, SoutConfig};
 use super::feeds::{self, FeedConfig};
 use super::shape::{Key, Need, Scalar, Shape};
 use super::suggest::did_you_mean;
+use crate::transport::HostName;
 
 /// A kind of portal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,6 +50,9 @@ pub struct PortalConfig {
     /// Its address.
     #[serde(deserialize_with = "read_url")]
     pub url: Url,
+    /// What requests call its host, where a tunnel stands before it.
+    #[serde(default, deserialize_with = "read_host")]
+    pub host: Option<HostName>,
     /// Most records of one request.
     pub batch: u32,
     /// Most requests at one time.
@@ -129,6 +133,7 @@ const MONTH: u64 = 31 * 24 * 3600;
 const COMMON: &[Key] = &[
     Key::must("kind", Shape::Scalar(Scalar::Word(KINDS))),
     Key::must("url", Shape::text(url)),
+    Key::may("host", Shape::text(host)),
     Key::may("ca_file", Shape::File),
     Key::filled("retry", RETRY_KEYS),
     Key::or("slow_retry", "24h", Scalar::seconds(60, MONTH)),
@@ -327,6 +332,15 @@ fn url(text: &str) -> Result<(), String> {
         return Err("must end with the host, the port or a path, without ? or #".into());
     }
     Ok(())
+}
+
+fn host(text: &str) -> Result<(), String> {
+    text.parse::<HostName>().map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn read_host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<HostName>, D::Error> {
+    let host = Option::<String>::deserialize(deserializer)?;
+    host.map(|host| host.parse().map_err(serde::de::Error::custom)).transpose()
 }
 
 fn read_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {

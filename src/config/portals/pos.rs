@@ -13,6 +13,8 @@ pub struct PosConfig {
     pub access_token: SecretString,
     /// The first token for renewal.
     pub refresh_token: SecretString,
+    /// When the first access token ends, as its owner was told: seconds since 1970.
+    pub expires_in: Option<i64>,
     /// Name of the external resource for which access was granted.
     pub name: SecretString,
     /// Where tokens are renewed, below the portal's address.
@@ -30,6 +32,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::must("access_token", Shape::Secret),
     Key::must("refresh_token", Shape::Secret),
     Key::must("name", Shape::Secret),
+    Key::may("expires_in", Shape::Scalar(Scalar::Moment)),
     Key::or("refresh_path", "/refresh-token", Scalar::Text(path)),
     on_unknown_outcome(),
     Key::may("feeds", Shape::Table(FEEDS)),

@@ -45,8 +45,8 @@ pub use settings::{
 use super::{Abilities, Batch, Cure, Delivery, Inquiry, Kind, Portal, Removal, Sent, Verdict};
 use crate::record::{Key, Schema, Violation};
 use crate::transport::{
-    Answer, Bearer, Body, ClientError, ClientSettings, Failure, HttpClient, Mishap, Rate, RefusedLogins, TokenHolder,
-    Witness,
+    Answer, Bearer, Body, ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Rate, RefusedLogins,
+    TokenHolder, Witness,
 };
 use document::{Document, Row};
 use examine::{Examiner, MOST_SIGNATURE_BYTES};
@@ -103,6 +103,11 @@ impl EkdoPortal {
             token_header,
             settings,
         })
+    }
+
+    /// Has every request say this in its `Host` header: see [`HttpClient::name_host`].
+    pub fn name_host(&self, host: HostName) {
+        self.client.name_host(host);
     }
 
     /// Fetches a token if there is none: proves address, TLS and credentials.

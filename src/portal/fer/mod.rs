@@ -36,7 +36,8 @@ pub use webhook::{Reachability, Registration, WebhookMethods, WebhookStanding, s
 use super::{Abilities, Ask, Batch, Delivery, Held, Kind, Portal, Reading};
 use crate::record::{Key, Schema};
 use crate::transport::{
-    Bearer, Body, ClientError, ClientSettings, Failure, HttpClient, Level, Packed, Pauses, Rate, RefusedLogins, Witness,
+    Bearer, Body, ClientError, ClientSettings, Failure, HostName, HttpClient, Level, Packed, Pauses, Rate,
+    RefusedLogins, Witness,
 };
 use wire::{Call, Wire};
 
@@ -93,6 +94,11 @@ impl FerPortal {
         let login = auth::Login::new(client.clone(), Arc::clone(&rate), settings.username, settings.password);
         let wire = Wire::new(client, rate, login, settings.pauses);
         Ok(FerPortal { wire, oid, gzip_level: settings.gzip_level, webhook_methods: settings.webhook })
+    }
+
+    /// Has every request say this in its `Host` header: see [`HttpClient::name_host`].
+    pub fn name_host(&self, host: HostName) {
+        self.wire.client().name_host(host);
     }
 
     /// Fetches a token if there is none: proves address, TLS and credentials.

@@ -38,7 +38,7 @@ pub use schema::{MODULE_FEED, SCHEMAS};
 use super::{Abilities, Asked, Batch, Delivery, Finding, Inquiry, Kind, Portal, Removal, Verdict};
 use crate::record::{Key, Schema, Violation};
 use crate::transport::{
-    Bearer, ClientError, ClientSettings, Failure, HttpClient, Mishap, Pauses, Rate, RefusedLogins, Witness,
+    Bearer, ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Pauses, Rate, RefusedLogins, Witness,
 };
 use wire::Wire;
 
@@ -108,6 +108,11 @@ impl NmoPortal {
             check_plan: settings.check_plan,
             reviewer,
         })
+    }
+
+    /// Has every request say this in its `Host` header: see [`HttpClient::name_host`].
+    pub fn name_host(&self, host: HostName) {
+        self.wire.client().name_host(host);
     }
 
     /// Fetches a token if there is none: proves address, TLS and credentials.

@@ -33,8 +33,8 @@ pub use schema::SCHEMAS;
 use super::{Abilities, Batch, Cure, Delivery, Inquiry, Kind, Portal, Removal, Sent, Verdict, lenient};
 use crate::record::{Key, Schema};
 use crate::transport::{
-    Answer, Bearer, Body, ClientError, ClientSettings, Failure, HttpClient, Mishap, Pauses, Rate, SecretStore,
-    TokenHolder, Witness,
+    Answer, Bearer, Body, ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Pauses, Rate,
+    SecretStore, TokenHolder, Witness,
 };
 use answer::Errand;
 use tokens::{Desk, Pair, Tokens};
@@ -51,6 +51,8 @@ pub struct PosSettings {
     pub access_token: SecretString,
     /// The refresh token that came with it.
     pub refresh_token: SecretString,
+    /// When that access token ends: seconds since 1970-01-01T00:00:00Z; none when nobody said.
+    pub expires_at: Option<i64>,
     /// The name of this system at POS, which a refresh must state.
     pub name: SecretString,
     /// Where a pair is refreshed, under the address: `refresh-token`.
@@ -94,8 +96,14 @@ impl PosPortal {
         let path = settings.refresh_path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
         let desk = Desk { client: client.clone(), rate: Arc::clone(&rate), path, name: settings.name };
         let configured = Pair { access: settings.access_token, refresh: settings.refresh_token };
-        let tokens = TokenHolder::new(Tokens::new(desk, configured, store), settings.pauses);
+        let tokens = Tokens::new(desk, configured, settings.expires_at, store);
+        let tokens = TokenHolder::new(tokens, settings.pauses);
         Ok(PosPortal { client, rate, tokens })
+    }
+
+    /// Has every request say this in its `Host` header: see [`HttpClient::name_host`].
+    pub fn name_host(&self, host: HostName) {
+        self.client.name_host(host);
     }
 
     /// Makes sure of a token. A token that is not known to have ended is not proven by this: POS has no request that changes nothing.

@@ -46,6 +46,8 @@ pub(super) struct Desk {
 pub(super) struct Tokens {
     desk: Desk,
     configured: Pair,
+    /// When the configured access token ends: seconds since 1970-01-01T00:00:00Z; none when nobody said.
+    configured_ends: Option<i64>,
     store: Arc<dyn SecretStore>,
     memory: Mutex<Memory>,
 }
@@ -77,20 +79,25 @@ struct Held {
 }
 
 impl Tokens {
-    pub fn new(desk: Desk, configured: Pair, store: Arc<dyn SecretStore>) -> Self {
-        Tokens { desk, configured, store, memory: Mutex::new(Memory::default()) }
+    /// `ends` is when the configured access token ends, where that was said.
+    pub fn new(desk: Desk, configured: Pair, ends: Option<i64>, store: Arc<dyn SecretStore>) -> Self {
+        Tokens { desk, configured, configured_ends: ends, store, memory: Mutex::new(Memory::default()) }
     }
 
     /// The stored pair if it descends from the configured one, else the configured one.
     async fn open(&self) -> Result<Held, SecretStoreError> {
         let origin = self.configured.digest();
         let stored = self.store.read(STORED).await?.and_then(|text| Held::read(&text));
-        Ok(stored.filter(|held| held.origin == origin).unwrap_or_else(|| Held {
+        let mut held = stored.filter(|held| held.origin == origin).unwrap_or_else(|| Held {
             origin,
             pair: self.configured.clone(),
             ends: None,
             refreshing: false,
-        }))
+        });
+        if held.pair.access.expose_secret() == self.configured.access.expose_secret() {
+            held.ends = self.configured_ends;
+        }
+        Ok(held)
     }
 
     async fn save(&self, held: &Held) -> Result<(), Failure> {

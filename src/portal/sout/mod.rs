@@ -37,7 +37,7 @@ pub use sign::{SigEncoding, SignSettings};
 
 use super::{Abilities, Asked, Batch, Cure, Delivery, Finding, Inquiry, Kind, Portal, Removal, Verdict};
 use crate::record::{Key, Schema};
-use crate::transport::{ClientError, ClientSettings, Failure, HttpClient, Mishap, Rate, Trouble, Witness};
+use crate::transport::{ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Rate, Trouble, Witness};
 use lookup::{Lookup, Terms};
 use programs::{Programs, Titles};
 use set::{MOST_RECORDS, Training};
@@ -111,6 +111,11 @@ impl SoutPortal {
         };
         let wire = Wire::new(client, rate, settings.api_key);
         Ok(SoutPortal { wire, programs: Programs::default(), sign: settings.sign, turn: Turn::default(), terms })
+    }
+
+    /// Has every request say this in its `Host` header: see [`HttpClient::name_host`].
+    pub fn name_host(&self, host: HostName) {
+        self.wire.client().name_host(host);
     }
 
     /// Reads one record back: proves address, TLS and key.
