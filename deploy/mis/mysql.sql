@@ -15,7 +15,7 @@
 --     lookup = "CALL vitrina_booking_lookup(:slot_id, :patient_id, :case_number, :united_guids)"
 --
 -- WHAT TO ADAPT
--- 1. The five tables below are what the procedures need. If your information system has its own, create views of these names and columns
+-- 1. The eight tables below are what the procedures need. If your information system has its own, create views of these names and columns
 --    over yours before you install: what is there is left alone. A plain view over one table can be locked and updated through; what goes
 --    into a view that cannot, write where the procedures say WRITES. If only some are views, delete the FOREIGN KEYs to them below.
 -- 2. "One booking a slot" must be a constraint of the table itself, as taken_slot_id is here: the procedures lock, your other programs may
@@ -30,10 +30,32 @@ SET SESSION sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE
 
 -- ---------------------------------------------------------------------------------------------------------------------------- tables
 
+CREATE TABLE IF NOT EXISTS mis_mo (
+    id        varchar(36) NOT NULL PRIMARY KEY,
+    -- OID of the organisation: departments of one organisation serve each other's referrals.
+    parent_id varchar(64) NOT NULL,
+    KEY mis_mo_parent (parent_id)
+) ENGINE = InnoDB;
+
 CREATE TABLE IF NOT EXISTS mis_resource (
     id            varchar(36) NOT NULL PRIMARY KEY,
-    -- NULL for rooms and machines: the rule of one speciality a day is for doctors.
+    type          varchar(16) NOT NULL CHECK (type IN ('SPECIALIST', 'MACHINE', 'ROOM')),
+    -- Of doctors alone.
     speciality_id varchar(64)
+) ENGINE = InnoDB;
+
+-- Services that a resource provides: what a referral for research asks for.
+CREATE TABLE IF NOT EXISTS mis_service (
+    resource_id varchar(36) NOT NULL,
+    code        varchar(64) NOT NULL,
+    PRIMARY KEY (resource_id, code)
+) ENGINE = InnoDB;
+
+-- Profiles of care of a resource: what every referral asks for.
+CREATE TABLE IF NOT EXISTS mis_profilecode_resource (
+    resource_id  varchar(36) NOT NULL,
+    profile_code varchar(64) NOT NULL,
+    PRIMARY KEY (resource_id, profile_code)
 ) ENGINE = InnoDB;
 
 CREATE TABLE IF NOT EXISTS mis_slot (
@@ -67,13 +89,22 @@ CREATE TABLE IF NOT EXISTS mis_patient (
 ) ENGINE = InnoDB;
 
 CREATE TABLE IF NOT EXISTS mis_referral (
-    id            varchar(36) NOT NULL PRIMARY KEY,
-    patient_id    varchar(64) NOT NULL,
-    -- NULL where a referral names no speciality.
-    speciality_id varchar(64),
-    end_date      date,
-    status        varchar(16) NOT NULL DEFAULT 'AVAILABLE' CHECK (status IN ('AVAILABLE', 'RECORDED', 'CANCELED')),
-    updated_at    timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,
+    id              varchar(36) NOT NULL PRIMARY KEY,
+    patient_id      varchar(64) NOT NULL,
+    type            varchar(16) NOT NULL CHECK (type IN ('CONSULTATION', 'RESEARCH')),
+    -- What it is to. NULL where it does not say: then nothing is asked for.
+    to_mo_id        varchar(36),
+    to_resource_id  varchar(36),
+    to_profile_code varchar(64),
+    -- Of a consultation alone.
+    speciality_id   varchar(64),
+    -- Of research alone: the code of a service.
+    to_service_id   varchar(64),
+    -- Its first and last day.
+    start_date      date,
+    end_date        date,
+    status          varchar(16) NOT NULL DEFAULT 'AVAILABLE' CHECK (status IN ('AVAILABLE', 'RECORDED', 'CANCELED')),
+    updated_at      timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,
     CONSTRAINT mis_referral_patient FOREIGN KEY (patient_id) REFERENCES mis_patient (id)
 ) ENGINE = InnoDB;
 
@@ -201,14 +232,16 @@ CREATE PROCEDURE vitrina_book(
 BEGIN
     DECLARE v_code integer;
     DECLARE v_message, v_service varchar(255);
-    DECLARE v_patient, v_holder, v_speciality, v_referral_speciality varchar(64);
+    DECLARE v_patient, v_holder, v_speciality, v_referral_speciality, v_to_profile, v_to_service varchar(64);
+    DECLARE v_referral_type varchar(16);
+    DECLARE v_to_mo, v_to_resource, v_doctor varchar(36);
     DECLARE v_case_number varchar(255);
     DECLARE v_birth_date date;
     DECLARE v_slot, v_mo, v_resource, v_referral, v_booking varchar(36);
     DECLARE v_tag_type, v_tag_age, v_status, v_referral_patient, v_referral_status, v_area varchar(255);
     DECLARE v_start, v_end datetime;
-    DECLARE v_referral_end date;
-    DECLARE v_duration, v_years, v_against integer;
+    DECLARE v_referral_start, v_referral_end date;
+    DECLARE v_duration, v_years, v_against, v_fits integer;
     DECLARE v_by_referral boolean DEFAULT COALESCE(TRIM(p_referral_id), '') <> '';
     DECLARE CONTINUE HANDLER FOR NOT FOUND BEGIN END;
 
@@ -229,8 +262,10 @@ BEGIN
             LEAVE rules;
         END IF;
         IF v_by_referral THEN
-            SELECT f.id, f.patient_id, f.status, f.end_date, f.speciality_id
-            INTO v_referral, v_referral_patient, v_referral_status, v_referral_end, v_referral_speciality
+            SELECT f.id, f.patient_id, f.status, f.start_date, f.end_date,
+                   f.type, f.to_mo_id, f.to_resource_id, f.to_profile_code, f.speciality_id, f.to_service_id
+            INTO v_referral, v_referral_patient, v_referral_status, v_referral_start, v_referral_end,
+                 v_referral_type, v_to_mo, v_to_resource, v_to_profile, v_referral_speciality, v_to_service
             FROM mis_referral f WHERE f.id = LOWER(TRIM(p_referral_id)) FOR UPDATE;
         END IF;
 
@@ -277,24 +312,38 @@ BEGIN
             LEAVE rules;
         END IF;
 
-        -- A referral must be the patient's own, free, not expired, and to the speciality of the slot where it names one.
-        SELECT r.speciality_id INTO v_speciality FROM mis_resource r WHERE r.id = v_resource;
+        -- A referral must be the patient's own, free, in force on the day of the visit, and to what the slot is: its department or another one of
+        -- the same organisation, its resource, a profile of its resource; for a consultation its doctor's speciality, for research a service of
+        -- its resource. One plain SELECT, for the reason that is given below.
+        SELECT IF(r.type = 'SPECIALIST', r.speciality_id, NULL), IF(r.type = 'SPECIALIST', r.id, NULL),
+               (v_to_mo IS NULL OR v_to_mo = v_mo OR EXISTS (
+                   SELECT 1 FROM mis_mo own JOIN mis_mo named ON named.parent_id = own.parent_id
+                   WHERE own.id = v_mo AND named.id = v_to_mo))
+               AND (v_to_resource IS NULL OR v_to_resource = r.id)
+               AND (v_to_profile IS NULL OR EXISTS (
+                   SELECT 1 FROM mis_profilecode_resource c WHERE c.resource_id = r.id AND c.profile_code = v_to_profile))
+               AND (v_referral_type <> 'CONSULTATION' OR v_referral_speciality IS NULL
+                   OR COALESCE(r.speciality_id = v_referral_speciality, FALSE))
+               AND (v_referral_type <> 'RESEARCH' OR v_to_service IS NULL OR EXISTS (
+                   SELECT 1 FROM mis_service v WHERE v.resource_id = r.id AND v.code = v_to_service))
+        INTO v_speciality, v_doctor, v_fits FROM mis_resource r WHERE r.id = v_resource;
         IF v_by_referral AND NOT COALESCE(
-            v_referral_patient = v_patient AND v_referral_status = 'AVAILABLE'
-            AND COALESCE(v_referral_end >= DATE(v_start), TRUE)
-            AND COALESCE(v_speciality = v_referral_speciality, TRUE),
+            v_referral_patient = v_patient AND v_referral_status = 'AVAILABLE' AND v_fits
+            AND COALESCE(v_referral_start <= DATE(v_start), TRUE)
+            AND COALESCE(v_referral_end >= DATE(v_start), TRUE),
             FALSE
         ) THEN
             SET v_code = 18, v_message = 'Передано неверное направление.';
             LEAVE rules;
         END IF;
 
-        -- The patient's other bookings: one place at a time, one visit a day to a doctor and to a speciality.
+        -- The patient's other bookings: one place at a time, and one visit a day to a doctor and to a speciality. Rooms and machines may be
+        -- visited as often as their slots allow.
         SET v_end = v_start + INTERVAL v_duration MINUTE;
         -- One plain SELECT: inside an IF it would lock what it reads, and the gaps between, against the bookings of others.
         SELECT MAX(CASE WHEN s.visit_time < v_end AND s.visit_time + INTERVAL s.duration MINUTE > v_start THEN 3
-                        WHEN DATE(s.visit_time) = DATE(v_start) AND s.resource_id = v_resource THEN 2
-                        WHEN DATE(s.visit_time) = DATE(v_start) AND r.speciality_id = v_speciality THEN 1 END)
+                        WHEN DATE(s.visit_time) = DATE(v_start) AND s.resource_id = v_doctor THEN 2
+                        WHEN DATE(s.visit_time) = DATE(v_start) AND r.type = 'SPECIALIST' AND r.speciality_id = v_speciality THEN 1 END)
         INTO v_against
         FROM mis_booking b JOIN mis_slot s ON s.id = b.slot_id JOIN mis_resource r ON r.id = s.resource_id
         WHERE b.patient_id = v_patient AND b.status_code = 5000;

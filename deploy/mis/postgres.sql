@@ -13,7 +13,7 @@
 --     lookup = "SELECT * FROM vitrina_booking_lookup(:slot_id, :patient_id, :case_number, :united_guids)"
 --
 -- WHAT TO ADAPT
--- 1. The five tables below are what the functions need. If your information system has its own, create the schema vitrina_mis and views of
+-- 1. The eight tables below are what the functions need. If your information system has its own, create the schema vitrina_mis and views of
 --    these names and columns over yours before you install: what is there is left alone. A plain view over one table can be locked and
 --    updated through; what goes into a view that cannot, write where the functions say WRITES. If only some are views, delete the
 --    REFERENCES to them below.
@@ -39,10 +39,31 @@ SET LOCAL search_path = vitrina_mis, public;
 
 -- ---------------------------------------------------------------------------------------------------------------------------- tables
 
+CREATE TABLE IF NOT EXISTS vitrina_mis.mo (
+    id        uuid PRIMARY KEY,
+    -- OID of the organisation: departments of one organisation serve each other's referrals.
+    parent_id text NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS vitrina_mis.resource (
     id            uuid PRIMARY KEY,
-    -- NULL for rooms and machines: the rule of one speciality a day is for doctors.
+    type          text NOT NULL CHECK (type IN ('SPECIALIST', 'MACHINE', 'ROOM')),
+    -- Of doctors alone.
     speciality_id text
+);
+
+-- Services that a resource provides: what a referral for research asks for.
+CREATE TABLE IF NOT EXISTS vitrina_mis.service (
+    resource_id uuid NOT NULL,
+    code        text NOT NULL,
+    PRIMARY KEY (resource_id, code)
+);
+
+-- Profiles of care of a resource: what every referral asks for.
+CREATE TABLE IF NOT EXISTS vitrina_mis.profilecode_resource (
+    resource_id  uuid NOT NULL,
+    profile_code text NOT NULL,
+    PRIMARY KEY (resource_id, profile_code)
 );
 
 CREATE TABLE IF NOT EXISTS vitrina_mis.slot (
@@ -73,13 +94,22 @@ CREATE TABLE IF NOT EXISTS vitrina_mis.patient (
 );
 
 CREATE TABLE IF NOT EXISTS vitrina_mis.referral (
-    id            uuid PRIMARY KEY,
-    patient_id    text NOT NULL REFERENCES vitrina_mis.patient,
-    -- NULL where a referral names no speciality.
-    speciality_id text,
-    end_date      date,
-    status        text NOT NULL DEFAULT 'AVAILABLE' CHECK (status IN ('AVAILABLE', 'RECORDED', 'CANCELED')),
-    updated_at    timestamptz NOT NULL DEFAULT now()
+    id              uuid PRIMARY KEY,
+    patient_id      text NOT NULL REFERENCES vitrina_mis.patient,
+    type            text NOT NULL CHECK (type IN ('CONSULTATION', 'RESEARCH')),
+    -- What it is to. NULL where it does not say: then nothing is asked for.
+    to_mo_id        uuid,
+    to_resource_id  uuid,
+    to_profile_code text,
+    -- Of a consultation alone.
+    speciality_id   text,
+    -- Of research alone: the code of a service.
+    to_service_id   text,
+    -- Its first and last day.
+    start_date      date,
+    end_date        date,
+    status          text NOT NULL DEFAULT 'AVAILABLE' CHECK (status IN ('AVAILABLE', 'RECORDED', 'CANCELED')),
+    updated_at      timestamptz NOT NULL DEFAULT now()
 );
 
 CREATE TABLE IF NOT EXISTS vitrina_mis.booking (
@@ -242,24 +272,37 @@ BEGIN
 END
 $$;
 
--- A referral must be the patient's own, free, not expired, and to the speciality of the slot where it names one.
+-- A referral must be the patient's own, free, in force on the day of the visit, and to what the slot is: its department or another one of the
+-- same organisation, its resource, a profile of its resource; for a consultation its doctor's speciality, for research a service of its resource.
 CREATE OR REPLACE FUNCTION vitrina_mis.referral_refusal(
     p_referral vitrina_mis.referral, p_patient_id text, p_slot vitrina_mis.slot
 ) RETURNS vitrina_mis.refusal LANGUAGE sql STABLE SET search_path = vitrina_mis, pg_temp AS $$
     SELECT CASE
         WHEN p_referral.patient_id = p_patient_id AND p_referral.status = 'AVAILABLE'
+            AND coalesce(p_referral.start_date <= p_slot.visit_time::date, true)
             AND coalesce(p_referral.end_date >= p_slot.visit_time::date, true)
-            AND coalesce((SELECT r.speciality_id = p_referral.speciality_id FROM resource r WHERE r.id = p_slot.resource_id), true)
+            AND (p_referral.to_mo_id IS NULL OR p_referral.to_mo_id = p_slot.mo_id OR EXISTS (
+                SELECT FROM mo own JOIN mo named ON named.parent_id = own.parent_id
+                WHERE own.id = p_slot.mo_id AND named.id = p_referral.to_mo_id))
+            AND coalesce(p_referral.to_resource_id = p_slot.resource_id, true)
+            AND (p_referral.to_profile_code IS NULL OR EXISTS (
+                SELECT FROM profilecode_resource c
+                WHERE c.resource_id = p_slot.resource_id AND c.profile_code = p_referral.to_profile_code))
+            AND (p_referral.type <> 'CONSULTATION' OR p_referral.speciality_id IS NULL OR EXISTS (
+                SELECT FROM resource r WHERE r.id = p_slot.resource_id AND r.speciality_id = p_referral.speciality_id))
+            AND (p_referral.type <> 'RESEARCH' OR p_referral.to_service_id IS NULL OR EXISTS (
+                SELECT FROM service v WHERE v.resource_id = p_slot.resource_id AND v.code = p_referral.to_service_id))
         THEN NULL::vitrina_mis.refusal
         ELSE ROW(18, 'Передано неверное направление.')::vitrina_mis.refusal
     END
 $$;
 
--- What the patient's other bookings stand against: one place at a time, one visit a day to a doctor and to a speciality.
+-- What the patient's other bookings stand against: one place at a time, and one visit a day to a doctor and to a speciality. Rooms and machines
+-- may be visited as often as their slots allow.
 CREATE OR REPLACE FUNCTION vitrina_mis.calendar_refusal(p_patient_id text, p_slot vitrina_mis.slot)
 RETURNS vitrina_mis.refusal LANGUAGE sql STABLE SET search_path = vitrina_mis, pg_temp AS $$
     WITH other AS (
-        SELECT s.visit_time, s.duration, s.resource_id, r.speciality_id
+        SELECT s.visit_time, s.duration, s.resource_id, CASE WHEN r.type = 'SPECIALIST' THEN r.speciality_id END AS speciality_id
         FROM booking b JOIN slot s ON s.id = b.slot_id JOIN resource r ON r.id = s.resource_id
         WHERE b.patient_id = p_patient_id AND b.status_code = 5000
     )
@@ -270,10 +313,12 @@ RETURNS vitrina_mis.refusal LANGUAGE sql STABLE SET search_path = vitrina_mis, p
               AND o.visit_time + make_interval(mins => o.duration) > p_slot.visit_time
         ) THEN ROW(12, 'Есть бирка на то же время')::vitrina_mis.refusal
         WHEN EXISTS (
-            SELECT FROM other o WHERE o.resource_id = p_slot.resource_id AND o.visit_time::date = p_slot.visit_time::date
+            SELECT FROM other o JOIN resource r ON r.id = p_slot.resource_id AND r.id = o.resource_id AND r.type = 'SPECIALIST'
+            WHERE o.visit_time::date = p_slot.visit_time::date
         ) THEN ROW(13, 'Есть бирка на тот же день к тому же врачу')::vitrina_mis.refusal
         WHEN EXISTS (
-            SELECT FROM other o JOIN resource r ON r.id = p_slot.resource_id AND r.speciality_id = o.speciality_id
+            SELECT FROM other o
+            JOIN resource r ON r.id = p_slot.resource_id AND r.type = 'SPECIALIST' AND r.speciality_id = o.speciality_id
             WHERE o.visit_time::date = p_slot.visit_time::date
         ) THEN ROW(13, 'Пациент имеет предстоящую запись к данному врачу или врачу данной специальности')::vitrina_mis.refusal
     END

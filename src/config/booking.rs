@@ -74,8 +74,8 @@ pub const BOOK_PARAMETERS: &[&str] = &[
 /// Parameters of `cancel`.
 pub const CANCEL_PARAMETERS: &[&str] = &["book_ext_id", "patient_id", "united_guids"];
 
-/// Parameters of `lookup`.
-pub const LOOKUP_PARAMETERS: &[&str] = &["slot_id", "patient_id", "case_number", "united_guids"];
+/// Parameters of `lookup`. It is asked by slot, patient and case number for a booking that stands, and by the booking's id for its visit.
+pub const LOOKUP_PARAMETERS: &[&str] = &["slot_id", "patient_id", "case_number", "united_guids", "book_ext_id"];
 
 /// The statements of the section with the parameters of each.
 pub(super) const STATEMENTS: [(&str, &[&str]); 3] =

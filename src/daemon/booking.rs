@@ -4,20 +4,26 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use chrono_tz::Tz;
+use futures_util::future::BoxFuture;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::fresh::{BOOK, SLOT};
 use super::tasks::Tasks;
 use super::write_back::open_writer;
 use super::{AnyLine, Shared};
 use crate::config::{BookingConfig, Config};
 use crate::portal::AnyPortal;
 use crate::portal::fer::WebhookStanding;
+use crate::record::{Key, Zone};
 use crate::serve::booking::{
-    BookingBindError, BookingListener, BookingStatus, Callers, Changed, Code, Desk, LIMIT, Statements, TlsFiles, Verb,
-    router,
+    BookingBindError, BookingListener, BookingStatus, Callers, Changed, Code, Desk, Fault, LIMIT, Statements, TlsFiles,
+    Verb, Visit, Visits, router,
 };
 use crate::source::{ScriptError, SourceError};
+use crate::sync::CycleError;
 use crate::telemetry::Metrics;
 
 /// How long bookings that are begun may take to be answered when the process is asked to stop.
@@ -61,11 +67,31 @@ impl Hears {
         }
     }
 
+    fn process(&self) -> Option<Arc<Shared>> {
+        match &*self.state() {
+            Hearing::Early(_) => None,
+            Hearing::Process(shared) => shared.upgrade(),
+        }
+    }
+
     fn join(&self, shared: &Arc<Shared>) {
         let before = std::mem::replace(&mut *self.state(), Hearing::Process(Arc::downgrade(shared)));
         if let Hearing::Early(early) = before {
             early.iter().for_each(|changed| shared.has_changed(changed));
         }
+    }
+}
+
+/// The rows of the book and slot feeds, once there is a process that reads them.
+struct Rows(Arc<Hears>);
+
+impl Visits for Rows {
+    fn of(&self, book: Key, limit: Duration) -> BoxFuture<'_, Visit> {
+        let shared = self.0.process();
+        Box::pin(async move {
+            let Some(shared) = shared else { return Visit::default() };
+            timeout(limit, shared.visit_of(&book)).await.ok().flatten().unwrap_or_default()
+        })
     }
 }
 
@@ -103,15 +129,17 @@ impl Answering {
 /// Begins to answer bookings as the configuration says. Connects to no database yet. None where it says nothing of them.
 pub async fn open_booking(config: &Config, metrics: &Metrics) -> Result<Option<Booking>, BookingError> {
     let Some(booking) = &config.booking else { return Ok(None) };
-    let statements = statements(config, booking)?;
+    let statements = booking_statements(config, booking)?;
     let listener = BookingListener::bind(booking.listen, booking_certificate(booking).as_ref()).await?;
     for verb in [Verb::Book, Verb::Cancel] {
-        metrics.announce_booking(verb.name(), Code::of(verb).iter().map(|code| code.number()));
+        let faults = Fault::ALL.iter().map(|fault| fault.label());
+        metrics.announce_booking(verb.name(), Code::of(verb).iter().map(|code| code.number()), faults);
     }
     let hears = Arc::new(Hears(Mutex::new(Hearing::Early(Vec::new()))));
     let told = Arc::clone(&hears);
     let changed = Box::new(move |changed: Changed| told.tell(changed));
-    let desk = Arc::new(Desk::new(statements, metrics.clone(), changed));
+    let visits = Box::new(Rows(Arc::clone(&hears)));
+    let desk = Arc::new(Desk::new(statements, metrics.clone(), changed).asking(visits));
     let (address, public_url) = (listener.address, booking.public_url.clone());
     let (mut tasks, stop) = (Tasks::default(), CancellationToken::new());
     tasks.spawn("doubts", Arc::clone(&desk).resolve_doubts(stop.clone()));
@@ -133,7 +161,7 @@ pub fn booking_certificate(booking: &BookingConfig) -> Option<TlsFiles> {
 }
 
 /// The site's statements, on connections that nothing else uses.
-fn statements(config: &Config, booking: &BookingConfig) -> Result<Statements, BookingError> {
+pub fn booking_statements(config: &Config, booking: &BookingConfig) -> Result<Statements, BookingError> {
     let name = &booking.source;
     let source = config.sources.get(name).ok_or_else(|| BookingError::NoSource(name.clone()))?;
     let writer = open_writer(name, source)?;
@@ -164,6 +192,34 @@ impl Shared {
             }
         }
     }
+}
+
+impl Shared {
+    /// The visit of a booking, as the rows of the first gateway's feeds say that know it.
+    async fn visit_of(&self, book: &Key) -> Option<Visit> {
+        for line in self.lines.iter().filter(|line| is_gateway(line)) {
+            match visit_in(line, book).await {
+                Ok(Some(visit)) => return Some(visit),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(portal = line.name, "the visit of a cancelled booking: {error}"),
+            }
+        }
+        None
+    }
+}
+
+/// Reads the slot of a booking by key. A booking whose row is gone is still remembered with its slot.
+async fn visit_in(line: &AnyLine, book: &Key) -> Result<Option<Visit>, CycleError> {
+    let row = line.row(BOOK, book, &["slot_id"]).await?;
+    let of_row = row.and_then(|row| row.texts.into_iter().next().flatten()).map(|slot| Key::parse(&slot));
+    let remembered = || line.parents_of_record(BOOK, book).into_iter().find(|(feed, _)| *feed == SLOT);
+    let Some(slot) = of_row.or_else(|| remembered().map(|(_, slot)| slot)) else { return Ok(None) };
+    let shown = slot.to_string();
+    let Some(row) = line.row(SLOT, &slot, &["visit_time", "duration"]).await? else {
+        return Ok(Some(Visit::read(Some(&shown), None, None, Zone::new(Tz::UTC))));
+    };
+    let text = |index: usize| row.texts.get(index).and_then(|text| text.as_deref());
+    Ok(Some(Visit::read(Some(&shown), text(0), text(1), Zone::new(row.zone))))
 }
 
 impl Shared {

@@ -3,7 +3,8 @@
 //! heard our answer and knows the booking that we send.
 //!
 //! The gateway writes the slot and the booking of what it was told is done by itself. If the registrar undoes it before our look, the rows say
-//! what the ledger says, and the mart does not: so both are doubted at once, durably, and sent whatever they say.
+//! what the ledger says, and the mart does not: so both are doubted at once, durably, and sent whatever they say. So is a slot that a citizen was
+//! offered and the hospital refused: it was the mart that offered it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +16,7 @@ use tokio::sync::Notify;
 use super::after::count;
 use super::{AnyLine, Shared};
 use crate::record::Key;
-use crate::serve::booking::Changed;
+use crate::serve::booking::{Cause, Changed};
 use crate::sync::{CycleError, CycleReport};
 
 /// How long changes are gathered.
@@ -23,9 +24,11 @@ const GATHERING: Duration = Duration::from_millis(500);
 /// Most records of a feed that are looked at by key in one go. What is beyond is left to the feed's own turn.
 const MOST: usize = 5000;
 
-const SLOT: &str = "slot";
+/// The feed of slots.
+pub(super) const SLOT: &str = "slot";
 const REFERRAL: &str = "referral";
-const BOOK: &str = "book";
+/// The feed of bookings.
+pub(super) const BOOK: &str = "book";
 
 /// What is to be looked at for one portal.
 #[derive(Debug, Default)]
@@ -86,9 +89,9 @@ impl Wanted {
         let named = [(SLOT, &changed.slot), (REFERRAL, &changed.referral), (BOOK, &changed.book)];
         for (feed, key) in named {
             let Some(key) = key else { continue };
-            self.add(feed, key.clone(), changed.told && feed != REFERRAL);
+            self.add(feed, key.clone(), changed.cause != Cause::Untold && feed != REFERRAL);
         }
-        if let Some(book) = changed.book.as_ref().filter(|_| changed.told) {
+        if let Some(book) = changed.book.as_ref().filter(|_| changed.cause == Cause::Told) {
             let hangs = named.into_iter().filter(|(feed, _)| *feed != BOOK);
             self.hangs.insert(book.clone(), hangs.filter_map(|(feed, key)| Some((feed, key.clone()?))).collect());
         }
@@ -301,7 +304,7 @@ mod tests {
 
     fn changed(slot: u128) -> Changed {
         let key = |number| Some(Key::Guid(number));
-        Changed { slot: key(slot), book: key(slot + 1), referral: key(slot + 2), told: true }
+        Changed { slot: key(slot), book: key(slot + 1), referral: key(slot + 2), cause: Cause::Told }
     }
 
     #[test]
@@ -321,14 +324,16 @@ mod tests {
             [SLOT, BOOK, REFERRAL].map(|feed| wanted.doubts(feed).len())
         };
         assert_eq!(doubts(&changed(1)), [1, 1, 0]);
-        assert_eq!(doubts(&Changed { told: false, ..changed(1) }), [0, 0, 0], "it was told 18");
+        assert_eq!(doubts(&Changed { cause: Cause::Untold, ..changed(1) }), [0, 0, 0], "it was told 18");
+        let refused = Changed { slot: Some(Key::Guid(1)), cause: Cause::Refused, ..Changed::default() };
+        assert_eq!(doubts(&refused), [1, 0, 0], "the mart offered it: what the ledger says is no proof");
     }
 
     #[test]
     fn what_waits_for_its_look_loses_no_doubt_to_what_comes_after() {
         let (mut first, mut second) = (Wanted::default(), Wanted::default());
         first.take_in(&changed(1));
-        second.take_in(&Changed { told: false, ..changed(1) });
+        second.take_in(&Changed { cause: Cause::Untold, ..changed(1) });
         first.add_all(second);
         assert_eq!((first.doubts(SLOT).len(), first.hangs[&Key::Guid(2)].len()), (1, 2));
     }

@@ -26,7 +26,7 @@ use tokio_cron_scheduler::JobSchedulerError;
 use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source};
-pub use booking::{Booking, BookingError, booking_certificate, open_booking};
+pub use booking::{Booking, BookingError, booking_certificate, booking_statements, open_booking};
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
 pub use platform::platforms;
 pub use status::{FeedStatus, FuseStatus, PortalStatus, RegisterStatus, Status, UnitStatus};

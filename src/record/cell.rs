@@ -3,6 +3,11 @@
 //! A source fills a [`RowChunk`]; the encoder reads it row by row. Text of a whole chunk sits in one arena, so a
 //! row costs no allocation, and a chunk is reused from read to read.
 
+use chrono::DateTime;
+
+/// Microseconds of a day.
+const DAY_MICROS: i64 = 86_400_000_000;
+
 /// One value of a row, as the source's own type, borrowed from its chunk.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cell<'a> {
@@ -31,6 +36,28 @@ pub enum Cell<'a> {
     LocalTime(i64),
     /// A point in time: microseconds since 1970-01-01T00:00:00Z.
     Instant(i64),
+}
+
+impl Cell<'_> {
+    /// The value as a database prints it: GUIDs in lower case with hyphens, times as ISO text, points in time in UTC. None for NULL, for a binary
+    /// that is no GUID, and for a time that nobody can print.
+    pub fn to_text(self) -> Option<String> {
+        let guid = |guid: u128| uuid::Uuid::from_u128(guid).to_string();
+        let time =
+            |micros: i64, form: &str| DateTime::from_timestamp_micros(micros).map(|time| time.format(form).to_string());
+        match self {
+            Cell::Null => None,
+            Cell::Text(text) | Cell::Decimal(text) => Some(text.to_owned()),
+            Cell::Bytes(bytes) => Some(guid(u128::from_be_bytes(bytes.try_into().ok()?))),
+            Cell::Guid(of) => Some(guid(of)),
+            Cell::Int(number) => Some(number.to_string()),
+            Cell::Float(number) => Some(number.to_string()),
+            Cell::Bool(is_so) => Some(is_so.to_string()),
+            Cell::Date(days) => time(i64::from(days) * DAY_MICROS, "%Y-%m-%d"),
+            Cell::LocalTime(micros) => time(micros, "%Y-%m-%dT%H:%M:%S"),
+            Cell::Instant(micros) => time(micros, "%Y-%m-%dT%H:%M:%SZ"),
+        }
+    }
 }
 
 /// A cell inside a chunk: text and bytes as ranges of the chunk's arenas.
@@ -196,6 +223,38 @@ mod tests {
                 assert_eq!(row.cell(index), *cell);
             }
         }
+    }
+
+    #[test]
+    fn a_cell_is_printed_as_its_database_would() {
+        let texts = [
+            Cell::Null,
+            Cell::Text("Иванов"),
+            Cell::Bytes(&[0xab; 16]),
+            Cell::Bytes(&[1]),
+            Cell::Guid(7),
+            Cell::Float(20.0),
+            Cell::Decimal("10.20"),
+            Cell::Date(19_000),
+            Cell::LocalTime(1_711_602_000_000_000),
+            Cell::Instant(1_711_602_000_500_000),
+            Cell::LocalTime(i64::MAX),
+        ]
+        .map(|cell| cell.to_text().unwrap_or_else(|| "-".to_owned()));
+        let expected = [
+            "-",
+            "Иванов",
+            "abababab-abab-abab-abab-abababababab",
+            "-",
+            "00000000-0000-0000-0000-000000000007",
+            "20",
+            "10.20",
+            "2022-01-08",
+            "2024-03-28T05:00:00",
+            "2024-03-28T05:00:00Z",
+            "-",
+        ];
+        assert_eq!(texts, expected);
     }
 
     #[test]

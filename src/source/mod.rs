@@ -127,6 +127,11 @@ impl Read<'_> {
 }
 
 impl Column {
+    /// The position of the column with this name: the exact one, else one that differs only in case.
+    pub fn position(columns: &[Column], name: &str) -> Option<usize> {
+        Column::find(columns, name).map(|(position, _)| position)
+    }
+
     /// The column with this name and its position: the exact one, else one that differs only in case.
     fn find<'c>(columns: &'c [Column], name: &str) -> Option<(usize, &'c Column)> {
         let mut numbered = columns.iter().enumerate();

@@ -92,6 +92,12 @@ impl Script {
         self.engine
     }
 
+    /// True when one of them has this parameter.
+    pub fn has_parameter(&self, name: &str) -> bool {
+        let is_it = |piece: &Piece| matches!(piece, Piece::Parameter(known) if *known == name);
+        self.statements.iter().any(|statement| statement.pieces.iter().any(is_it))
+    }
+
     pub(super) fn statements(&self) -> &[Statement] {
         &self.statements
     }

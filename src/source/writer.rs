@@ -117,6 +117,28 @@ impl Writer {
     }
 }
 
+impl Writer {
+    /// The columns of the row that a script would give, as far as the database can tell without running it.
+    pub async fn columns(
+        &self,
+        key: &str,
+        script: &Script,
+        limit: Duration,
+    ) -> Result<Option<Vec<String>>, WriteError> {
+        let place = Place::new(self.pool.source(), key);
+        let deadline = Instant::now() + limit;
+        let describing = async {
+            let (mut session, permit) = self.pool.begin(&place, deadline).await?;
+            let columns = session.describe(script, &place).await;
+            if rolled_back(&mut session, deadline).await {
+                self.pool.give_back(session, permit);
+            }
+            columns
+        };
+        timeout_at(deadline, describing).await.unwrap_or_else(|_| Err(place.timeout()))
+    }
+}
+
 /// True when the database has said so, and the session can be used again.
 async fn rolled_back(session: &mut Session, deadline: Instant) -> bool {
     let patience = ROLLBACK_PATIENCE.min(deadline.saturating_duration_since(Instant::now()));

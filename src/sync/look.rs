@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use chrono_tz::Tz;
+
 use super::cycle::{CycleError, Order, Run, Wanted};
 use super::index::Index;
 use super::line::{FeedLine, Line};
@@ -14,8 +16,24 @@ use super::units::Claims;
 use super::watermark::Watermark;
 use crate::ledger::{Entry, Ledger, LedgerError, Settlement};
 use crate::portal::Portal;
-use crate::record::Key;
-use crate::source::Source;
+use crate::record::{Key, Row, RowChunk};
+use crate::source::{Column, Query, Read, RowStream, Source};
+
+/// Some cells of a row as texts.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TextRow {
+    /// The texts, in the order in which they were asked for.
+    pub texts: Vec<Option<String>>,
+    /// The clock of times without a zone.
+    pub zone: Tz,
+}
+
+impl std::fmt::Debug for TextRow {
+    /// How many; what stands in them may be a person's.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TextRow").field("texts", &self.texts.len()).finish_non_exhaustive()
+    }
+}
 
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// Reads these records of a feed by key and sends what is new of them, ahead of what else waits for a place in flight. One that the source
@@ -106,6 +124,22 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             Settlement { entries: steps, counts: Some(index.counts()), ..Settlement::default() }
         };
         if settlement.entries.is_empty() { Ok(()) } else { self.ledger.settle(feed.id, settlement).await }
+    }
+
+    /// Texts of these columns in the row of one record, as its source has it now. Nothing follows from it. None where no row has the key.
+    pub async fn row(&self, feed: &str, key: &Key, columns: &[&str]) -> Result<Option<TextRow>, CycleError> {
+        let Some(feed) = self.feeds.get(feed) else { return Ok(None) };
+        let plan = &feed.plan;
+        let keys = std::slice::from_ref(key);
+        let query = Query { label: plan.schema.feed, sql: &plan.query };
+        let mut rows = plan.source.read(query, Read::Keys { column: plan.schema.key, keys }).await?;
+        let places: Vec<Option<usize>> = columns.iter().map(|name| Column::position(rows.columns(), name)).collect();
+        let mut chunk = RowChunk::default();
+        if !rows.next(&mut chunk).await? {
+            return Ok(None);
+        }
+        let texts = |row: Row<'_>| places.iter().map(|place| row.cell((*place)?).to_text()).collect();
+        Ok(chunk.rows().next().map(|row| TextRow { texts: texts(row), zone: plan.encode.zone }))
     }
 
     /// The records that one hangs on, as far as its feed remembers it: their feeds and keys.

@@ -55,6 +55,7 @@ pub use fuse::{FuseSettings, Loss, Tripped};
 pub use inability::is_resolvable;
 pub use inquiry::{FollowUp, Heard};
 pub use line::{FeedLine, FeedPlan, Line, LineSettings, OnConflict};
+pub use look::TextRow;
 pub use order::parents_first;
 pub use remedy::remedy;
 pub use report::{CycleReport, Live, Stop};

@@ -94,6 +94,7 @@ pub struct Metrics {
     drain: GaugeVec,
     last_tick: Gauge,
     booking_requests: IntCounterVec,
+    booking_faults: IntCounterVec,
     booking_duration: HistogramVec,
     booking_uncertain: IntGauge,
 }
@@ -186,6 +187,11 @@ impl Metrics {
                 "booking_requests_total",
                 "Bookings (book) and cancellations (cancel) answered, by the code of the answer.",
                 &["verb", "code"],
+            )?,
+            booking_faults: counter(
+                "booking_faults_total",
+                "Rows of the site's booking statements that are no answer, by what is wrong with them.",
+                &["verb", "fault"],
             )?,
             booking_duration: seconds(
                 "booking_duration_seconds",
@@ -289,9 +295,17 @@ impl Metrics {
     }
 
     /// Lets the series of a verb appear before anything is answered.
-    pub fn announce_booking(&self, verb: &str, codes: impl IntoIterator<Item = u8>) {
+    pub fn announce_booking(
+        &self,
+        verb: &str,
+        codes: impl IntoIterator<Item = u8>,
+        faults: impl IntoIterator<Item = &'static str>,
+    ) {
         for code in codes {
             self.booking_requests.with_label_values(&[verb, &code.to_string()]);
+        }
+        for fault in faults {
+            self.booking_faults.with_label_values(&[verb, fault]);
         }
         self.booking_duration.with_label_values(&[verb]);
     }
@@ -300,6 +314,11 @@ impl Metrics {
     pub fn observe_booking(&self, verb: &str, code: u8, duration: Duration) {
         self.booking_requests.with_label_values(&[verb, &code.to_string()]).inc();
         self.booking_duration.with_label_values(&[verb]).observe(duration.as_secs_f64());
+    }
+
+    /// A row of the site's statement was no answer.
+    pub fn count_booking_fault(&self, verb: &str, fault: &'static str) {
+        self.booking_faults.with_label_values(&[verb, fault]).inc();
     }
 
     /// How many bookings are of unknown outcome.

@@ -32,6 +32,13 @@ pub trait World: Sync {
     fn connect_for_writing(&self, name: &str, config: &SourceConfig)
     -> impl Future<Output = Result<(), String>> + Send;
 
+    /// What the account that may write would get from the statements of bookings, by their keys: the columns, where the database can tell them
+    /// without running anything, or a sentence without secrets.
+    fn booking_columns(
+        &self,
+        config: &Config,
+    ) -> impl Future<Output = Result<Vec<(&'static str, BookingColumns)>, String>> + Send;
+
     /// Gets a token from a portal and looks at its clock: its time minus ours, none where it tells no time. The error is a
     /// sentence without secrets.
     fn sign_in(
@@ -43,6 +50,9 @@ pub trait World: Sync {
     /// The schemas of a kind of portal.
     fn schemas(&self, kind: PortalKind) -> &'static [&'static Schema];
 }
+
+/// The columns of one statement; none where nobody can tell them.
+pub type BookingColumns = Result<Option<Vec<String>>, String>;
 
 /// A source that answered, with the relations in question that it has.
 struct Reached<'a, S> {
@@ -158,6 +168,11 @@ async fn booking<W: World>(config: &Config, world: &W) -> Problems {
     let connected = in_time(world.connect_for_writing(&booking.source, source)).await;
     if let Err(text) = connected.and_then(|connected| connected) {
         problems.error(format!("sources.{}.{key}", booking.source), format!("booking cannot write there: {text}"));
+        return problems;
+    }
+    match in_time(world.booking_columns(config)).await.and_then(|columns| columns) {
+        Ok(columns) => super::booking::compare(&columns, &mut problems),
+        Err(text) => problems.warning("booking", format!("the columns of its statements cannot be looked at: {text}")),
     }
     problems
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::World;
-use crate::config::{Own, PortalConfig, PortalKind, SourceConfig};
-use crate::daemon::{open_portal, open_source, open_writer};
+use super::online::BookingColumns;
+use crate::config::{Config, Own, PortalConfig, PortalKind, SourceConfig};
+use crate::daemon::{booking_statements, open_portal, open_source, open_writer};
 use crate::ledger::{MemoryLedger, PortalSecrets};
 use crate::portal;
 use crate::record::Schema;
@@ -38,6 +39,16 @@ impl World for Reality {
             Written::Done(_) => Ok(()),
             Written::RolledBack(error) | Written::Uncertain(error) => Err(error.to_string()),
         }
+    }
+
+    async fn booking_columns(&self, config: &Config) -> Result<Vec<(&'static str, BookingColumns)>, String> {
+        let Some(booking) = &config.booking else { return Ok(Vec::new()) };
+        let statements = booking_statements(config, booking).map_err(|error| error.to_string())?;
+        let mut columns = Vec::new();
+        for (key, script) in statements.scripts() {
+            columns.push((key, statements.columns(key, script, ONE_STATEMENT).await));
+        }
+        Ok(columns)
     }
 
     async fn sign_in(&self, name: &str, config: &PortalConfig) -> Result<Option<TimeDelta>, String> {

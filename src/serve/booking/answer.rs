@@ -7,6 +7,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::Verb;
+use super::fault::Fault;
 use super::request::{Fields, guid};
 use crate::record::{Key, Written, Zone, parse_time};
 use crate::source::Row;
@@ -140,13 +141,12 @@ impl Answer {
         }
     }
 
-    /// Reads the row of the site's statement. Times without a zone are those of `zone`. The error says what is wrong with the row, beginning
-    /// with a colon and a blank, and repeats none of its values.
-    pub fn read(verb: Verb, fields: &Fields, row: Option<&Row>, mut zone: Zone) -> Result<Self, &'static str> {
-        let row = row.ok_or(": the statement gives no row")?;
-        let number: u8 = row.get("status_code").and_then(whole).ok_or(": status_code is no number")?;
+    /// Reads the row of the site's statement. Times without a zone are those of `zone`.
+    pub fn read(verb: Verb, fields: &Fields, row: Option<&Row>, mut zone: Zone) -> Result<Self, Fault> {
+        let row = row.ok_or(Fault::NoRow)?;
+        let number: u8 = row.get("status_code").and_then(whole).ok_or(Fault::NoCode)?;
         let code = Code::of(verb).iter().copied().find(|code| code.number() == number);
-        let code = code.ok_or(": status_code is none of the document's codes")?;
+        let code = code.ok_or(Fault::UnknownCode)?;
         let text = |name: &str| row.get(name).map(str::trim).filter(|text| !text.is_empty());
         let bare = Answer::bare(verb, code, fields);
         let answer = Answer {
@@ -161,13 +161,54 @@ impl Answer {
             queue_number: text("queue_number").map(str::to_owned),
             code,
         };
-        // The gateway looks for these and takes an answer without them for none: a booking must not be made with it.
         match (verb, code) {
-            (Verb::Book, Code::Done) if answer.book_ext_id.is_none() => Err(": book_ext_id is missing"),
-            (Verb::Book, Code::Done) if answer.visit_time.is_none() => Err(": visit_time is missing or no time"),
-            (Verb::Book, Code::Done) if answer.duration.is_none() => Err(": duration is missing or no minutes"),
+            (Verb::Book, Code::Done) => answer.booked(fields),
+            (Verb::Cancel, Code::Done) => answer.cancelled(fields),
             _ => Ok(answer),
         }
+    }
+
+    /// The gateway stores the booking under `book_ext_id` at the slot it asked for, and takes an answer without time and duration for none: a
+    /// booking must not be made with anything else.
+    fn booked(self, fields: &Fields) -> Result<Self, Fault> {
+        if self.book_ext_id.is_none() {
+            Err(Fault::NoBooking)
+        } else if self.book().is_none() {
+            Err(Fault::BookingNoGuid)
+        } else if self.slot_id != fields.get("slot_id").map(canonical) {
+            Err(Fault::OtherSlot)
+        } else if self.visit_time.is_none() {
+            Err(Fault::NoVisitTime)
+        } else if self.duration.is_none() {
+            Err(Fault::NoDuration)
+        } else {
+            Ok(self)
+        }
+    }
+
+    /// Only the booking that was named may be given up. A slot that no mart can hold counts as not given.
+    fn cancelled(mut self, fields: &Fields) -> Result<Self, Fault> {
+        if self.book_ext_id != fields.get("book_ext_id").map(canonical) {
+            return Err(Fault::OtherBooking);
+        }
+        self.slot_id = self.slot_id.filter(|slot| guid(slot).is_some());
+        Ok(self)
+    }
+
+    /// True when it says which visit it is about.
+    pub(super) fn is_complete(&self) -> bool {
+        self.slot_id.is_some() && self.visit_time.is_some() && self.duration.is_some()
+    }
+
+    /// Takes from a visit what is missing.
+    pub(super) fn fill(&mut self, visit: Visit) {
+        // A time of another slot than the answer's would be wrong.
+        if self.slot_id.is_some() && visit.slot_id.is_some() && self.slot_id != visit.slot_id {
+            return;
+        }
+        self.slot_id = self.slot_id.take().or(visit.slot_id);
+        self.visit_time = self.visit_time.take().or(visit.visit_time);
+        self.duration = self.duration.take().or(visit.duration);
     }
 
     /// The id of the booking it is about.
@@ -183,6 +224,31 @@ impl Answer {
     /// The slot it is about, as the key of a record.
     pub fn slot(&self) -> Option<Key> {
         self.slot_id.as_deref().and_then(guid)
+    }
+}
+
+/// The visit that a booking is for, as far as it is known.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Visit {
+    slot_id: Option<String>,
+    visit_time: Option<String>,
+    duration: Option<String>,
+}
+
+impl Visit {
+    /// Reads a visit from texts as a database prints them. Times without a zone are those of `zone`; what cannot be read counts as not given.
+    pub fn read(slot_id: Option<&str>, visit_time: Option<&str>, duration: Option<&str>, mut zone: Zone) -> Self {
+        Visit {
+            slot_id: slot_id.and_then(guid).map(|slot| slot.to_string()),
+            visit_time: visit_time.and_then(|text| with_offset(text, &mut zone)),
+            duration: duration.and_then(minutes),
+        }
+    }
+}
+
+impl fmt::Debug for Visit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visit").field("slot_id", &self.slot_id).finish_non_exhaustive()
     }
 }
 
@@ -260,7 +326,7 @@ mod tests {
         Fields::parse(verb, format!("{{\"slot_id\": \"{SLOT}\", \"book_ext_id\": \"b-1\"}}").as_bytes()).unwrap()
     }
 
-    fn read(verb: Verb, columns: &[(&str, Option<&str>)]) -> Result<Answer, &'static str> {
+    fn read(verb: Verb, columns: &[(&str, Option<&str>)]) -> Result<Answer, Fault> {
         let columns = columns.iter().map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)));
         let row = Row::new(columns.collect());
         Answer::read(verb, &fields(verb), Some(&row), Zone::new(Tz::Asia__Yekaterinburg))
@@ -275,7 +341,7 @@ mod tests {
     ];
 
     /// [`BOOKED`] with another value in one column.
-    fn booked_but(column: &str, value: Option<&'static str>) -> Result<Answer, &'static str> {
+    fn booked_but(column: &str, value: Option<&'static str>) -> Result<Answer, Fault> {
         let mut row = BOOKED;
         row.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case(column)).for_each(|(_, old)| *old = value);
         read(Verb::Book, &row)
@@ -327,19 +393,58 @@ mod tests {
     #[test]
     fn a_row_that_makes_no_sense_is_no_answer() {
         for (row, expected) in [
-            (booked_but("status_code", None), ": status_code is no number"),
-            (booked_but("status_code", Some("booked")), ": status_code is no number"),
-            (booked_but("status_code", Some("16")), ": status_code is none of the document's codes"),
-            (booked_but("status_code", Some("1")), ": status_code is none of the document's codes"),
-            (booked_but("book_ext_id", None), ": book_ext_id is missing"),
-            (booked_but("visit_time", Some("tomorrow")), ": visit_time is missing or no time"),
-            (booked_but("duration", Some("0")), ": duration is missing or no minutes"),
-            (booked_but("duration", Some("00:20:00")), ": duration is missing or no minutes"),
+            (booked_but("status_code", None), Fault::NoCode),
+            (booked_but("status_code", Some("booked")), Fault::NoCode),
+            (booked_but("status_code", Some("16")), Fault::UnknownCode),
+            (booked_but("status_code", Some("1")), Fault::UnknownCode),
+            (booked_but("book_ext_id", None), Fault::NoBooking),
+            (booked_but("visit_time", Some("tomorrow")), Fault::NoVisitTime),
+            (booked_but("duration", Some("0")), Fault::NoDuration),
+            (booked_but("duration", Some("00:20:00")), Fault::NoDuration),
         ] {
             assert_eq!(row.unwrap_err(), expected);
         }
         let nothing = Answer::read(Verb::Cancel, &Fields::default(), None, Zone::new(Tz::UTC));
-        assert_eq!(nothing.unwrap_err(), ": the statement gives no row");
+        assert_eq!(nothing.unwrap_err(), Fault::NoRow);
+    }
+
+    #[test]
+    fn a_booking_that_the_mart_could_not_store_is_no_answer() {
+        for id in ["17", "V-2026/17", "00000000-0000-0001-0000-00000101730"] {
+            assert_eq!(booked_but("book_ext_id", Some(id)).unwrap_err(), Fault::BookingNoGuid, "{id}");
+        }
+        let with_slot = |slot: &'static str| {
+            let mut row = BOOKED.to_vec();
+            row.push(("slot_id", Some(slot)));
+            read(Verb::Book, &row)
+        };
+        assert_eq!(with_slot("bc46c807-9d59-4f56-b30c-2d165ab21753").unwrap_err(), Fault::OtherSlot);
+        assert_eq!(with_slot("4711").unwrap_err(), Fault::OtherSlot);
+        assert_eq!(with_slot("{AC46C807-9D59-4F56-B30C-2D165AB21753}").unwrap().slot_id.as_deref(), Some(SLOT));
+    }
+
+    #[test]
+    fn a_cancellation_is_of_the_booking_that_was_named_and_of_a_slot_that_a_mart_can_hold() {
+        let other = read(Verb::Cancel, &[("status_code", Some("0")), ("book_ext_id", Some("b-2"))]);
+        assert_eq!(other.unwrap_err(), Fault::OtherBooking);
+        let number = read(Verb::Cancel, &[("status_code", Some("0")), ("slot_id", Some("4711"))]).unwrap();
+        assert_eq!((number.slot_id.as_deref(), number.is_complete()), (None, false));
+    }
+
+    #[test]
+    fn what_an_answer_lacks_is_taken_from_its_own_visit_alone() {
+        let zone = || Zone::new(Tz::Asia__Yekaterinburg);
+        let visit = |slot| Visit::read(Some(slot), Some("2022-12-14 08:00:00"), Some("40"), zone());
+        let given =
+            |slot| read(Verb::Cancel, &[("status_code", Some("0")), ("slot_id", slot), ("duration", Some("20"))]);
+        let mut answer = given(Some(SLOT)).unwrap();
+        answer.fill(visit("bc46c807-9d59-4f56-b30c-2d165ab21753"));
+        assert!(!answer.is_complete(), "another slot's time is none of its own");
+        answer.fill(visit(SLOT));
+        assert_eq!(
+            (answer.visit_time.as_deref(), answer.duration.as_deref()),
+            (Some("2022-12-14T08:00:00+05:00"), Some("20"))
+        );
     }
 
     #[test]

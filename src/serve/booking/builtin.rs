@@ -50,7 +50,7 @@ pub(super) const BOOK: &[&str] = &[
              LEFT JOIN doctors other ON other.resource_id = o.resource_id
              WHERE s.id = booking_ruling.slot_id AND v.patient_id = booking_ruling.patient_id AND v.status = 5000
                AND date(o.starts_at) = date(s.starts_at)
-               AND (o.resource_id = s.resource_id OR other.speciality_code = wanted.speciality_code)) THEN 13
+               AND (other.resource_id = wanted.resource_id OR other.speciality_code = wanted.speciality_code)) THEN 13
          ELSE 0 END",
     "UPDATE booking_ruling SET text = CASE
          WHEN code = 18 AND slot_id IS NULL THEN 'Слот не найден'
@@ -58,7 +58,8 @@ pub(super) const BOOK: &[&str] = &[
          WHEN code = 14 THEN (SELECT CASE ages
              WHEN 'BABY' THEN 'Бирка только для пациентов ДО ГОДА'
              WHEN 'ADULT' THEN 'Бирка только для пациентов от 18 лет'
-             ELSE 'Бирка только для детей до 18 лет' END FROM slots WHERE id = slot_id) END",
+             ELSE CASE WHEN date(starts_at) < date(birth_date, '+1 year') THEN 'Бирка только для пациентов СТАРШЕ ГОДА'
+                       ELSE 'Бирка только для детей до 18 лет' END END FROM slots WHERE id = slot_id) END",
     // A random GUID, in upper case as the table of visits keeps them.
     "UPDATE booking_ruling SET is_new = 1, visit =
          hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-'

@@ -16,11 +16,14 @@ use tokio_util::task::TaskTracker;
 use super::Verb;
 use super::answer::{Answer, Code};
 use super::doubts::{Doubt, Doubts};
+use super::fault::Fault;
 use super::journal::{BookingStatus, Journal};
 use super::mis::{Fate, Mis};
+use super::refusals::Refusals;
 use super::request::Fields;
 use super::told::Told;
 use super::turns::Turns;
+use super::visits::{Nowhere, Visits};
 use crate::record::Key;
 use crate::telemetry::Metrics;
 
@@ -28,6 +31,8 @@ use crate::telemetry::Metrics;
 pub const LIMIT: Duration = Duration::from_secs(8);
 /// How often it is looked whether a doubt's next attempt has come.
 const PAUSE: Duration = Duration::from_secs(1);
+/// What is kept of a request's time to give its answer in.
+const LAST_WORD: Duration = Duration::from_millis(200);
 
 /// The records that a booking or cancellation has changed, as far as it says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,8 +43,20 @@ pub struct Changed {
     pub book: Option<Key>,
     /// The referral.
     pub referral: Option<Key>,
-    /// True when the gateway hears that it is done: it writes slot and booking itself then. The referral it leaves to us.
-    pub told: bool,
+    /// Why they are to be looked at.
+    pub cause: Cause,
+}
+
+/// Why records are looked at anew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// Something may have been done of which the gateway hears nothing.
+    #[default]
+    Untold,
+    /// The gateway hears that it is done, and writes slot and booking itself. The referral it leaves to us.
+    Told,
+    /// The mart has offered a slot that the hospital calls taken or annulled.
+    Refused,
 }
 
 /// Hears of what has changed.
@@ -52,9 +69,11 @@ pub struct Desk<M> {
     turns: Turns,
     doubts: Doubts,
     told: Told,
+    refusals: Refusals,
     journal: Journal,
     metrics: Metrics,
     changed: Listening,
+    visits: Box<dyn Visits>,
     under_way: TaskTracker,
 }
 
@@ -79,11 +98,18 @@ impl<M: Mis> Desk<M> {
             turns: Turns::default(),
             doubts: Doubts::default(),
             told: Told::default(),
+            refusals: Refusals::default(),
             journal: Journal::default(),
             metrics,
             changed,
+            visits: Box::new(Nowhere),
             under_way: TaskTracker::new(),
         }
+    }
+
+    /// The same desk, which asks here for the visit of a cancelled booking when the site's statements do not tell it.
+    pub fn asking(self, visits: Box<dyn Visits>) -> Self {
+        Desk { visits, ..self }
     }
 
     /// The same desk with another limit.
@@ -203,12 +229,19 @@ impl<M: Mis> Desk<M> {
                     answer.book_ext_id().into_iter().for_each(|book| self.told.made(book));
                     let slot = answer.slot().or_else(|| fields.guid("slot_id"));
                     let (book, referral) = (answer.book(), fields.guid("referral_id"));
-                    (self.changed)(Changed { slot, book, referral, told: true });
+                    // Who comes too late now needs no read of its own.
+                    let _read_in_any_case = slot.as_ref().map(|slot| self.refusals.may_look(slot));
+                    (self.changed)(Changed { slot, book, referral, cause: Cause::Told });
                 }
+                self.look_at_refused(answer.code, fields);
                 answer.into()
             }
             Fate::Undone(why) => {
                 self.trouble(Verb::Book, &why);
+                failed()
+            }
+            Fate::Faulty(fault, why) => {
+                self.fault(Verb::Book, fault, &why);
                 failed()
             }
             Fate::Uncertain(why) => {
@@ -227,12 +260,22 @@ impl<M: Mis> Desk<M> {
                     answer.book_ext_id().into_iter().for_each(|book| self.told.cancelled(book));
                 }
                 if answer.code == Code::Done {
-                    (self.changed)(Changed { slot: answer.slot(), book: answer.book(), referral: None, told: true });
+                    (self.changed)(Changed {
+                        slot: answer.slot(),
+                        book: answer.book(),
+                        referral: None,
+                        cause: Cause::Told,
+                    });
+                    return self.completed(answer, fields, deadline).await.into();
                 }
                 answer.into()
             }
             Fate::Undone(why) => {
                 self.trouble(Verb::Cancel, &why);
+                failed()
+            }
+            Fate::Faulty(fault, why) => {
+                self.fault(Verb::Cancel, fault, &why);
                 failed()
             }
             // The gateway may ask again and hears then whether it was done; what was done the mart hears at once.
@@ -242,6 +285,39 @@ impl<M: Mis> Desk<M> {
                 Ruling { uncertain: true, ..failed() }
             }
         }
+    }
+
+    /// A citizen chose what the mart showed as free. If it is not, the mart is to show it as it is before the citizen looks again.
+    fn look_at_refused(&self, code: Code, fields: &Fields) {
+        if let (Code::Taken | Code::Annulled, Some(slot)) = (code, fields.guid("slot_id"))
+            && self.refusals.may_look(&slot)
+        {
+            (self.changed)(Changed { slot: Some(slot), cause: Cause::Refused, ..Changed::default() });
+        }
+    }
+
+    /// Adds slot, time and duration, which the document calls mandatory: from the site's lookup, else from the rows of the feeds. The
+    /// cancellation stands in any case, and so is answered.
+    async fn completed(&self, mut answer: Answer, fields: &Fields, deadline: Instant) -> Answer {
+        if answer.is_complete() {
+            return answer;
+        }
+        match self.mis.visit(fields, left(deadline) / 2).await {
+            Ok(visit) => visit.into_iter().for_each(|visit| answer.fill(visit)),
+            Err(why) => self.complain(Verb::Cancel, "visit", &format!("the visit of a cancelled booking: {why}")),
+        }
+        if !answer.is_complete()
+            && let Some(book) = answer.book()
+        {
+            let limit = left(deadline).saturating_sub(LAST_WORD);
+            answer.fill(timeout_at(deadline, self.visits.of(book, limit)).await.unwrap_or_default());
+        }
+        if !answer.is_complete() {
+            self.metrics.count_booking_fault(Verb::Cancel.name(), Fault::Incomplete.label());
+            let why = "booking.cancel is to give them, or booking.lookup by :book_ext_id";
+            self.complain(Verb::Cancel, "incomplete", &format!("answered 0{}; {why}", Fault::Incomplete.text()));
+        }
+        answer
     }
 
     /// Finds out whether a booking was made that the gateway was told is not, and cancels it if it was. An error when neither is certain yet.
@@ -284,6 +360,10 @@ impl<M: Mis> Desk<M> {
                 return Ok(());
             }
             Fate::Answered(_) => "booking.cancel does not let it be cancelled".to_owned(),
+            Fate::Faulty(fault, why) => {
+                self.metrics.count_booking_fault(Verb::Cancel.name(), fault.label());
+                why
+            }
             Fate::Undone(why) | Fate::Uncertain(why) => why,
         };
         self.doubts.put_off(doubt.id, Some(found));
@@ -312,12 +392,20 @@ impl<M: Mis> Desk<M> {
     }
 
     fn trouble(&self, verb: Verb, why: &str) {
-        let trouble = match verb {
-            Verb::Book => "book",
-            Verb::Cancel => "cancel",
-        };
+        self.complain(verb, verb.name(), &format!("answered 18: {why}"));
+    }
+
+    /// The site's statement gave a row that no gateway could use: rolled back.
+    fn fault(&self, verb: Verb, fault: Fault, why: &str) {
+        self.metrics.count_booking_fault(verb.name(), fault.label());
+        if let Some(more) = self.journal.may_tell(fault.label()) {
+            tracing::warn!(verb = verb.name(), fault = fault.label(), more, "answered 18: {why}");
+        }
+    }
+
+    fn complain(&self, verb: Verb, trouble: &'static str, what: &str) {
         if let Some(more) = self.journal.may_tell(trouble) {
-            tracing::warn!(verb = trouble, more, "answered 18: {why}");
+            tracing::warn!(verb = verb.name(), more, "{what}");
         }
     }
 }

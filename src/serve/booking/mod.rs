@@ -9,14 +9,17 @@ mod builtin;
 mod callers;
 mod desk;
 mod doubts;
+mod fault;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod journal;
 mod listener;
 mod mis;
+mod refusals;
 mod request;
 mod told;
 mod turns;
+mod visits;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,13 +33,15 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use tokio::time::{Instant, timeout};
 
-pub use answer::{Answer, Code};
+pub use answer::{Answer, Code, Visit};
 pub use callers::Callers;
-pub use desk::{Changed, Desk, LIMIT, Listening};
+pub use desk::{Cause, Changed, Desk, LIMIT, Listening};
+pub use fault::Fault;
 pub use journal::{Answered, BookingStatus, JournalEntry, UncertainStatus};
 pub use listener::{BookingBindError, BookingListener, Peer, TlsFiles};
 pub use mis::{Fate, Mis, Statements};
 pub use request::{Fields, Malformed};
+pub use visits::Visits;
 
 /// How long a request's body may take to arrive.
 const BODY_PATIENCE: Duration = Duration::from_secs(2);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Executor, Row as _};
+use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Executor, Row as _, SqlSafeStr, Statement};
 
 use super::super::mysql::limit::Limit;
 use super::super::mysql::{self, clock};
@@ -61,6 +61,12 @@ impl MySqlSession {
     pub(super) async fn run(&mut self, statement: String) -> Result<Option<Row>, Failure> {
         let rows = sqlx::raw_sql(AssertSqlSafe(statement)).fetch(&mut self.connection);
         Ok(last(rows).await?.map(|row| texts(&row)).transpose()?)
+    }
+
+    /// The names of a statement's columns. Runs nothing.
+    pub(super) async fn describe(&mut self, statement: String) -> Result<Vec<String>, sqlx::Error> {
+        let prepared = self.connection.prepare(AssertSqlSafe(statement).into_sql_str()).await?;
+        Ok(prepared.columns().iter().map(|column| column.name().to_owned()).collect())
     }
 
     /// A COMMIT that is cut short by a limit of ours would leave its outcome open.

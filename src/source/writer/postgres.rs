@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Executor, Row as _};
+use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Executor, Row as _, SqlSafeStr, Statement};
 
 use super::super::postgres::{self, NOTICE_ABSENCE};
 use super::super::{SourceError, SourceSettings};
@@ -61,6 +61,12 @@ impl PostgresSession {
     pub(super) async fn run(&mut self, statement: String) -> Result<Option<Row>, Failure> {
         let rows = sqlx::raw_sql(AssertSqlSafe(statement)).fetch(&mut self.connection);
         Ok(last(rows).await?.map(|row| texts(&row)).transpose()?)
+    }
+
+    /// The names of a statement's columns. Runs nothing.
+    pub(super) async fn describe(&mut self, statement: String) -> Result<Vec<String>, sqlx::Error> {
+        let prepared = self.connection.prepare(AssertSqlSafe(statement).into_sql_str()).await?;
+        Ok(prepared.columns().iter().map(|column| column.name().to_owned()).collect())
     }
 
     pub(super) async fn commit(&mut self) -> Result<(), sqlx::Error> {

@@ -77,6 +77,27 @@ impl Session {
         Ok(last)
     }
 
+    /// The columns of the row that the statements would give, without running them: those of the last statement that gives any. None where it
+    /// gives none that the database could name, as a `CALL`, and where it cannot be described, as over a table that an earlier one makes.
+    pub(super) async fn describe(&mut self, script: &Script, place: &Place) -> Result<Option<Vec<String>>, WriteError> {
+        let is_alone = script.statements().len() == 1;
+        for statement in script.statements().iter().rev() {
+            let literals = |engine| statement.with_literals(engine, &[]).map_err(|name| place.value(name));
+            let described = match self {
+                Session::Postgres(session) => session.describe(literals(Engine::Postgres)?).await,
+                Session::MySql(session) => session.describe(literals(Engine::MySql)?).await,
+                Session::Sqlite(session) => session.describe(statement.with_placeholders(&[]).0).await,
+            };
+            match described {
+                Ok(columns) if columns.is_empty() => {}
+                Ok(columns) => return Ok(Some(columns)),
+                Err(error) if is_alone => return Err(place.failure(&error)),
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
     async fn limit(&mut self, left: Duration) -> Result<(), sqlx::Error> {
         match self {
             Session::Postgres(session) => session.limit(left).await,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Executor, Row as _};
+use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Executor, Row as _, SqlSafeStr, Statement};
 
 use super::super::sqlite::{self, STEPS_PER_LOOK, StopOnDrop};
 use super::super::{SourceError, SourceSettings};
@@ -57,6 +57,12 @@ impl SqliteSession {
             query = query.bind(value.map(str::to_owned));
         }
         Ok(last(query.fetch(&mut self.connection)).await?.map(|row| texts(&row)).transpose()?)
+    }
+
+    /// The names of a statement's columns. Runs nothing.
+    pub(super) async fn describe(&mut self, statement: String) -> Result<Vec<String>, sqlx::Error> {
+        let prepared = self.connection.prepare(AssertSqlSafe(statement).into_sql_str()).await?;
+        Ok(prepared.columns().iter().map(|column| column.name().to_owned()).collect())
     }
 
     pub(super) async fn commit(&mut self) -> Result<(), sqlx::Error> {

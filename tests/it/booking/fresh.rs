@@ -29,11 +29,17 @@ const HEARS_WITHIN: Duration = Duration::from_secs(2);
 
 impl Town {
     async fn open() -> Town {
+        Town::open_with(|configuration| configuration).await
+    }
+
+    /// A town whose configuration is changed a little.
+    async fn open_with(change: impl Fn(String) -> String) -> Town {
         let folder = tempfile::tempdir().unwrap();
         let settings = HospitalSettings { slots: 3_000, faulty: 0, ..HospitalSettings::default() };
         let hospital = Hospital::create(&folder.path().join("mis.db"), settings).await.unwrap();
         let mart = Mart::start(GatewaySettings::default()).await;
-        let path = write_private(folder.path(), "vitrina.toml", &configuration(&hospital, &mart, folder.path()));
+        let path =
+            write_private(folder.path(), "vitrina.toml", &change(configuration(&hospital, &mart, folder.path())));
         let (daemon, url) = begin(&path).await;
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let town = Town { hospital, mart, daemon, url, client, folder };
@@ -291,4 +297,63 @@ async fn what_was_undone_before_a_look_that_never_came_is_undone_after_the_next_
     })
     .await;
     town.daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slot_that_the_hospital_refuses_is_right_at_the_mart_for_the_citizens_next_look() {
+    let town = Town::open().await;
+    for (number, state, expected, status) in [(8, 1, 11, "RECORDED"), (9, 2, 15, "CANCELED")] {
+        let (slot, patient) = town.pair(number).await;
+        // What the feed's own turn would find in an hour.
+        town.registrar(&format!("UPDATE slots SET state = {state} WHERE guid = '{slot}'")).await;
+        assert_eq!(town.status_at_mart(Subsystem::Slot, &slot, "status"), "AVAILABLE", "so the citizen chose it");
+        assert_eq!(code(&town.post("/booking/book", &request(&slot, &patient, Value::Null)).await), expected);
+        town.until(HEARS_WITHIN, status, || town.status_at_mart(Subsystem::Slot, &slot, "status") == status).await;
+    }
+    town.daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slot_that_only_the_mart_calls_free_is_sent_anew_when_it_is_refused() {
+    let town = Town::open().await;
+    let slot = town.one("SELECT guid FROM slots WHERE state = 1 AND ages = 'ALL' ORDER BY id LIMIT 1").await;
+    let patient = town.hospital.patients(1000).await.unwrap().remove(10).0;
+    let mut own = town.at_mart(Subsystem::Slot, &slot).unwrap();
+    own.insert("status".into(), json!("AVAILABLE"));
+    town.mart.accepts("slot", &[Value::Object(own)]).await;
+    assert_eq!(code(&town.post("/booking/book", &request(&slot, &patient, Value::Null)).await), 11);
+    town.until(HEARS_WITHIN, "sent anew", || {
+        town.status_at_mart(Subsystem::Slot, &slot, "status") == "RECORDED" && town.is_settled("slot")
+    })
+    .await;
+    town.daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancellation_is_completed_by_the_rows_of_the_feeds() {
+    let ends = |end: &str| {
+        let cancel = format!("cancel = [{end:?}, \"SELECT 0 AS status_code\"]");
+        move |text: String| text.replace("cancel = \"builtin\"", &cancel)
+    };
+    for end in [
+        "UPDATE visits SET status = 5010 WHERE guid = upper(:book_ext_id)",
+        "DELETE FROM visits WHERE guid = upper(:book_ext_id)",
+    ] {
+        let town = Town::open_with(ends(end)).await;
+        let (slot, patient) = town.pair(11).await;
+        let booked = town.post("/booking/book", &request(&slot, &patient, Value::Null)).await;
+        assert_eq!(code(&booked), 0, "{booked}");
+        let book = booked["book_ext_id"].as_str().unwrap().to_owned();
+        town.until(HEARS_WITHIN, "booked", || {
+            town.at_mart(Subsystem::Book, &book).is_some() && town.is_settled("book")
+        })
+        .await;
+        let cancel = json!({"book_ext_id": book, "patient_id": patient, "united_guids": []});
+        let answer = town.post("/booking/cancel", &cancel).await;
+        assert_eq!(code(&answer), 0, "{answer}");
+        for name in ["book_ext_id", "slot_id", "visit_time", "duration"] {
+            assert_eq!(answer[name], booked[name], "{end}: {name}");
+        }
+        town.daemon.stop().await;
+    }
 }

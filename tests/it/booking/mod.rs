@@ -8,5 +8,6 @@ mod printed;
 mod program;
 mod rules;
 mod site;
+mod storable;
 mod winner;
 mod wire;

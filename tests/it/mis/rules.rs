@@ -1,10 +1,11 @@
 //! Every rule and every status code of the document, once, on both engines.
 
 use chrono::{Days, Months, NaiveDate};
-use vitrina::source::{Engine, Run, Script, WriteError, Written};
+use vitrina::source::{Engine, Run, Script, WriteError, Writer, Written};
 
 use super::site::{
-    Answer, COLLEAGUE, DOCTOR, OTHER_ROOM, ROOM, SURGEON, Site, Values, another, answer, call, day, id, request, with,
+    Answer, COLLEAGUE, DOCTOR, OTHER_ROOM, ROOM, SISTER, STRANGER, SURGEON, Site, Values, another, answer, call, day,
+    id, request, with,
 };
 
 fn adult() -> Option<NaiveDate> {
@@ -161,7 +162,7 @@ async fn a_patient_is_in_one_place_at_a_time_and_once_a_day_with_a_doctor_or_spe
             case("right after it", request(5, 1), 0, ""),
             case("a room", request(6, 1), 0, ""),
             case("another room has no speciality", request(7, 1), 0, ""),
-            case("the same room", request(8, 1), 13, doctor),
+            case("the same room again", request(8, 1), 0, ""),
             case("the next day by the hospital's clock", request(9, 1), 0, ""),
             case("somebody else", request(3, 2), 0, ""),
         ];
@@ -202,6 +203,128 @@ async fn a_referral_must_be_the_patients_free_and_to_this_speciality() {
         judge(&site, cases).await;
         let stolen = site.value("status", "referral", &format!("id = '{}'", id(3, 1))).await;
         assert_eq!(stolen.as_deref(), Some("AVAILABLE"), "a refusal changes nothing");
+    }
+}
+
+/// Referrals that differ from a good one in one column, and what is thought of each.
+async fn judge_referrals(
+    site: &Site,
+    slot: u32,
+    kind: &str,
+    good: &[(&str, String)],
+    wrong: &[(&'static str, &str, String)],
+) {
+    let columns: Vec<&str> = good.iter().map(|(column, _)| *column).collect();
+    let row = |number: u32, changed: Option<(&str, &str)>| {
+        let values = good.iter().map(|(column, value)| match changed {
+            Some((changed, other)) if changed == *column => other.to_owned(),
+            _ => value.clone(),
+        });
+        format!("('{}', 'card-1', '{kind}', {})", id(3, number), values.collect::<Vec<_>>().join(", "))
+    };
+    let last = slot * 100 + 99;
+    let rows: Vec<String> = (slot * 100..)
+        .zip(wrong)
+        .map(|(number, (_, column, other))| row(number, Some((column, other))))
+        .chain([row(last, None)])
+        .collect();
+    site.insert("referral", &format!("id, patient_id, type, {}", columns.join(", ")), &rows).await;
+    let by = |number: u32| with(request(slot, 1), &[("referral_id", &id(3, number))]);
+    let refused = (slot * 100..)
+        .zip(wrong)
+        .map(|(number, (what, ..))| case(what, by(number), 18, "Передано неверное направление."));
+    judge(site, refused.chain([case("as it should be", by(last), 0, "")]).collect()).await;
+}
+
+fn quoted(text: impl std::fmt::Display) -> String {
+    format!("'{text}'")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_referral_leads_to_the_department_profile_speciality_and_service_that_it_names() {
+    for site in both().await {
+        site.patients([1], adult()).await;
+        let profiles =
+            [(DOCTOR, "97"), (DOCTOR, "68"), (ROOM, "60")].map(|(of, code)| format!("('{}', '{code}')", id(1, of)));
+        site.insert("profilecode_resource", "resource_id, profile_code", &profiles).await;
+        let services = [(ROOM, "A05.10.006")].map(|(of, code)| format!("('{}', '{code}')", id(1, of)));
+        site.insert("service", "resource_id, code", &services).await;
+        site.slot_as(1, DOCTOR, day(0), "09:00", "REFERRAL", "ALL", "AVAILABLE").await;
+        site.slot_as(2, ROOM, day(1), "09:00", "REFERRAL", "ALL", "AVAILABLE").await;
+        let common = |profile: &str, ahead: u32| {
+            vec![
+                // The other department of the same organisation: any of them may serve it.
+                ("to_mo_id", quoted(id(9, SISTER))),
+                ("to_profile_code", quoted(profile)),
+                ("to_resource_id", "NULL".to_owned()),
+                ("start_date", quoted(day(ahead))),
+            ]
+        };
+        let also_wrong = |ahead: u32| {
+            vec![
+                ("another organisation", "to_mo_id", quoted(id(9, STRANGER))),
+                ("a department that is not known", "to_mo_id", quoted(id(9, 77))),
+                ("a profile that the resource lacks", "to_profile_code", quoted("3")),
+                ("another resource", "to_resource_id", quoted(id(1, SURGEON))),
+                ("not begun on the day of the visit", "start_date", quoted(day(ahead) + Days::new(1))),
+            ]
+        };
+        let (mut good, mut wrong) = (common("97", 0), also_wrong(0));
+        good.push(("speciality_id", quoted("10")));
+        wrong.push(("another speciality", "speciality_id", quoted("20")));
+        judge_referrals(&site, 1, "CONSULTATION", &good, &wrong).await;
+        let (mut good, mut wrong) = (common("60", 1), also_wrong(1));
+        good.push(("to_service_id", quoted("A05.10.006")));
+        wrong.push(("a service that the room does not provide", "to_service_id", quoted("A06.09.007")));
+        judge_referrals(&site, 2, "RESEARCH", &good, &wrong).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consultation_is_with_a_doctor_of_its_speciality_and_not_in_a_room_without_one() {
+    for site in both().await {
+        site.patients([1], adult()).await;
+        site.slot_as(1, ROOM, day(0), "09:00", "REFERRAL", "ALL", "AVAILABLE").await;
+        site.referral(1, 1, "'10', NULL, 'AVAILABLE'").await;
+        let by_referral = with(request(1, 1), &[("referral_id", &id(3, 1))]);
+        judge(&site, vec![case("a room", by_referral, 18, "Передано неверное направление.")]).await;
+    }
+}
+
+/// The view of bookings that a guide prints.
+fn printed_view(guide: &str) -> String {
+    let blocks = guide.split("```sql\n").skip(1).filter_map(|block| block.split("```").next());
+    blocks.filter(|block| block.contains("FROM vitrina_mis.booking")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_guides_view_of_bookings_names_the_registers_patient_and_the_gateway_where_it_booked() {
+    let printed = printed_view(include_str!("../../../docs/mis.md"));
+    assert_eq!(printed, printed_view(include_str!("../../../docs/ru/mis.md")), "one view in both languages");
+    for site in both().await {
+        site.patients([1, 2], adult()).await;
+        site.slot(1, ROOM, day(1), "09:00").await;
+        site.slot(2, ROOM, day(2), "09:00").await;
+        assert_eq!(site.book(&request(1, 1)).await.code, 0);
+        let registrars = format!("('{}', '{}', 'card-2', 'APPOINTMENT')", id(8, 1), id(2, 2));
+        site.insert("booking", "id, slot_id, patient_id, booking_type", &[registrars]).await;
+        let view = match site.db.engine {
+            Engine::Postgres => printed.clone(),
+            _ => printed.replace("vitrina_mis.", "mis_"),
+        };
+        let seen = |slot: u32| {
+            let text = format!("SELECT patient_id, tag_source FROM ({view}) v WHERE slot_id = '{}'", id(2, slot));
+            let script = Script::parse(site.db.engine, &[text], &[]).unwrap();
+            let owner = Writer::open(site.db.settings()).unwrap();
+            async move {
+                let Written::Done(Some(row)) = call(&owner, "view", &script, &Vec::new()).await else {
+                    panic!("no row")
+                };
+                ["patient_id", "tag_source"].map(|name| row.get(name).unwrap_or_default().to_owned())
+            }
+        };
+        assert_eq!(seen(1).await, ["rrp-1", "EPGU"], "{:?}", site.db.engine);
+        assert_eq!(seen(2).await, ["rrp-2", "REG"], "{:?}: not the number of the card", site.db.engine);
     }
 }
 

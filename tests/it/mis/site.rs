@@ -13,12 +13,17 @@ use crate::support::database::{self, TestDb};
 /// Longest time for one call.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-/// Doctors of two specialities and two rooms.
+/// Doctors of two specialities and two rooms, all in the first of three departments.
 pub const DOCTOR: u32 = 1;
 pub const COLLEAGUE: u32 = 2;
 pub const SURGEON: u32 = 3;
 pub const ROOM: u32 = 4;
 pub const OTHER_ROOM: u32 = 5;
+
+/// The department of all slots, another one of its organisation, and one of another organisation.
+pub const UNIT: u32 = 1;
+pub const SISTER: u32 = 2;
+pub const STRANGER: u32 = 3;
 
 /// The values of a request.
 pub type Values = Vec<(&'static str, Option<String>)>;
@@ -88,8 +93,13 @@ impl Site {
         let site = Site::install(db).await;
         let resources =
             [(DOCTOR, Some("10")), (COLLEAGUE, Some("10")), (SURGEON, Some("20")), (ROOM, None), (OTHER_ROOM, None)];
-        let rows = resources.map(|(number, speciality)| format!("('{}', {})", id(1, number), quoted(speciality)));
-        site.insert("resource", "id, speciality_id", &rows).await;
+        let rows = resources.map(|(number, speciality)| {
+            let kind = if speciality.is_some() { "SPECIALIST" } else { "ROOM" };
+            format!("('{}', '{kind}', {})", id(1, number), quoted(speciality))
+        });
+        site.insert("resource", "id, type, speciality_id", &rows).await;
+        let units = [(UNIT, "1.2.3"), (SISTER, "1.2.3"), (STRANGER, "1.2.4")];
+        site.insert("mo", "id, parent_id", &units.map(|(unit, head)| format!("('{}', '{head}')", id(9, unit)))).await;
         site
     }
 
@@ -150,7 +160,7 @@ impl Site {
         let row = format!(
             "('{}', '{}', '{}', '{tags}', '{age}', '{day} {time}:00{zone}', 20, '{status}')",
             id(2, number),
-            id(9, 1),
+            id(9, UNIT),
             id(1, resource)
         );
         self.insert("slot", "id, mo_id, resource_id, tag_type, tag_age, visit_time, duration, status", &[row]).await;
@@ -169,9 +179,10 @@ impl Site {
         self.insert("patient", "id, rrp_id, snils, oms_number, birth_date", &rows).await;
     }
 
+    /// A referral for a consultation: its speciality, its last day, its status.
     pub async fn referral(&self, number: u32, patient: u32, more: &str) {
-        let row = format!("('{}', 'card-{patient}', {more})", id(3, number));
-        self.insert("referral", "id, patient_id, speciality_id, end_date, status", &[row]).await;
+        let row = format!("('{}', 'card-{patient}', 'CONSULTATION', {more})", id(3, number));
+        self.insert("referral", "id, patient_id, type, speciality_id, end_date, status", &[row]).await;
     }
 
     pub async fn book(&self, values: &Values) -> Answer {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
+use super::super::answer::Visit;
 use super::super::mis::{Fate, Mis};
 use super::*;
 use crate::source::Row;
@@ -15,6 +16,11 @@ const BOOK: &str = "00000000-0000-0001-0000-000001017307";
 #[derive(Clone)]
 enum Step {
     Code(u8),
+    /// A cancellation of which the statement says no more than this code.
+    Bare(u8),
+    Faulty,
+    /// The visit of a cancelled booking, as the site's lookup tells it: its time and duration, or nothing.
+    Visit(Option<(&'static str, &'static str)>),
     Undone,
     Uncertain,
     Found(Option<&'static str>),
@@ -55,13 +61,16 @@ impl Mis for Arc<Scripted> {
                     column("visit_time", "2031-03-01 10:00:00"),
                     column("duration", "20"),
                 ]);
-                Fate::Answered(
-                    Answer::read(verb, fields, Some(&row), crate::record::Zone::new(chrono_tz::Tz::UTC)).unwrap(),
-                )
+                Fate::Answered(Answer::read(verb, fields, Some(&row), zone()).unwrap())
             }
+            Step::Bare(code) => {
+                let row = Row::new(vec![("status_code".to_owned(), Some(code.to_string()))]);
+                Fate::Answered(Answer::read(verb, fields, Some(&row), zone()).unwrap())
+            }
+            Step::Faulty => Fate::Faulty(Fault::BookingNoGuid, "a row that is no answer".into()),
             Step::Undone => Fate::Undone("cannot connect".into()),
             Step::Uncertain => Fate::Uncertain("connection lost".into()),
-            Step::Found(_) | Step::Away => panic!("a look-up was expected"),
+            Step::Found(_) | Step::Away | Step::Visit(_) => panic!("a look-up was expected"),
         }
     }
 
@@ -76,6 +85,32 @@ impl Mis for Arc<Scripted> {
     fn can_look_up(&self) -> bool {
         self.looks_up
     }
+
+    async fn visit(&self, _: &Fields, _: Duration) -> Result<Option<Visit>, String> {
+        match self.next("visit".to_owned()) {
+            (_, Step::Visit(found)) => {
+                Ok(found.map(|(time, minutes)| Visit::read(Some(SLOT), Some(time), Some(minutes), zone())))
+            }
+            (_, Step::Away) => Err("cannot connect".into()),
+            _ => panic!("no visit was expected"),
+        }
+    }
+}
+
+/// What the feeds' rows say of a booking, and how long they take to say it.
+struct FeedRows(Duration, Visit);
+
+impl Visits for FeedRows {
+    fn of(&self, _: Key, limit: Duration) -> futures_util::future::BoxFuture<'_, Visit> {
+        Box::pin(async move {
+            tokio::time::sleep(self.0.min(limit)).await;
+            if self.0 > limit { Visit::default() } else { self.1.clone() }
+        })
+    }
+}
+
+fn zone() -> crate::record::Zone {
+    crate::record::Zone::new(chrono_tz::Tz::UTC)
 }
 
 /// A desk, its hospital, and what it said has changed.
@@ -136,9 +171,9 @@ async fn what_is_done_changes_slot_booking_and_referral_and_what_is_not_changes_
     assert_eq!(office.answer(Verb::Cancel, fields(SLOT, "a")).await, 0);
     assert_eq!(office.answer(Verb::Cancel, fields(SLOT, "a")).await, 1);
     let key = |text| Some(Key::parse(text));
-    let booked = Changed { slot: key(SLOT), book: key(BOOK), referral: key(OTHER), told: true };
+    let booked = Changed { slot: key(SLOT), book: key(BOOK), referral: key(OTHER), cause: Cause::Told };
     let cancelled = Changed { referral: None, ..booked.clone() };
-    assert_eq!(*office.changed.lock().unwrap(), [booked, cancelled]);
+    assert_eq!(*office.changed.lock().unwrap(), [booked, cancelled], "who came too late was refused a slot just read");
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,8 +217,12 @@ async fn a_booking_that_turns_out_made_is_cancelled_before_the_next_answer_for_i
     assert_eq!((office.book("a").await, office.uncertain()), (18, 1));
     assert_eq!((office.book("b").await, office.uncertain()), (0, 0));
     assert_eq!(office.asked(), ["book a", "lookup", "cancel a", "book b"]);
-    let told: Vec<bool> = office.changed.lock().unwrap().iter().map(|changed| changed.told).collect();
-    assert_eq!(told, [false, false, true], "of the one that was made and cancelled the gateway knows nothing");
+    let causes: Vec<Cause> = office.changed.lock().unwrap().iter().map(|changed| changed.cause).collect();
+    assert_eq!(
+        causes,
+        [Cause::Untold, Cause::Untold, Cause::Told],
+        "of the one that was made and cancelled the gateway knows nothing"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,5 +297,71 @@ async fn an_uncertain_cancellation_is_left_to_the_gateways_next_try() {
     assert_eq!(office.uncertain(), 0);
     let changed = office.changed.lock().unwrap();
     assert_eq!(changed[0].book, Some(Key::parse(BOOK)), "the mart hears the truth");
-    assert!(!changed[0].told, "and the gateway writes nothing after an 18");
+    assert_eq!(changed[0].cause, Cause::Untold, "and the gateway writes nothing after an 18");
+}
+
+/// What the gateway hears of a cancellation of which the statement says nothing but 0, and the desk's metrics.
+async fn cancelled(steps: &[Step], rows: FeedRows) -> (serde_json::Value, String) {
+    let office = office(true, steps);
+    let metrics = Metrics::new().unwrap();
+    let mis = Arc::clone(&office.mis);
+    let desk = Arc::new(Desk::new(mis, metrics.clone(), Box::new(|_| ())).asking(Box::new(rows)));
+    let start = Instant::now();
+    let answer = desk.answer(Verb::Cancel, fields(SLOT, "a"), start).await;
+    assert!(start.elapsed() <= LIMIT, "{:?}", start.elapsed());
+    (serde_json::to_value(&answer).unwrap(), metrics.text().unwrap())
+}
+
+/// Time and duration of an answer, whose code is 0.
+fn visit_of(answer: &serde_json::Value) -> [&str; 2] {
+    assert_eq!(answer["status"]["status_code"], 0, "the cancellation stands");
+    ["visit_time", "duration"].map(|name| answer[name].as_str().unwrap_or("-"))
+}
+
+const INCOMPLETE: &str = "vitrina_booking_faults_total{fault=\"incomplete\",verb=\"cancel\"} 1";
+
+#[tokio::test(start_paused = true)]
+async fn what_a_cancellation_does_not_say_comes_from_the_lookup_and_else_from_the_feeds() {
+    let row = || Visit::read(Some(SLOT), Some("2031-03-02 11:00:00"), Some("30"), zone());
+    let looked_up = Step::Visit(Some(("2031-03-01 10:00:00", "20")));
+    let quick = |visit| FeedRows(Duration::from_millis(5), visit);
+    let (answer, _) = cancelled(&[Step::Bare(0), looked_up], quick(row())).await;
+    assert_eq!(visit_of(&answer), ["2031-03-01T10:00:00+00:00", "20"]);
+    for silent in [Step::Visit(None), Step::Away] {
+        let (answer, metrics) = cancelled(&[Step::Bare(0), silent], quick(row())).await;
+        assert_eq!(visit_of(&answer), ["2031-03-02T11:00:00+00:00", "30"]);
+        assert!(!metrics.contains(INCOMPLETE));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancellation_of_which_nothing_tells_the_visit_is_answered_in_time_and_counted() {
+    let row = Visit::read(Some(SLOT), Some("2031-03-02 11:00:00"), Some("30"), zone());
+    for rows in [FeedRows(Duration::ZERO, Visit::default()), FeedRows(Duration::from_secs(60), row)] {
+        let (answer, metrics) = cancelled(&[Step::Bare(0), Step::Visit(None)], rows).await;
+        assert_eq!(visit_of(&answer), ["-", "-"]);
+        assert!(metrics.contains(INCOMPLETE), "{metrics}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_the_mart_could_not_store_is_18_and_counted_by_its_fault() {
+    let office = office(true, &[Step::Faulty]);
+    assert_eq!((office.book("a").await, office.uncertain()), (18, 0));
+    assert!(office.changed.lock().unwrap().is_empty());
+    let metrics = office.desk.metrics.text().unwrap();
+    let expected = "vitrina_booking_faults_total{fault=\"book_ext_id_no_guid\",verb=\"book\"} 1";
+    assert!(metrics.contains(expected), "{metrics}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_was_offered_and_is_not_to_be_had_is_looked_at_once_in_a_while() {
+    let office = office(false, &[Step::Code(11), Step::Code(15), Step::Code(12), Step::Code(15)]);
+    for expected in [11, 15, 12] {
+        assert_eq!(office.book("a").await, expected);
+    }
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(office.book("a").await, 15);
+    let refused = Changed { slot: Some(Key::parse(SLOT)), cause: Cause::Refused, ..Changed::default() };
+    assert_eq!(*office.changed.lock().unwrap(), [refused.clone(), refused], "the second within seconds is not");
 }
