@@ -12,8 +12,8 @@ use chrono::Utc;
 use super::{CliError, Outcome, print};
 use crate::config::Config;
 use crate::daemon::{FeedStatus, FuseStatus, PortalStatus, RegisterStatus, Status};
-use crate::ledger::{AnyLedger, ExchangeCounts, Ledger, NoteKind};
-use crate::sync::{PausedUnit, Tripped};
+use crate::ledger::{AnyLedger, ExchangeCounts, FeedId, Ledger, NoteKind};
+use crate::sync::{Drafts, PausedUnit, Tripped};
 
 /// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -86,7 +86,12 @@ async fn of_ledger(config: &Config) -> Result<Status, CliError> {
         let status = FeedStatus::new(&feed.portal, &feed.feed, &feed.counts, &feed.progress, now);
         let counts = ledger.exchange_counts(feed.id).await.map_err(anyhow::Error::from)?;
         let counts = Some(counts).filter(|counts| *counts != ExchangeCounts::default());
-        shown.push(status.fused(fuse.as_ref().map(FuseStatus::of)).registered(counts));
+        let drafts = if counts.is_some_and(|counts| counts.sent > 0) {
+            drafts(&ledger, feed.id).await?
+        } else {
+            Drafts::default()
+        };
+        shown.push(status.fused(fuse.as_ref().map(FuseStatus::of)).registered(counts).drafted(drafts));
     }
     let mut portals = Vec::new();
     for name in config.portals.keys() {
@@ -94,6 +99,18 @@ async fn of_ledger(config: &Config) -> Result<Status, CliError> {
         portals.push(PortalStatus::stopped(name, &PausedUnit::in_notes(&notes)));
     }
     Ok(Status { feeds: shown, portals, booking: None })
+}
+
+/// The drafts that lie at the portal, as the ledger's register has them.
+async fn drafts(ledger: &AnyLedger, feed: FeedId) -> Result<Drafts, CliError> {
+    const PAGE: usize = 1000;
+    let (mut drafts, mut after) = (Drafts::default(), None);
+    loop {
+        let page = ledger.exchanges(feed, after.as_ref(), PAGE).await.map_err(anyhow::Error::from)?;
+        let Some(last) = page.last() else { return Ok(drafts) };
+        after = Some(last.key.clone());
+        drafts = page.iter().fold(drafts, Drafts::with);
+    }
 }
 
 fn readable(status: &Status) -> String {
@@ -164,7 +181,7 @@ fn readable(status: &Status) -> String {
 
 /// A feed's register as a line.
 fn exchanged(feed: &FeedStatus, register: &RegisterStatus) -> String {
-    let RegisterStatus { ready, sent, confirmed, refused, unknown, write_back } = *register;
+    let RegisterStatus { ready, sent, confirmed, refused, unknown, write_back, drafts, ref drafts_since } = *register;
     let (portal, name) = (&feed.portal, &feed.feed);
     let mut text = format!("{portal}.{name}: exchanged:");
     let parts =
@@ -177,5 +194,12 @@ fn exchanged(feed: &FeedStatus, register: &RegisterStatus) -> String {
         let _ = write!(text, "; {write_back} to be written back");
     }
     let _ = writeln!(text, "; see `vitrina log {portal}.{name}`");
+    if drafts > 0 {
+        let since = drafts_since.as_deref().unwrap_or("an unknown time");
+        let _ = writeln!(
+            text,
+            "{portal}.{name}: {drafts} went out signed and the portal kept them as drafts, since {since}: send them on from its site"
+        );
+    }
     text
 }

@@ -175,7 +175,14 @@ impl Pass {
     ) -> Result<(), CliError> {
         let Some(known) = line.feed(feed) else { return Ok(()) };
         let counts = known.counts();
-        self.unfinished |= counts.rejected + counts.held + counts.unknown > 0;
+        let drafts = known.drafts().count;
+        self.unfinished |= counts.rejected + counts.held + counts.unknown + drafts > 0;
+        if drafts > 0 {
+            print(&format!(
+                "{}.{feed}: {drafts} went out signed and the portal kept them as drafts: send them on from its site; see `vitrina log`\n",
+                line.name
+            ))?;
+        }
         let dry_run = pretended.is_some();
         let mut refusals = pretended.unwrap_or_default().refusals;
         // A dry run knows what its checks refuse; what the portal refused stands in the ledger, if there is one yet.

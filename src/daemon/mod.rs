@@ -318,7 +318,7 @@ impl Shared {
             let line = feed.line.feed(feed.name)?;
             let fuse = line.fuse().as_ref().map(FuseStatus::of);
             let status = FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now);
-            let status = status.fused(fuse).registered(line.exchanges());
+            let status = status.fused(fuse).registered(line.exchanges()).drafted(line.drafts());
             Some(match line.rest(now) {
                 Some((until, why)) => status.parked(until, why),
                 None => status,
@@ -340,6 +340,8 @@ impl Shown for Shared {
             if let Some(line) = feed.line.feed(feed.name) {
                 self.metrics.show_feed(&feed.line.name, feed.name, &line.counts(), line.progress().last_success, now);
                 self.metrics.show_fuse(&feed.line.name, feed.name, line.fuse_holds());
+                let drafts = line.drafts();
+                self.metrics.show_drafts(&feed.line.name, feed.name, drafts.count, drafts.age(now));
                 self.metrics.show_parked(&feed.line.name, feed.name, line.rest(now).is_some());
             }
         }

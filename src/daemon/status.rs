@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Counts, ExchangeCounts, Progress};
 use crate::serve::booking::BookingStatus;
-use crate::sync::{PausedUnit, Tripped};
+use crate::sync::{Drafts, PausedUnit, Tripped};
 use crate::transport::Health;
 
 /// Everything there is to see.
@@ -28,7 +28,7 @@ pub struct FeedStatus {
     /// The feed's name.
     pub feed: String,
     /// `parked` (a person must act: the portal refuses the feed's address, or what its records travel in), `ok`, `behind` (records wait to be sent), `attention` (records are rejected, held or
-    /// unknown, or the fuse has tripped), `new` (never run to its end).
+    /// unknown, lie at the portal as drafts that it did not send on, or the fuse has tripped), `new` (never run to its end).
     pub state: String,
     /// Why it is parked, for people.
     #[serde(default)]
@@ -72,12 +72,18 @@ pub struct RegisterStatus {
     pub unknown: u64,
     /// To be written back to the source, in whatever state.
     pub write_back: u64,
+    /// Of those sent: went out signed, and the portal kept them as drafts. A person must send them on from the site.
+    #[serde(default)]
+    pub drafts: u64,
+    /// When the oldest of these was sent, RFC 3339.
+    #[serde(default)]
+    pub drafts_since: Option<String>,
 }
 
 impl From<ExchangeCounts> for RegisterStatus {
     fn from(counts: ExchangeCounts) -> Self {
         let ExchangeCounts { ready, sent, confirmed, refused, unknown, write_back } = counts;
-        RegisterStatus { ready, sent, confirmed, refused, unknown, write_back }
+        RegisterStatus { ready, sent, confirmed, refused, unknown, write_back, drafts: 0, drafts_since: None }
     }
 }
 
@@ -171,6 +177,16 @@ impl FeedStatus {
         FeedStatus { register: counts.map(RegisterStatus::from), ..self }
     }
 
+    /// The same feed with the drafts that lie at the portal.
+    pub fn drafted(mut self, drafts: Drafts) -> Self {
+        if let Some(register) = self.register.as_mut().filter(|_| drafts.count > 0) {
+            register.drafts = drafts.count;
+            register.drafts_since = drafts.oldest.and_then(rfc3339);
+            self.state = "attention".to_owned();
+        }
+        self
+    }
+
     /// The same feed, parked.
     pub fn parked(self, until: i64, why: String) -> Self {
         FeedStatus { state: "parked".to_owned(), why: Some(why), until: rfc3339(until), ..self }
@@ -236,8 +252,21 @@ mod tests {
         let shown = feed.registered(Some(ExchangeCounts { sent: 2, write_back: 1, ..ExchangeCounts::default() }));
         assert_eq!(
             serde_json::to_value(shown.register).unwrap(),
-            serde_json::json!({"ready": 0, "sent": 2, "confirmed": 0, "refused": 0, "unknown": 0, "write_back": 1})
+            serde_json::json!({"ready": 0, "sent": 2, "confirmed": 0, "refused": 0, "unknown": 0, "write_back": 1,
+                               "drafts": 0, "drafts_since": null})
         );
+    }
+
+    #[test]
+    fn drafts_that_were_not_sent_on_need_a_person() {
+        let progress = Progress { last_success: Some(1), ..Progress::default() };
+        let feed = FeedStatus::new("sout", "training", &Counts::default(), &progress, 0);
+        let feed = feed.registered(Some(ExchangeCounts { sent: 2, ..ExchangeCounts::default() }));
+        assert_eq!(feed.clone().drafted(Drafts::default()).state, "ok");
+        let feed = feed.drafted(Drafts { count: 2, oldest: Some(60) });
+        let register = feed.register.unwrap();
+        assert_eq!((feed.state.as_str(), register.drafts), ("attention", 2));
+        assert_eq!(register.drafts_since.as_deref(), Some("1970-01-01T00:01:00Z"));
     }
 
     #[test]

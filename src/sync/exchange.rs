@@ -213,6 +213,11 @@ impl Register {
         }
     }
 
+    /// Records that the portal was to send on and kept as drafts.
+    pub(super) fn drafts(&self) -> Drafts {
+        self.open.values().map(|open| &open.row).fold(Drafts::default(), Drafts::with)
+    }
+
     /// The open row of a record.
     pub(super) fn open(&self, id: KeyId) -> Option<&Open> {
         self.open.get(&id)
@@ -254,10 +259,37 @@ impl Register {
     }
 }
 
+/// Records that went out signed and that the portal kept as drafts all the same: a person must see to them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Drafts {
+    /// How many.
+    pub count: u64,
+    /// When the oldest was sent: seconds since 1970-01-01T00:00:00Z.
+    pub oldest: Option<i64>,
+}
+
+impl Drafts {
+    /// With a row of the register, if it is such a record.
+    #[must_use]
+    pub fn with(self, row: &Exchange) -> Self {
+        let is_draft = |receipt: &Receipt| receipt.stage == Stage::Draft && receipt.signed == Some(true);
+        if row.state != ExchangeState::Sent || !row.receipt.as_ref().is_some_and(is_draft) {
+            return self;
+        }
+        let since = row.sent.unwrap_or(row.changed);
+        Drafts { count: self.count + 1, oldest: Some(self.oldest.map_or(since, |oldest| oldest.min(since))) }
+    }
+
+    /// Seconds since the oldest was sent; 0 when there is none.
+    pub fn age(&self, now: i64) -> u64 {
+        self.oldest.map_or(0, |oldest| now.saturating_sub(oldest).max(0).unsigned_abs())
+    }
+}
+
 /// The register's word for how far the portal says that a record got.
 fn of_stage(stage: Stage) -> ExchangeState {
     match stage {
-        Stage::Sent => ExchangeState::Sent,
+        Stage::Sent | Stage::Draft => ExchangeState::Sent,
         Stage::Confirmed => ExchangeState::Confirmed,
         Stage::TurnedDown => ExchangeState::Refused,
     }
@@ -267,6 +299,11 @@ impl<S: Source> FeedLine<S> {
     /// The feed's register, if it has one.
     pub(super) fn register(&self) -> Option<MutexGuard<'_, Register>> {
         self.register.as_ref().map(|register| register.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Records that went out signed and lie at the portal as drafts.
+    pub fn drafts(&self) -> Drafts {
+        self.register().map(|register| register.drafts()).unwrap_or_default()
     }
 
     /// How many rows of the feed's register stand where; none where it has none.

@@ -338,7 +338,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     fn inquire_every(&self, stage: Stage) -> Duration {
         match stage {
             Stage::TurnedDown => self.settings.slow_retry,
-            Stage::Sent | Stage::Confirmed => self.settings.exchange.inquire_every,
+            Stage::Sent | Stage::Draft | Stage::Confirmed => self.settings.exchange.inquire_every,
         }
     }
 

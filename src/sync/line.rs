@@ -274,7 +274,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             let abilities = portal.abilities(plan.schema);
             let read_only = settings.read_only;
             let sets_are_made = !abilities.idempotent && portal.most_records(plan.schema) > 1;
-            let feed = open_feed(name, &*ledger, (plan, abilities, sets_are_made), &schemas, &notes, read_only, clock.now()).await?;
+            let feed =
+                open_feed(name, &*ledger, (plan, abilities, sets_are_made), &schemas, &notes, read_only, clock.now())
+                    .await?;
             let fuse =
                 notes.iter().find(|note| note.place.kind == NoteKind::Fuse && note.place.feed == feed.plan.schema.feed);
             // A note that cannot be read is one of another version: the next scan rules anew.

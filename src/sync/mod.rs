@@ -50,7 +50,7 @@ mod write_back;
 pub use accept::AcceptFuse;
 pub use clock::Clock;
 pub use cycle::{CycleError, Order};
-pub use exchange::{ExchangeSettings, OnUnknown};
+pub use exchange::{Drafts, ExchangeSettings, OnUnknown};
 pub use fuse::{FuseSettings, Loss, Tripped};
 pub use inability::is_resolvable;
 pub use inquiry::{FollowUp, Heard};

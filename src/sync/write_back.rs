@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use super::exchange::later;
 use super::inquiry::FollowUp;
 use super::line::{FeedLine, Line};
-use crate::ledger::{Exchange, Ledger, LedgerError, Settlement, WriteBackDue};
+use crate::ledger::{Exchange, ExchangeState, Ledger, LedgerError, Settlement, WriteBackDue};
 use crate::portal::Portal;
-use crate::record::{Key, Receipt};
+use crate::record::{Key, Receipt, Stage};
 use crate::source::Source;
 
 /// Rows that are written back before the register hears of it.
@@ -22,7 +22,7 @@ const MOST_FAILURES: usize = 3;
 
 /// Runs the site's statement for one record. It may run more than once for the same.
 pub trait WriteBack: Send + Sync + 'static {
-    /// Runs it with these parameters: `key`, `status` (the register's word), `remote_id`, `base_no`, `set_id`, `url`.
+    /// Runs it with these parameters: `key`, `status` (the register's word), `remote_id`, `base_no`, `registered_at`, `set_id`, `url`.
     fn write<'a>(
         &'a self,
         parameters: BTreeMap<&'static str, Option<&'a str>>,
@@ -144,14 +144,23 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     }
 }
 
+/// The register's word for where a record stands. A draft has one of its own: without a person it never gets further.
+fn status(row: &Exchange) -> &'static str {
+    match (row.state, row.receipt.as_ref().map(|receipt| receipt.stage)) {
+        (ExchangeState::Sent, Some(Stage::Draft)) => "draft",
+        (state, _) => state.name(),
+    }
+}
+
 /// What the statement can name.
 fn parameters<'a>(row: &'a Exchange, key: &'a str) -> BTreeMap<&'static str, Option<&'a str>> {
     let of_receipt = |field: fn(&Receipt) -> &Option<String>| row.receipt.as_ref().and_then(|it| field(it).as_deref());
     BTreeMap::from([
         ("key", Some(key)),
-        ("status", Some(row.state.name())),
+        ("status", Some(status(row))),
         ("remote_id", of_receipt(|receipt| &receipt.remote_id)),
         ("base_no", of_receipt(|receipt| &receipt.base_no)),
+        ("registered_at", of_receipt(|receipt| &receipt.registered_at)),
         ("set_id", of_receipt(|receipt| &receipt.set_id)),
         ("url", of_receipt(|receipt| &receipt.url)),
     ])

@@ -89,6 +89,8 @@ pub struct Metrics {
     portal_state: IntGaugeVec,
     token_expires: GaugeVec,
     feed_parked: IntGaugeVec,
+    drafts: IntGaugeVec,
+    draft_age: GaugeVec,
     unit_paused: IntGaugeVec,
     fuse_tripped: IntGaugeVec,
     drain: GaugeVec,
@@ -170,6 +172,16 @@ impl Metrics {
             feed_parked: integer(
                 "feed_parked",
                 "1 while the portal refuses the feed's address, or what its records travel in (a signature), and the feed is tried rarely, else 0.",
+                feed,
+            )?,
+            drafts: integer(
+                "feed_drafts",
+                "Records that went out signed and lie at the portal as drafts: a person must send them on from the site.",
+                feed,
+            )?,
+            draft_age: gauge(
+                "feed_draft_age_seconds",
+                "Age of the oldest of these drafts, in seconds; 0 when there is none.",
                 feed,
             )?,
             unit_paused: integer("unit_paused", "Units of the portal whose records are paused.", &["portal"])?,
@@ -261,9 +273,15 @@ impl Metrics {
         }
     }
 
-    /// Whether the portal refuses the feed's address.
+    /// Whether the portal refuses the feed's address, or what its records travel in.
     pub fn show_parked(&self, portal: &str, feed: &str, parked: bool) {
         self.feed_parked.with_label_values(&[portal, feed]).set(i64::from(parked));
+    }
+
+    /// Records that lie at the portal as drafts although they went out signed.
+    pub fn show_drafts(&self, portal: &str, feed: &str, count: u64, age: u64) {
+        self.drafts.with_label_values(&[portal, feed]).set(count.cast_signed());
+        self.draft_age.with_label_values(&[portal, feed]).set(age as f64);
     }
 
     /// How long the pending records will take at the pace of the last cycles.

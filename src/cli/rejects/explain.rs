@@ -55,6 +55,21 @@ fn reason(kind: Option<&Kind>, refusal: &Refusal) -> &'static Remedy {
     }
 }
 
+/// Who must act and what helps with a record as a whole, in one text that names each remedy once.
+pub fn remedy_text(points: &[Point<'_>], language: Language) -> String {
+    let mut told: Vec<&Remedy> = Vec::new();
+    for point in points {
+        if !told.contains(&point.remedy) {
+            told.push(point.remedy);
+        }
+    }
+    let sentences = told.iter().map(|remedy| {
+        let who = WHO_ACTS.said_in(language).replace("{}", remedy.actor.name(language));
+        format!("{who} {}", remedy.text(language))
+    });
+    sentences.collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,19 +98,4 @@ mod tests {
         assert!(actor("SOUT-400", "Неверный СНИЛС").1.contains("fault in its values"));
         assert_eq!(actor("NO_PROGRAM", "уже нет").0, Actor::Mapping);
     }
-}
-
-/// Who must act and what helps with a record as a whole, in one text that names each remedy once.
-pub fn remedy_text(points: &[Point<'_>], language: Language) -> String {
-    let mut told: Vec<&Remedy> = Vec::new();
-    for point in points {
-        if !told.contains(&point.remedy) {
-            told.push(point.remedy);
-        }
-    }
-    let sentences = told.iter().map(|remedy| {
-        let who = WHO_ACTS.said_in(language).replace("{}", remedy.actor.name(language));
-        format!("{who} {}", remedy.text(language))
-    });
-    sentences.collect::<Vec<_>>().join(" ")
 }

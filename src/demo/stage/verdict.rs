@@ -46,7 +46,16 @@ mod tests {
 
     #[test]
     fn a_register_is_done_when_all_is_confirmed_and_written_back() {
-        let done = RegisterStatus { ready: 0, sent: 0, confirmed: 8, refused: 0, unknown: 0, write_back: 0 };
+        let done = RegisterStatus {
+            ready: 0,
+            sent: 0,
+            confirmed: 8,
+            refused: 0,
+            unknown: 0,
+            write_back: 0,
+            drafts: 0,
+            drafts_since: None,
+        };
         assert_eq!(unconfirmed(Some(&done), 7), 0, "what was withdrawn stays in it");
         assert_eq!(unconfirmed(Some(&done), 9), 1);
         assert_eq!(unconfirmed(Some(&RegisterStatus { sent: 2, ..done.clone() }), 8), 2);

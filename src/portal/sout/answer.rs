@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use chrono::{NaiveDate, NaiveTime};
 use serde_json::{Map, Value};
 
 use crate::portal::{Batch, Cure, Delivery, Verdict};
@@ -44,6 +45,7 @@ pub(super) struct Found {
     pub outer_id: String,
     pub set_id: Option<String>,
     pub base_no: Option<String>,
+    pub registered_at: Option<String>,
 }
 
 /// A page of the register.
@@ -59,11 +61,11 @@ pub(super) struct Page {
 pub(super) fn judge(batch: &Batch, answer: &Answer, signed: bool, key: &str) -> Delivery {
     let complaint = match told(answer) {
         Ok(Told::Response(response)) => match response.value("SetId").and_then(|id| short(id, key)) {
-            Some(set_id) => return accepted(batch, Some(set_id), &response, signed),
+            Some(set_id) => return accepted(batch, Some(set_id), &response, signed, key),
             None => return Delivery::Failed(no_verdict(answer, "it is a Response without SetId")),
         },
         Ok(Told::Refusal(complaint)) if complaint.is_success() => {
-            return accepted(batch, None, &Element::default(), signed);
+            return accepted(batch, None, &Element::default(), signed, key);
         }
         Ok(Told::Refusal(complaint)) => complaint,
         Err(reason) => return Delivery::Failed(no_verdict(answer, reason)),
@@ -79,20 +81,28 @@ pub(super) fn judge(batch: &Batch, answer: &Answer, signed: bool, key: &str) -> 
     }
 }
 
-fn accepted(batch: &Batch, set_id: Option<String>, response: &Element, signed: bool) -> Delivery {
+fn accepted(batch: &Batch, set_id: Option<String>, response: &Element, signed: bool, key: &str) -> Delivery {
     let sent_on = response.value("SendEducatedPerson").map_or(signed, |told| told.eq_ignore_ascii_case("true"));
-    if signed && !sent_on {
+    let kept_back = signed && !sent_on;
+    let reason = response.value("Message").filter(|_| kept_back).map(|message| {
+        let message: String = message.chars().take(MESSAGE).collect();
+        redact_hiding(&message, &hidden(batch, &message, key))
+    });
+    if kept_back {
+        let why = reason.as_deref().unwrap_or("it does not say why");
         tracing::warn!(
             set_id,
-            "the portal took a signed set and did not send it on: a person must look at it on the site"
+            "the portal took a signed set and did not send it on, a person must see to it on the site: {why}"
         );
     }
-    let status = if sent_on { SENT } else { DRAFT };
+    let (stage, status) = if sent_on { (Stage::Sent, SENT) } else { (Stage::Draft, DRAFT) };
     let receipt = Receipt {
-        stage: Stage::Sent,
+        stage,
         remote_id: set_id.clone(),
         set_id,
         status: Some(status.to_owned()),
+        reason: reason.filter(|reason| !reason.is_empty()),
+        signed: kept_back.then_some(true),
         ..Receipt::default()
     };
     Delivery::Judged(vec![Verdict::Accepted { receipt: Some(Box::new(receipt)) }; batch.len()])
@@ -279,7 +289,8 @@ impl Found {
     /// None for a record that carries no id of another system's: it is not ours.
     fn of(record: &Element, key: &str) -> Option<Self> {
         let value = |name| record.value(name).and_then(|value| short(value, key));
-        Some(Found { outer_id: value("outerId")?, set_id: value("setId"), base_no: value("baseNo") })
+        let registered_at = value("baseDateCreated").and_then(|text| moment(&text));
+        Some(Found { outer_id: value("outerId")?, set_id: value("setId"), base_no: value("baseNo"), registered_at })
     }
 
     /// What is known of the record now, after what was known before.
@@ -290,12 +301,26 @@ impl Found {
             stage: if registered { Stage::Confirmed } else { Stage::Sent },
             remote_id: before.and_then(|before| before.remote_id.clone()).or_else(|| set_id.clone()),
             set_id,
+            registered_at: self.registered_at.clone().filter(|_| registered),
             base_no: self.base_no.clone(),
             url: None,
+            reason: None,
             signed: None,
             status: Some(if registered { REGISTERED } else { SENT }.to_owned()),
         }
     }
+}
+
+/// A date, or a date and a time, in the one form that every database reads; none for anything else.
+fn moment(text: &str) -> Option<String> {
+    let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, ""));
+    let date = ["%Y-%m-%d", "%d.%m.%Y"].iter().find_map(|form| NaiveDate::parse_from_str(date, form).ok())?;
+    let time = time.get(..8).and_then(|time| NaiveTime::parse_from_str(time, "%H:%M:%S").ok());
+    let midnight = NaiveTime::MIN;
+    Some(match time.filter(|time| *time != midnight) {
+        Some(time) => date.and_time(time).format("%Y-%m-%dT%H:%M:%S").to_string(),
+        None => date.format("%Y-%m-%d").to_string(),
+    })
 }
 
 /// A status, out of `400` or `400 BadRequest`; none that HTTP does not know.

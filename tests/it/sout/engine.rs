@@ -482,3 +482,37 @@ async fn two_thousand_refused_records_make_at_most_fifty_pushes_in_a_pass() {
         assert!(report.search_goes_on || report.postponed > 0, "batch {batch}");
     }
 }
+
+#[tokio::test]
+async fn a_signed_set_that_was_not_sent_on_needs_a_person_until_it_is() {
+    let site = Site::new(&["a-1", "a-2"], RegisterSettings::new(KEY)).await;
+    site.running.mock().inject(Fault::NotSentOn);
+    let engine = site.start(site.signed()).await;
+    engine.cycle().await;
+    let feed = engine.line.feed("training").unwrap();
+    let now = chrono::Utc::now().timestamp();
+    let drafts = feed.drafts();
+    assert_eq!((drafts.count, drafts.age(now + 3600) >= 3600), (2, true));
+    let receipt = engine.exchanges().await[0].receipt.clone().unwrap();
+    assert_eq!((receipt.status.as_deref(), receipt.reason.as_deref()), (Some("draft"), Some("Набор был создан")));
+    let told: Vec<String> = site.written.0.lock().unwrap().iter().map(|(_, status, _)| status.clone()).collect();
+    assert_eq!(told, ["draft", "draft"]);
+    engine.stop().await;
+    // The next process knows it too.
+    let engine = site.start(site.signed()).await;
+    assert_eq!(engine.line.feed("training").unwrap().drafts().count, 2);
+    site.running.mock().send_drafts();
+    until_all(&engine, ExchangeState::Confirmed).await;
+    assert_eq!(engine.line.feed("training").unwrap().drafts().count, 0);
+    assert!(engine.exchanges().await.iter().all(|row| row.receipt.as_ref().unwrap().reason.is_none()));
+    assert!(site.written.0.lock().unwrap().iter().filter(|(_, status, _)| status == "confirmed").count() >= 2);
+}
+
+#[tokio::test]
+async fn an_unsigned_draft_is_as_it_should_be() {
+    let site = Site::new(&["a-1"], RegisterSettings::new(KEY)).await;
+    let engine = site.start(settings(&site.running.url(), None)).await;
+    engine.cycle().await;
+    assert_eq!(engine.line.feed("training").unwrap().drafts().count, 0);
+    assert_eq!(site.written.0.lock().unwrap()[0].1, "draft");
+}

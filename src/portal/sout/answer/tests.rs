@@ -52,8 +52,35 @@ fn a_set_is_a_draft_or_on_its_way() {
         |sent| format!("<Response><SetId>4282613</SetId><SendEducatedPerson>{sent}</SendEducatedPerson></Response>");
     for (sent, signed, status) in [("False", false, DRAFT), ("True", true, SENT), ("false", true, DRAFT)] {
         let receipt = receipt(200, &body(sent), signed);
-        assert_eq!((receipt.stage, receipt.set_id.as_deref()), (Stage::Sent, Some("4282613")));
+        let stage = if status == DRAFT { Stage::Draft } else { Stage::Sent };
+        assert_eq!((receipt.stage, receipt.set_id.as_deref()), (stage, Some("4282613")));
+        assert_eq!(receipt.signed.is_some(), signed && status == DRAFT);
         assert_eq!(receipt.status.as_deref(), Some(status), "{sent} {signed}");
+    }
+}
+
+#[test]
+fn why_a_signed_set_was_kept_back_is_kept_without_a_person() {
+    let body = format!(
+        "<Response><SetId>7</SetId><SendEducatedPerson>False</SendEducatedPerson>\
+         <Message>Ключ {KEY}: подпись не прошла проверку, первой записью Щукина</Message></Response>"
+    );
+    let receipt = receipt(200, &body, true);
+    let reason = receipt.reason.unwrap();
+    assert!(reason.contains("подпись не прошла проверку"), "{reason}");
+    assert!(!reason.contains(KEY) && !reason.contains("Щукина"), "{reason}");
+}
+
+#[test]
+fn a_date_of_the_register_has_one_form() {
+    for (given, kept) in [
+        ("2026-10-05", Some("2026-10-05")),
+        ("2026-10-05T00:00:00", Some("2026-10-05")),
+        ("2026-10-05T14:03:09.1234567+03:00", Some("2026-10-05T14:03:09")),
+        ("05.10.2026 14:03:09", Some("2026-10-05T14:03:09")),
+        ("soon", None),
+    ] {
+        assert_eq!(moment(given).as_deref(), kept, "{given}");
     }
 }
 
@@ -144,9 +171,14 @@ fn neither_the_key_nor_a_person_is_repeated() {
 
 #[test]
 fn a_page_is_read_from_every_root_and_from_attributes_or_elements() {
-    let wanted = [Found { outer_id: "a-1".into(), set_id: Some("7".into()), base_no: Some("00012".into()) }];
-    let attributes = "<RegistryRecord setId=\"7\" baseNo=\"00012\" outerId=\"a-1\"><Worker/></RegistryRecord>";
-    let elements = "<RegistryRecord><OuterId>a-1</OuterId><SetId>7</SetId><BaseNo>00012</BaseNo></RegistryRecord><RegistryRecord/>";
+    let wanted = [Found {
+        outer_id: "a-1".into(),
+        set_id: Some("7".into()),
+        base_no: Some("00012".into()),
+        registered_at: Some("2026-10-05".into()),
+    }];
+    let attributes = "<RegistryRecord setId=\"7\" baseNo=\"00012\" baseDateCreated=\"2026-10-05\" outerId=\"a-1\"><Worker/></RegistryRecord>";
+    let elements = "<RegistryRecord><OuterId>a-1</OuterId><SetId>7</SetId><BaseNo>00012</BaseNo><BaseDateCreated>2026-10-05T00:00:00</BaseDateCreated></RegistryRecord><RegistryRecord/>";
     for (body, size) in [
         (format!("<EducatedPersons>{attributes}</EducatedPersons>"), 1),
         (format!("<ArrayOfRegistryRecord xmlns:xsi=\"x\">{elements}</ArrayOfRegistryRecord>"), 2),
@@ -193,8 +225,12 @@ fn a_404_that_blames_the_key_or_the_organisation_says_nothing_of_records() {
 fn a_number_in_the_register_is_the_end_of_it() {
     let before =
         Receipt { stage: Stage::Sent, set_id: Some("7".into()), remote_id: Some("7".into()), ..Receipt::default() };
-    let found =
-        |base_no: Option<&str>| Found { outer_id: "a".into(), set_id: None, base_no: base_no.map(str::to_owned) };
+    let found = |base_no: Option<&str>| Found {
+        outer_id: "a".into(),
+        set_id: None,
+        base_no: base_no.map(str::to_owned),
+        registered_at: None,
+    };
     let waits = found(None).receipt(Some(&before));
     assert_eq!((waits.stage, waits.status.as_deref(), waits.set_id.as_deref()), (Stage::Sent, Some(SENT), Some("7")));
     let done = found(Some("00012")).receipt(Some(&before));
