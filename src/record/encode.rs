@@ -105,6 +105,8 @@ pub struct Record {
     pub status: Option<u8>,
     /// Hash of the place it holds.
     pub place: Option<u64>,
+    /// The portal's own id of it, where its row names one.
+    pub remote_id: Option<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -145,6 +147,7 @@ pub struct Encoder {
     scratch: Vec<u8>,
     salt: Option<Salt>,
     derived: Vec<usize>,
+    remote_id: Option<Box<str>>,
 }
 
 impl Encoder {
@@ -204,6 +207,7 @@ impl Encoder {
             scratch: Vec::new(),
             salt: settings.salt.clone(),
             derived: schema.derived_key.iter().filter_map(|name| position(name)).collect(),
+            remote_id: None,
         })
     }
 
@@ -232,17 +236,30 @@ impl Encoder {
                 Presence::OptionalIf(_) => Wanted::Never,
                 Presence::MandatoryIf(condition) if self.holds(row, at, condition) => Wanted::Under(condition),
                 Presence::MandatoryIf(_) => Wanted::IfThere,
+                Presence::RemoteId => Wanted::Never,
             };
             self.values[at] = match wanted {
                 Wanted::Never => Value::Absent,
                 _ => self.write_field(row, at, wanted),
             };
         }
+        self.read_remote_id(row);
         if let Some(first) = self.body.first_mut() {
             *first = b'{';
         }
         self.body.push(b'}');
         self.violations.is_empty()
+    }
+
+    /// Reads the portal's own id of the record, which leaves no trace in the body.
+    fn read_remote_id(&mut self, row: Row<'_>) {
+        self.remote_id = None;
+        let Some(at) = self.fields.iter().position(|bound| bound.field.presence == Presence::RemoteId) else { return };
+        let start = self.body.len();
+        self.values[at] = self.write_field(row, at, Wanted::IfThere);
+        self.remote_id = self.text_at(at).filter(|_| self.values[at] != Value::Absent).map(String::into_boxed_str);
+        self.values[at] = Value::Absent;
+        self.body.truncate(start);
     }
 
     /// True when the field that decides over the one at `at` has one of the condition's values.
@@ -418,6 +435,7 @@ impl Encoder {
                 _ => None,
             }),
             place: self.place_hash(),
+            remote_id: self.remote_id.clone(),
         })
     }
 

@@ -84,10 +84,12 @@ pub enum Kind {
     Bool,
     /// `YYYY-MM-DD` on the source's clock.
     Date,
-    /// A moment as seconds since 1970-01-01T00:00:00Z. A cell that is a number already is taken as it is.
+    /// A moment as seconds since 1970-01-01T00:00:00Z. A cell that is such a number already, from the year 2000 on, is taken as it is.
     Epoch,
     /// INN, the taxpayer's number: ten digits or twelve, with their check digits.
     Inn,
+    /// The first so many digits of an OKTMO code. One that is given whole (eight or eleven digits) is cut.
+    Oktmo(usize),
     /// Digits only, as many as one of these numbers says.
     Digits(&'static [usize]),
     /// Latin letters, digits and hyphens, at most so many.
@@ -113,6 +115,8 @@ pub enum Presence {
     OptionalIf(Condition),
     /// Mandatory under a condition, optional otherwise.
     MandatoryIf(Condition),
+    /// Never sent: the portal's own id of the record, where it has one from before. It is no part of the record's version.
+    RemoteId,
 }
 
 impl Presence {
@@ -122,7 +126,11 @@ impl Presence {
             Presence::OnlyIf(condition) | Presence::OptionalIf(condition) | Presence::MandatoryIf(condition) => {
                 Some(condition)
             }
-            Presence::Mandatory | Presence::Optional | Presence::OnlyWhen(_) | Presence::MandatoryWhen(_) => None,
+            Presence::Mandatory
+            | Presence::Optional
+            | Presence::OnlyWhen(_)
+            | Presence::MandatoryWhen(_)
+            | Presence::RemoteId => None,
         }
     }
 }
@@ -207,6 +215,11 @@ pub const fn must(name: &'static str, kind: Kind) -> Field {
 /// An optional field.
 pub const fn may(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, presence: Presence::Optional }
+}
+
+/// A column with the portal's own id of the record.
+pub const fn remote_id(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, presence: Presence::RemoteId }
 }
 
 /// A field that is mandatory for one type and absent from the others.
