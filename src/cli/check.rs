@@ -5,6 +5,7 @@ mod columns;
 mod ledger;
 mod online;
 mod reality;
+mod rows;
 mod skew;
 
 use super::{CliError, ConfigFile, Outcome, print};

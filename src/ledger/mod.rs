@@ -61,8 +61,35 @@ pub enum State {
 pub enum Mark {
     /// This version may be there.
     Version(Fingerprint),
+    /// A part of this version is there, under the portal's own id. Nothing of the rest has left.
+    Begun(Fingerprint),
+    /// A part of this version is there, and the rest of it may be.
+    Finishing(Fingerprint),
     /// It may be removed.
     Removal,
+}
+
+impl Mark {
+    /// The version that may be there, whole or in part.
+    pub fn version(self) -> Option<Fingerprint> {
+        match self {
+            Mark::Version(version) | Mark::Begun(version) | Mark::Finishing(version) => Some(version),
+            Mark::Removal => None,
+        }
+    }
+
+    /// The mark of this version about to be sent, where this one stood before: the rest of what was begun, or all of it.
+    pub fn before_sending(before: Option<Mark>, version: Fingerprint) -> Mark {
+        match before {
+            Some(Mark::Begun(begun) | Mark::Finishing(begun)) if begun == version => Mark::Finishing(version),
+            Some(_) | None => Mark::Version(version),
+        }
+    }
+
+    /// True when an earlier request that carried all of this version, or the rest of it, may have been carried out.
+    pub fn leaves_open(before: Option<Mark>, version: Fingerprint) -> bool {
+        matches!(before, Some(Mark::Version(open) | Mark::Finishing(open)) if open == version)
+    }
 }
 
 /// Everything the ledger remembers of one record.
@@ -337,7 +364,7 @@ impl Entry {
     /// [`Entry::acknowledge`] in place: false means that the record is to be forgotten.
     pub fn close_mark(&mut self) -> bool {
         match self.mark.take() {
-            Some(Mark::Version(version)) => {
+            Some(Mark::Version(version) | Mark::Begun(version) | Mark::Finishing(version)) => {
                 self.accepted = Some(version);
                 self.state = State::Accepted;
                 self.wanted = None;

@@ -22,6 +22,8 @@ pub struct Sent {
     pub remote_id: Option<Box<str>>,
     /// True when the portal has acknowledged an earlier version: this one is an update.
     pub known: bool,
+    /// True when an earlier request with this version may have been carried out: its answer was lost.
+    pub open: bool,
     span: Range<u32>,
 }
 
@@ -38,7 +40,21 @@ impl Batch {
         }
         let start = self.body.len() as u32;
         self.body.extend_from_slice(body);
-        self.records.push(Sent { key, fingerprint, remote_id, known, span: start..self.body.len() as u32 });
+        self.records.push(Sent {
+            key,
+            fingerprint,
+            remote_id,
+            known,
+            open: false,
+            span: start..self.body.len() as u32,
+        });
+    }
+
+    /// An earlier request with the record that was added last may have been carried out.
+    pub fn note_open(&mut self) {
+        if let Some(last) = self.records.last_mut() {
+            last.open = true;
+        }
     }
 
     /// The records, in the order in which they were added.
@@ -84,6 +100,9 @@ impl Batch {
                 record.known,
                 self.body(position),
             );
+            if record.open {
+                picked.note_open();
+            }
         }
         picked
     }

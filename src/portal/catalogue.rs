@@ -16,6 +16,9 @@ pub struct Kind {
     pub unnamed: &'static [&'static str],
 }
 
+/// What a kind of portal says of the body of a row that goes out as it is and deserves a look all the same.
+pub type AdviceOn = fn(&Schema, &[u8]) -> Option<&'static str>;
+
 static KINDS: &[&Kind] = &[&fer::KIND, &sout::KIND, &nmo::KIND, &pos::KIND, &ekdo::KIND];
 
 /// For a portal's refusal of which its catalogue knows nothing.
@@ -40,6 +43,14 @@ impl Kind {
     /// The schema of a feed.
     pub fn schema(&self, feed: &str) -> Option<&'static Schema> {
         self.schemas.iter().copied().find(|schema| schema.feed == feed)
+    }
+
+    /// What it says of rows that go out; none where it has nothing to say.
+    pub fn advice(&self) -> Option<AdviceOn> {
+        match self.name {
+            "pos" => Some(pos::advice),
+            _ => None,
+        }
     }
 
     /// What helps with a refusal under just this code, where the portal has more to say of it than others.

@@ -15,7 +15,7 @@ use std::future::Future;
 
 pub use any::AnyPortal;
 pub use batch::{Batch, Sent};
-pub use catalogue::{Kind, UNEXPLAINED, kind};
+pub use catalogue::{AdviceOn, Kind, UNEXPLAINED, kind};
 
 use chrono::NaiveDate;
 use serde_json::{Map, Value};

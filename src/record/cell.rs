@@ -40,13 +40,13 @@ pub enum Cell<'a> {
 
 impl Cell<'_> {
     /// The value as a database prints it: GUIDs in lower case with hyphens, times as ISO text, points in time in UTC. None for NULL, for a binary
-    /// that is no GUID, and for a time that nobody can print.
+    /// that is no GUID, and for a time outside the calendar, or a text that cannot be decoded.
     pub fn to_text(self) -> Option<String> {
         let guid = |guid: u128| uuid::Uuid::from_u128(guid).to_string();
         let time =
             |micros: i64, form: &str| DateTime::from_timestamp_micros(micros).map(|time| time.format(form).to_string());
         match self {
-            Cell::Null => None,
+            Cell::Null | Cell::Undecodable => None,
             Cell::Text(text) | Cell::Decimal(text) => Some(text.to_owned()),
             Cell::Bytes(bytes) => Some(guid(u128::from_be_bytes(bytes.try_into().ok()?))),
             Cell::Guid(of) => Some(guid(of)),

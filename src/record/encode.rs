@@ -105,6 +105,8 @@ pub struct Record {
     pub status: Option<u8>,
     /// Hash of the place it holds.
     pub place: Option<u64>,
+    /// The portal's own id of it, where its row names one.
+    pub remote_id: Option<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -133,6 +135,7 @@ pub struct Encoder {
     key: usize,
     discriminator: Option<usize>,
     withdraws: Option<usize>,
+    remote: Option<usize>,
     edges: Vec<HeldBy>,
     place: Vec<usize>,
     status: Option<usize>,
@@ -146,6 +149,7 @@ pub struct Encoder {
     scratch: Vec<u8>,
     salt: Option<Salt>,
     derived: Vec<usize>,
+    remote_id: Option<Box<str>>,
 }
 
 impl Encoder {
@@ -187,6 +191,7 @@ impl Encoder {
             key: position(schema.key).unwrap_or(0),
             discriminator: schema.discriminator.and_then(position),
             withdraws: schema.fields.iter().position(|field| field.presence == Presence::Withdraws),
+            remote: schema.fields.iter().position(|field| field.presence == Presence::RemoteId),
             edges: schema.holding_edges().filter_map(|edge| HeldBy::of(schema, edge)).collect(),
             place: schema.place.iter().filter_map(|name| position(name)).collect(),
             status: schema.status.and_then(position),
@@ -207,6 +212,7 @@ impl Encoder {
             scratch: Vec::new(),
             salt: settings.salt.clone(),
             derived: schema.derived_key.iter().filter_map(|name| position(name)).collect(),
+            remote_id: None,
         })
     }
 
@@ -229,6 +235,7 @@ impl Encoder {
                 _ => Value::Absent,
             };
         }
+        self.read_remote_id(row);
         if let Some(first) = self.body.first_mut() {
             *first = b'{';
         }
@@ -252,6 +259,7 @@ impl Encoder {
             Presence::OptionalIf(_) => Wanted::Never,
             Presence::MandatoryIf(condition) if self.holds(row, at, condition) => Wanted::Under(condition),
             Presence::MandatoryIf(_) => Wanted::IfThere,
+            Presence::RemoteId => Wanted::Never,
         }
     }
 
@@ -259,6 +267,17 @@ impl Encoder {
     fn is_withdrawn(&self, row: Row<'_>) -> bool {
         let column = self.withdraws.and_then(|at| self.fields[at].column);
         column.is_some_and(|column| super::field::truth(row.cell(column)) == Some(false))
+    }
+
+    /// Reads the portal's own id of the record, which leaves no trace in the body.
+    fn read_remote_id(&mut self, row: Row<'_>) {
+        self.remote_id = None;
+        let Some(at) = self.remote else { return };
+        let start = self.body.len();
+        self.values[at] = self.write_field(row, at, Wanted::IfThere);
+        self.remote_id = self.text_at(at).filter(|_| self.values[at] != Value::Absent).map(String::into_boxed_str);
+        self.values[at] = Value::Absent;
+        self.body.truncate(start);
     }
 
     /// True when the field that decides over the one at `at` has one of the condition's values.
@@ -438,6 +457,7 @@ impl Encoder {
                 _ => None,
             }),
             place: self.place_hash(),
+            remote_id: self.remote_id.clone(),
         })
     }
 

@@ -76,6 +76,7 @@ impl FieldWriter {
             Kind::Epoch => self.write_epoch(cell, out),
             Kind::Inn => write_inn(cell, out),
             Kind::Digits(counts) => write_digits(cell, counts, out),
+            Kind::Oktmo(count) => write_oktmo(cell, count, out),
             Kind::Identifier(most) => write_identifier(cell, most, out),
             Kind::Version => write_version(cell, out),
             Kind::Objects(fields) => self.write_objects(cell, fields, out),
@@ -144,7 +145,10 @@ impl FieldWriter {
 
     fn write_epoch(&mut self, cell: Cell<'_>, out: &mut Vec<u8>) -> Result<Value, Broken> {
         let seconds = match whole(cell) {
-            Some(seconds) => seconds,
+            Some(number) => match no_epoch(number) {
+                Some(text) => return Err((Rule::Range, text.into())),
+                None => number,
+            },
             None => {
                 let local = self.local_seconds(cell)?;
                 self.zone.utc(local)
@@ -218,6 +222,29 @@ fn cell_of(value: Option<&serde_json::Value>) -> Cell<'_> {
     }
 }
 
+/// Why a number is no moment in seconds since 1970, if it is none. Who writes a date in digits means no second of 1970.
+fn no_epoch(number: i64) -> Option<&'static str> {
+    const DAY: i64 = 1_000_000;
+    let is_date = |digits: i64| {
+        let (year, month, day) = (digits / 10_000, digits / 100 % 100, digits % 100);
+        (1900..=2100).contains(&year) && datetime::parse(&format!("{year}-{month:02}-{day:02}")).is_some()
+    };
+    let turned = |digits: i64| digits % 10_000 * 10_000 + digits / 10_000 % 100 * 100 + digits / 1_000_000;
+    if is_date(number) || is_date(turned(number)) || is_date(number / DAY) {
+        return Some("reads as a date written in digits; give a date, or seconds since 1970 in UTC");
+    }
+    if number < FIRST_NUMBER {
+        return Some(
+            "is a number below 946684800, the first second of the year 2000: give a date, or seconds since 1970 in UTC",
+        );
+    }
+    let milliseconds = EPOCH.start() * 1000..=EPOCH.end() * 1000;
+    (number > *EPOCH.end() && milliseconds.contains(&number))
+        .then_some("reads as milliseconds; give a date, or seconds since 1970 in UTC")
+}
+
+/// The first second of the year 2000: a smaller number is something else.
+const FIRST_NUMBER: i64 = 946_684_800;
 /// Moments that make sense: 1970 to 2100.
 const EPOCH: std::ops::RangeInclusive<i64> = 0..=4_102_444_800;
 /// Most characters of a version.
@@ -522,6 +549,23 @@ fn write_digits(cell: Cell<'_>, counts: &[usize], out: &mut Vec<u8>) -> Result<V
         return Err((Rule::Characters, format!("is not {} digits", counts.join(" or ")).into()));
     };
     write_quoted(&text, out);
+    Ok(Value::Plain)
+}
+
+fn write_oktmo(cell: Cell<'_>, count: usize, out: &mut Vec<u8>) -> Result<Value, Broken> {
+    const WHOLE: [usize; 2] = [8, 11];
+    let is_text = matches!(cell, Cell::Text(_));
+    let fits = |length: usize| length == count || WHOLE.contains(&length);
+    let code = digits_of(cell, 0).map(|code| {
+        // A number has lost the zero of the regions 01 to 09.
+        if is_text || fits(code.len()) || !fits(code.len() + 1) { code } else { format!("0{code}").into() }
+    });
+    let code = code.filter(|code| fits(code.len()) && code.bytes().all(|byte| byte.is_ascii_digit()));
+    let Some(first) = code.as_ref().and_then(|code| code.get(..count)) else {
+        let text = format!("is not the first {count} digits of an OKTMO code, nor a whole one of 8 or 11 digits");
+        return Err((Rule::Characters, text.into()));
+    };
+    write_quoted(first, out);
     Ok(Value::Plain)
 }
 

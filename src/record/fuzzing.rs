@@ -165,6 +165,7 @@ fn check_text(kind: Kind, text: &str) {
         Kind::PrintedSnils => assert!(snils::from_text(text).is_some() && text.len() == 14, "{text}"),
         Kind::Date => assert!(text.len() == 10 && matches!(parse(text), Some(Written::Local(_))), "{text}"),
         Kind::Inn => assert!(super::inn::is_valid(text), "{text}"),
+        Kind::Oktmo(count) => assert!(text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())),
         Kind::Digits(counts) => assert!(counts.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())),
         Kind::Identifier(most) => assert!(text.len() <= most && text.is_ascii(), "{text}"),
         Kind::Version => assert!(text.chars().count() <= 255, "{text}"),

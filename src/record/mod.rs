@@ -30,7 +30,7 @@ pub use remedy::faults_of;
 pub use remedy::{Actor, Case, RULE_TEXTS, Remedy, remedy_in};
 pub use schema::{
     Condition, Edge, Expiry, Field, Hold, Kind, Presence, Schema, Unit, may, may_if, must, must_if, must_when, only_if,
-    only_when, or_empty, withdraws,
+    only_when, or_empty, remote_id, withdraws,
 };
 pub use violation::{Rule, Violation};
 pub use zone::Zone;

@@ -84,10 +84,12 @@ pub enum Kind {
     Bool,
     /// `YYYY-MM-DD` on the source's clock.
     Date,
-    /// A moment as seconds since 1970-01-01T00:00:00Z. A cell that is a number already is taken as it is.
+    /// A moment as seconds since 1970-01-01T00:00:00Z. A cell that is such a number already, from the year 2000 on, is taken as it is.
     Epoch,
     /// INN, the taxpayer's number: ten digits or twelve, with their check digits.
     Inn,
+    /// The first so many digits of an OKTMO code. One that is given whole (eight or eleven digits) is cut.
+    Oktmo(usize),
     /// Digits only, as many as one of these numbers says.
     Digits(&'static [usize]),
     /// Latin letters, digits and hyphens, at most so many.
@@ -119,6 +121,8 @@ pub enum Presence {
     OrEmpty,
     /// Optional yes or no. A no withdraws the record: beside it only the key counts, and no other field is checked or sent.
     Withdraws,
+    /// Never sent: the portal's own id of the record, where it has one from before. It is no part of the record's version.
+    RemoteId,
 }
 
 impl Presence {
@@ -133,7 +137,8 @@ impl Presence {
             | Presence::OnlyWhen(_)
             | Presence::MandatoryWhen(_)
             | Presence::OrEmpty
-            | Presence::Withdraws => None,
+            | Presence::Withdraws
+            | Presence::RemoteId => None,
         }
     }
 }
@@ -228,6 +233,11 @@ pub const fn or_empty(name: &'static str, kind: Kind) -> Field {
 /// A field whose no withdraws the record.
 pub const fn withdraws(name: &'static str) -> Field {
     Field { name, kind: Kind::Bool, presence: Presence::Withdraws }
+}
+
+/// A column with the portal's own id of the record.
+pub const fn remote_id(name: &'static str, kind: Kind) -> Field {
+    Field { name, kind, presence: Presence::RemoteId }
 }
 
 /// A field that is mandatory for one type and absent from the others.

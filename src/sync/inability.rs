@@ -63,9 +63,8 @@ pub fn is_resolvable(refusal: &Refusal, unnamed: &[&str]) -> bool {
 
 /// The version of which the portal has taken a part, under an id of its own.
 pub(super) fn is_begun(index: &Index, at: At) -> Option<Fingerprint> {
-    let detail = index.detail(at)?;
-    match detail.mark {
-        Some(Mark::Version(version)) if detail.remote_id.is_some() && index.accepted(at).is_none() => Some(version),
+    match index.detail(at)?.mark {
+        Some(Mark::Begun(version) | Mark::Finishing(version)) => Some(version),
         Some(Mark::Version(_) | Mark::Removal) | None => None,
     }
 }

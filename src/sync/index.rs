@@ -231,7 +231,7 @@ impl Index {
             }
             _ => known,
         };
-        let is_sent = entry.wanted.is_some_and(|version| entry.mark == Some(Mark::Version(version)));
+        let is_sent = entry.wanted.is_some() && entry.wanted == entry.mark.and_then(Mark::version);
         if is_sent && !hangs.contains(&parents) {
             hangs.push(parents);
         }
@@ -539,7 +539,7 @@ impl Index {
         match self.detail(at).and_then(|detail| detail.mark) {
             Some(Mark::Removal) => Standing::NotAccepted,
             // A version of unknown outcome may have changed the status at the portal, and so may one that is under way.
-            Some(Mark::Version(_)) => Standing::Accepted(None),
+            Some(Mark::Version(_) | Mark::Begun(_) | Mark::Finishing(_)) => Standing::Accepted(None),
             None if slim.flags & IN_FLIGHT != 0 => Standing::Accepted(None),
             None => Standing::Accepted((slim.status != u8::MAX).then_some(slim.status)),
         }

@@ -245,7 +245,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// The portal took the version that was in doubt.
     fn arrived(&self, feed: &FeedLine<S>, index: &mut Index, at: At, receipt: Receipt, found: &mut Findings, now: i64) {
         let mut entry = index.entry(at);
-        let Some(Mark::Version(version)) = entry.mark else { return };
+        let Some(version) = entry.mark.and_then(Mark::version) else { return };
         let has_changed = entry.wanted != Some(version);
         entry.close_mark();
         entry.remote_id = receipt.remote_id.clone().map(String::into_boxed_str).or(entry.remote_id);
@@ -401,7 +401,9 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     /// The portal took the first part of the version that was in doubt: the rest follows under its id.
     fn go_on(&self, feed: &FeedLine<S>, index: &mut Index, at: At, remote_id: String, found: &mut Findings, now: i64) {
-        let entry = Entry { remote_id: Some(remote_id.into_boxed_str()), attempts: 0, ..index.entry(at) };
+        let before = index.entry(at);
+        let mark = before.mark.and_then(Mark::version).map(Mark::Begun);
+        let entry = Entry { mark, remote_id: Some(remote_id.into_boxed_str()), attempts: 0, ..before };
         self.make_pending(feed, index, at, entry, found, now);
     }
 

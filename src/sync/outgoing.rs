@@ -26,9 +26,12 @@ impl Outgoing {
             // The portal may hold nothing: once a request may have brought this version there, that would be forgotten.
             entry.accepted = None;
         }
-        if let Some(Mark::Version(version)) = entry.mark {
+        if let Some(version) = entry.mark.and_then(Mark::version) {
             let known = entry.accepted.is_some();
             self.batch.push(entry.key.clone(), version, entry.remote_id.clone(), known, body);
+            if Mark::leaves_open(before, version) {
+                self.batch.note_open();
+            }
             self.entries.push(entry);
             self.at.push(at);
             self.before.push(before);

@@ -274,7 +274,8 @@ impl Plan {
         if index.in_flight(at) {
             return see_in_flight(index, at, record.fingerprint);
         }
-        if index.state(at) == State::Unknown {
+        let named = record.remote_id.is_some() && index.detail(at).is_none_or(|detail| detail.remote_id.is_none());
+        if index.state(at) == State::Unknown && !named {
             return self.await_outcome(index, at, record.fingerprint);
         }
         let marked = index.detail(at).is_some_and(|detail| detail.mark.is_some());
@@ -292,7 +293,8 @@ impl Plan {
             self.remark(record.key, None);
             return self.note(index, entry, None);
         }
-        if self.waits(index, at, record.fingerprint) {
+        // Under the id that the row names by now it is another request.
+        if !named && self.waits(index, at, record.fingerprint) {
             self.report.postponed += 1;
             return;
         }
@@ -325,6 +327,8 @@ impl Plan {
     ) {
         let mut entry = known.map_or_else(|| Entry::new(record.key.clone()), |at| index.entry(at));
         entry.unit = self.unit_of(&record, parents);
+        // What the portal, or an operator, said of it is newer than what a row says.
+        entry.remote_id = entry.remote_id.or_else(|| record.remote_id.clone());
         let expires = self.expiry_of(&record, parents);
         // It speaks of what the portal holds, or may hold, until this version goes out.
         entry.expires = match (entry.accepted, entry.mark) {
@@ -426,7 +430,7 @@ impl Plan {
     }
 
     fn send(&mut self, index: &mut Index, known: Option<At>, mut entry: Entry, record: Record) {
-        let before = entry.mark.replace(Mark::Version(record.fingerprint));
+        let before = entry.mark.replace(Mark::before_sending(entry.mark, record.fingerprint));
         entry.state = State::Pending;
         entry.wanted = Some(record.fingerprint);
         entry.parents = record.parents;

@@ -59,6 +59,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     pub async fn resolve(&self, feed: &str, word: &ResolveWord) -> Result<Resolved, LedgerError> {
         let Some(feed) = self.feed(feed) else { return Ok(Resolved::NotUnknown) };
         let key = Key::parse(&word.key);
+        if let Resolution::Sent(remote_id) = &word.outcome
+            && self.is_accepted_nowhere(feed, &key)
+        {
+            return self.learn_id(feed, &key, remote_id).await;
+        }
         let (is_refused, in_part) = {
             let index = feed.index();
             let Some(at) = index.find(key.id()) else { return Ok(Resolved::NotUnknown) };
@@ -89,6 +94,32 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             Heard::Later => Resolved::Busy,
             Heard::Unknown => Resolved::NotUnknown,
         })
+    }
+
+    /// True for a record of which no request may have made anything at the portal, where the portal can go on with what another hand has
+    /// made there, once it is told its id.
+    fn is_accepted_nowhere(&self, feed: &FeedLine<S>, key: &Key) -> bool {
+        let takes_ids = !feed.abilities.idempotent && (feed.abilities.update || self.portal.begins(feed.plan.schema));
+        let index = feed.index();
+        let sent = |at: At| index.in_flight(at) || index.may_be_at_portal(at) || index.state(at) == State::Unknown;
+        takes_ids && !index.find(key.id()).is_some_and(sent)
+    }
+
+    /// What the record is about was made at the portal by another hand, under this id: the first write of the record is one to that. It may
+    /// be a record whose row nobody has read yet.
+    async fn learn_id(&self, feed: &FeedLine<S>, key: &Key, remote_id: &str) -> Result<Resolved, LedgerError> {
+        let _one_at_a_time = feed.exchanging.lock().await;
+        let (mut found, now) = (Findings::default(), self.clock.now());
+        {
+            let mut index = feed.index();
+            let before = index.find(key.id()).map_or_else(|| Entry::new(key.clone()), |at| index.entry(at));
+            let at = index.put(&before, now);
+            let entry = Entry { remote_id: Some(remote_id.into()), attempts: 0, ..before };
+            self.make_pending(feed, &mut index, at, entry, &mut found, now);
+            found.settlement.counts = Some(index.counts());
+        }
+        self.write_findings(feed, found).await?;
+        Ok(Resolved::Done)
     }
 
     /// A record that was refused because the portal holds it under an id that nobody here knew. With the id it is written again, so that

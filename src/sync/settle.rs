@@ -114,6 +114,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     entry.remote_id = Some(remote_id.into_boxed_str());
                     self.postpone(index, at, &mut entry, None, now);
                     if goes_on {
+                        entry.mark = entry.mark.and_then(Mark::version).map(Mark::Begun);
                         (entry.attempts, entry.next_attempt) = (0, None);
                         settled.released.insert(name);
                     } else {

@@ -103,7 +103,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// Records that may be at the portal, are not known to be, and would be sent again.
     fn left_open(&self, feed: &FeedLine<S>, index: &Index) -> Vec<At> {
         let is_open = |state: State, mark: Option<Mark>| {
-            matches!(mark, Some(Mark::Version(_))) && matches!(state, State::Accepted | State::Pending | State::Held)
+            mark.and_then(Mark::version).is_some() && matches!(state, State::Accepted | State::Pending | State::Held)
         };
         index
             .detailed()

@@ -11,6 +11,7 @@ use vitrina::config::{
 };
 
 use crate::support::command::{run, vitrina, write_private};
+use crate::support::database::sqlite;
 
 const GOOD: &str = r#"
 [sources.mis]
@@ -248,4 +249,31 @@ fn a_list_can_come_from_the_environment_as_one_text_and_no_secret_is_printed() {
     let Own::Sout(sout) = &loaded.config.portals["sout"].own else { panic!("no sout") };
     assert_eq!(sout.sign_command.as_deref(), Some(&["/usr/bin/other".to_owned()][..]));
     assert!(!format!("{loaded:#?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_municipality_of_another_region_is_a_warning_that_names_a_row() {
+    let db = sqlite().await;
+    db.execute(&[
+        "CREATE TABLE vitrina_pos_poll (title TEXT, external_id TEXT, participants_count INTEGER, reg_oktmo TEXT, mun_oktmo TEXT, level TEXT,
+         pos_id INTEGER)",
+        "INSERT INTO vitrina_pos_poll VALUES ('a', '3', 5, '45', '45352000', 'Муниципальный', NULL),
+         ('b', '4', 5, '12', '45352000101', 'Муниципальный', 36), ('c', '5', 5, '12', '45352000', 'Муниципальный', NULL)",
+    ])
+    .await;
+    let folder = folder();
+    let text = format!(
+        "[sources.mis]\nurl = \"{}\"\n[ledger]\nurl = \"sqlite:ledger.db\"\n[portals.pos]\nkind = \"pos\"\nurl = \"http://127.0.0.1:1\"\n\
+         access_token = \"a\"\nrefresh_token = \"r\"\nname = \"n\"\n",
+        db.url
+    );
+    let path = write_private(folder.path(), "vitrina.toml", &text);
+    let ran = run(vitrina(&["check", "--json", "--config", path.to_str().unwrap()]));
+    let problems: Vec<Value> = serde_json::from_str(&ran.out).unwrap();
+    let said: Vec<&Value> = problems.iter().filter(|problem| problem["key"] == "portals.pos.feeds.poll").collect();
+    let [said] = said[..] else { panic!("{}", ran.out) };
+    assert_eq!(said["severity"], "warning");
+    let text = said["text"].as_str().unwrap();
+    assert!(text.starts_with("2 rows, 4 the first: mun_oktmo does not begin with reg_oktmo"), "{text}");
+    assert_eq!(ran.code, 0, "{}", ran.out);
 }

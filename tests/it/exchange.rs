@@ -649,9 +649,10 @@ async fn an_operator_names_the_id_of_a_record_that_the_portal_refused_because_it
     world.portal.refuse(Key::Guid(MO), true);
     let line = world.start().await;
     cycle(&line, "mo").await;
-    let word = ResolveWord { key: Key::Guid(MO).to_string(), outcome: Resolution::Sent("36".into()) };
-    assert_eq!(line.resolve("mo", &word).await.unwrap(), Resolved::NotUnknown, "it was refused for something else");
+    let not_sent = ResolveWord { key: Key::Guid(MO).to_string(), outcome: Resolution::NotSent };
+    assert_eq!(line.resolve("mo", &not_sent).await.unwrap(), Resolved::NotUnknown, "it was refused for something else");
     world.portal.seen().lacks_ids = true;
+    let word = ResolveWord { key: Key::Guid(MO).to_string(), outcome: Resolution::Sent("36".into()) };
     assert_eq!(line.resolve("mo", &word).await.unwrap(), Resolved::Done);
     world.portal.refuse(Key::Guid(MO), false);
     let line = world.start().await;

@@ -302,6 +302,122 @@ async fn exchanged_tokens_live_in_the_ledger_over_a_crash() {
     assert_eq!((world.mock.counts().refreshed, world.mock.counts().refreshes_refused), (1, 0));
 }
 
+/// A poll that names the id that POS gave it.
+fn named(title: &str, pos_id: Value) -> (Vec<&'static str>, Vec<Vec<Value>>) {
+    let mut row = activity(title, "4");
+    row.push(pos_id);
+    ([&ACTIVITY[..], &["pos_id"]].concat(), vec![row])
+}
+
+impl Voting {
+    fn name(&self, title: &str, pos_id: Value) {
+        let (columns, rows) = named(title, pos_id);
+        self.ground.source.set("poll", &columns, rows);
+    }
+
+    /// What a person has made in the personal account.
+    fn by_hand(&self) -> u64 {
+        self.mock.hold(Kind::Polls, serde_json::Map::from_iter([("title".to_owned(), "By hand".into())]))
+    }
+
+    fn created_and_changed(&self) -> (u64, u64) {
+        (self.mock.counts().created, self.mock.counts().changed)
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_names_its_id_changes_that_activity_from_its_first_write_on() {
+    let mut world = Voting::new().await;
+    let id = world.by_hand();
+    world.name("Опрос", id.to_string().as_str().into());
+    world.mock.plan(Fault::LoseAnswer);
+    let line = world.start().await;
+    assert_eq!(cycle(&line, "poll").await.unknown, 0, "a change may be repeated");
+    // The id may leave the view again, and the row may change while the first answer is lost.
+    world.name("Опрос 2", Value::Null);
+    days(&world.ground, &line, "poll").await;
+    assert_eq!(world.polls(), [(id, "Опрос 2".to_owned())]);
+    assert_eq!(world.created_and_changed(), (0, 2));
+    assert!(refusals(&world.ground, &line, "poll").await.is_empty());
+    world.ground.crash();
+    // What POS, or the ledger, says of the id is no change of the row.
+    world.name("Опрос 2", "77".into());
+    let line = world.start().await;
+    days(&world.ground, &line, "poll").await;
+    assert_eq!(world.created_and_changed(), (0, 2));
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_over_once_the_row_names_the_id() {
+    let world = Voting::new().await;
+    world.mock.plan(Fault::LoseAnswer);
+    let line = world.start().await;
+    assert_eq!(cycle(&line, "poll").await.unknown, 1);
+    world.name("Опрос", 1.into());
+    days(&world.ground, &line, "poll").await;
+    assert!(refusals(&world.ground, &line, "poll").await.is_empty());
+    assert_eq!(world.created_and_changed(), (1, 1));
+    assert_eq!(line.feed("poll").unwrap().counts().unknown, 0);
+    let register = line.feed("poll").unwrap().exchanges().unwrap();
+    assert_eq!((register.confirmed, register.unknown), (1, 0));
+}
+
+#[tokio::test]
+async fn an_operator_names_the_id_of_a_record_that_was_never_sent_from_here() {
+    // Never read, read and found wrong, and refused by POS.
+    for stage in 0..3 {
+        let mut world = Voting::new().await;
+        let id = world.by_hand();
+        let line = world.start().await;
+        match stage {
+            0 => {}
+            1 => {
+                world.ground.source.set("poll", &ACTIVITY, vec![activity("", "4")]);
+                cycle(&line, "poll").await;
+            }
+            _ => {
+                world.mock.plan(Fault::Says(422, r#"{"success":false,"message":"есть такой опрос"}"#));
+                cycle(&line, "poll").await;
+            }
+        }
+        assert_eq!(line.resolve("poll", &sent("4", &id.to_string())).await.unwrap(), Resolved::Done, "{stage}");
+        world.ground.source.set("poll", &ACTIVITY, vec![activity("Опрос", "4")]);
+        world.ground.crash();
+        let line = world.start().await;
+        cycle(&line, "poll").await;
+        assert_eq!(world.polls(), [(id, "Опрос".to_owned())], "{stage}");
+        assert_eq!(world.created_and_changed(), (0, 1), "{stage}");
+        assert_eq!(line.resolve("poll", &sent("4", "9")).await.unwrap(), Resolved::NotUnknown, "it is there");
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_is_named_for_a_record_without_a_row_makes_nothing() {
+    let world = Voting::new().await;
+    world.ground.source.set("poll", &ACTIVITY, vec![activity("Опрос", "5")]);
+    let line = world.start().await;
+    assert_eq!(line.resolve("poll", &sent("4", "1")).await.unwrap(), Resolved::Done);
+    days(&world.ground, &line, "poll").await;
+    assert_eq!(world.created_and_changed(), (1, 0));
+    assert_eq!(line.feed("poll").unwrap().counts().pending, 0);
+}
+
+#[tokio::test]
+async fn an_activity_that_was_deleted_and_made_anew_by_hand_gets_its_new_id() {
+    let world = Voting::new().await;
+    let line = world.start().await;
+    cycle(&line, "poll").await;
+    assert!(world.mock.delete(Kind::Polls, 1));
+    let id = world.by_hand();
+    world.ground.source.set("poll", &ACTIVITY, vec![activity("Опрос 2", "4")]);
+    world.ground.pass_time(30);
+    cycle(&line, "poll").await;
+    assert_eq!(refusals(&world.ground, &line, "poll").await, [(State::Rejected, "NOT_FOUND".to_owned())]);
+    assert_eq!(line.resolve("poll", &sent("4", &id.to_string())).await.unwrap(), Resolved::Done);
+    cycle(&line, "poll").await;
+    assert_eq!(world.polls(), [(id, "Опрос 2".to_owned())]);
+}
+
 /// A hospital with one personnel document, and EKDO.
 struct Personnel {
     ground: Ground,

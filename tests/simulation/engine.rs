@@ -150,7 +150,7 @@ pub async fn memories(disk: &MemoryLedger) -> Vec<Memory> {
         id,
         accepted: entry.accepted.map(|version| version.0),
         doubt: entry.mark.map(|mark| match mark {
-            Mark::Version(version) => Doubt::Version(version.0),
+            Mark::Version(version) | Mark::Begun(version) | Mark::Finishing(version) => Doubt::Version(version.0),
             Mark::Removal => Doubt::Removal,
         }),
     };

@@ -44,7 +44,7 @@ fn missing(key: &str, schema: &Schema, given: &BTreeSet<&str>, problems: &mut Pr
                 let text = format!("column {name} is missing: it is mandatory in {table} when {field} is {values}");
                 problems.warning(key, text);
             }
-            Presence::Optional | Presence::OptionalIf(_) | Presence::Withdraws => {}
+            Presence::Optional | Presence::OptionalIf(_) | Presence::Withdraws | Presence::RemoteId => {}
         }
     }
 }

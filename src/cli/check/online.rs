@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use super::{columns, ledger, skew};
+use super::{columns, ledger, rows, skew};
 use crate::config::{ActiveFeed, Config, PortalConfig, PortalKind, Problems, Relation, SourceConfig};
 use crate::record::Schema;
 use crate::source::{Advice, Query, Source, SourceError};
@@ -137,7 +137,15 @@ async fn feeds<W: World>(
         let Some(schema) = of_portal.iter().find(|schema| schema.feed == feed.feed) else { continue };
         let label = format!("{}.{}", feed.portal, feed.feed);
         match in_time(reached.source.columns(Query { label: &label, sql: &feed.query })).await {
-            Ok(Ok(given)) => columns::compare(feed, schema, &given, &mut problems),
+            Ok(Ok(given)) => {
+                columns::compare(feed, schema, &given, &mut problems);
+                let kind = config.portals.get(&feed.portal).map_or("", |portal| portal.kind().name());
+                let advised = rows::advise((kind, feed, schema), &reached.source, &mut problems);
+                // The rows of a large view may take longer than anybody waits for a warning.
+                if let Ok(Err(error)) = in_time(advised).await {
+                    problems.error(format!("portals.{}.feeds.{}", feed.portal, feed.feed), error.to_string());
+                }
+            }
             Ok(Err(error)) => problems.error(format!("portals.{}.feeds.{}", feed.portal, feed.feed), error.to_string()),
             Err(text) => problems.error(format!("portals.{}.feeds.{}", feed.portal, feed.feed), text),
         }

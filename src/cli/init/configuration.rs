@@ -54,6 +54,7 @@ password = "change-me"                         # <-- its password; better: passw
 const POS: &str = r#"[portals.pos]
 kind = "pos"
 url = "https://pos.gosuslugi.ru/og/rgis/analytics"
+# host = "pos.gosuslugi.ru"                    # <-- where url names a tunnel on this machine
 access_token = "change-me"                     # <-- the first pair; better: access_token_file = "pos-access-token"
 refresh_token = "change-me"                    # <-- and refresh_token_file = "pos-refresh-token"
 name = "change-me"                             # <-- the name of the resource that access was granted for

@@ -80,6 +80,7 @@ fn presence(schema: &Schema, presence: Presence) -> String {
         Presence::OnlyIf(condition) => format!("mandatory when {}, NULL otherwise", condition.told()),
         Presence::OptionalIf(condition) => format!("optional when {}, NULL otherwise", condition.told()),
         Presence::MandatoryIf(condition) => format!("mandatory when {}, otherwise optional", condition.told()),
+        Presence::RemoteId => "optional, not sent; the portal's own id of what it has already".into(),
     }
 }
 
@@ -105,8 +106,11 @@ fn content(kind: Kind) -> String {
         Kind::Snils | Kind::PrintedSnils => "SNILS".into(),
         Kind::Bool => "true or false".into(),
         Kind::Date => "date".into(),
-        Kind::Epoch => "date and time, or seconds since 1970-01-01T00:00:00Z".into(),
+        Kind::Epoch => "date and time, or seconds since 1970-01-01T00:00:00Z, from the year 2000 on".into(),
         Kind::Inn => "INN".into(),
+        Kind::Oktmo(count) => {
+            format!("the first {count} digits of an OKTMO code; a whole one of 8 or 11 digits is cut")
+        }
         Kind::Digits(counts) => {
             let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
             format!("{} digits", counts.join(" or "))

@@ -4,9 +4,9 @@
 use chrono::Utc;
 
 use super::gather::kind_of;
-use super::show::{id_of, key_of};
+use super::show::{find, id_of, key_of};
 use crate::cli::{CliError, ConfigFile, Outcome, Selection, print, status};
-use crate::ledger::{AnyLedger, Ledger, Refusal, State, Word, WordKind};
+use crate::ledger::{AnyLedger, Entry, Ledger, Refusal, State, Word, WordKind};
 use crate::record::Key;
 use crate::sync::{Resolution, ResolveWord, is_resolvable};
 
@@ -55,11 +55,14 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let kind = kind_of(&config, portal);
     let key = key_of(kind.and_then(|kind| kind.schema(feed)), &args.key);
     let feeds = ledger.feeds().await.map_err(anyhow::Error::from)?;
-    let refusals = match id_of(&feeds, portal, feed) {
-        Some(id) => ledger.refusals(id).await.map_err(anyhow::Error::from)?,
-        None => Vec::new(),
+    let (refusals, entry) = match id_of(&feeds, portal, feed) {
+        Some(id) => (ledger.refusals(id).await.map_err(anyhow::Error::from)?, find(&ledger, id, &key).await?),
+        None => (Vec::new(), None),
     };
-    check(&refusals, &key, kind.map_or(&[], |kind| kind.unnamed))?;
+    let unnamed = kind.map_or(&[][..], |kind| kind.unnamed);
+    if !names_a_new_one(entry.as_ref(), &outcome, unnamed) {
+        check(&refusals, &key, unnamed)?;
+    }
     let word = Word {
         portal: portal.to_owned(),
         feed: feed.to_owned(),
@@ -91,6 +94,14 @@ fn outcome(found: &Found) -> Result<Resolution, CliError> {
     }
 }
 
+/// True when the word names what another hand has made at the portal, for a record that nothing was sent of. Only portals that can hold
+/// something under an unknown id go on with it.
+fn names_a_new_one(entry: Option<&Entry>, outcome: &Resolution, unnamed: &[&str]) -> bool {
+    let untouched =
+        entry.is_none_or(|entry| entry.accepted.is_none() && entry.mark.is_none() && entry.state != State::Unknown);
+    untouched && !unnamed.is_empty() && matches!(outcome, Resolution::Sent(_))
+}
+
 /// Fails unless the record waits for such a word.
 fn check(refusals: &[Refusal], key: &Key, unnamed: &[&str]) -> Result<(), CliError> {
     let found = refusals.iter().find(|refusal| refusal.key.as_ref() == Some(key));
@@ -109,6 +120,7 @@ fn check(refusals: &[Refusal], key: &Key, unnamed: &[&str]) -> Result<(), CliErr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Fingerprint;
 
     fn refusal(state: State, code: &str, text: &str) -> Refusal {
         let (code, text) = (code.to_owned(), text.to_owned());
@@ -126,6 +138,21 @@ mod tests {
         assert!(refused(refusal(State::Rejected, "R-330", "")).unwrap_err().contains("is rejected"));
         assert!(refused(refusal(State::Held, "PARENT", "")).unwrap_err().contains("is held"));
         assert!(check(&[], &Key::Guid(1), &[]).is_err());
+    }
+
+    #[test]
+    fn what_nothing_was_sent_of_may_be_named_where_the_portal_can_go_on_with_it() {
+        let sent = Resolution::Sent("36".into());
+        let entry = |state| Entry { state, ..Entry::new(Key::Guid(1)) };
+        let unnamed = &["HTTP-409"][..];
+        assert!(names_a_new_one(None, &sent, unnamed));
+        for state in [State::Rejected, State::Held, State::Pending] {
+            assert!(names_a_new_one(Some(&entry(state)), &sent, unnamed), "{state:?}");
+        }
+        assert!(!names_a_new_one(Some(&entry(State::Unknown)), &sent, unnamed));
+        let accepted = Entry { accepted: Some(Fingerprint(1)), ..entry(State::Accepted) };
+        assert!(!names_a_new_one(Some(&accepted), &sent, unnamed));
+        assert!(!names_a_new_one(None, &Resolution::NotSent, unnamed) && !names_a_new_one(None, &sent, &[]));
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn nothing_known(portal: &str, feed: &str, key: &Key) -> CliError {
 }
 
 /// What the ledger remembers of a record: the last that its journal says.
-async fn find(ledger: &AnyLedger, feed: FeedId, key: &Key) -> Result<Option<Entry>, CliError> {
+pub(super) async fn find(ledger: &AnyLedger, feed: FeedId, key: &Key) -> Result<Option<Entry>, CliError> {
     let mut found = None;
     let mut visit = |step: Replay| match step {
         Replay::Put(entry) if entry.key == *key => found = Some(entry),
@@ -168,7 +168,7 @@ fn printed(version: Fingerprint) -> String {
 
 fn in_flight(entry: &Entry) -> Option<String> {
     entry.mark.map(|mark| match mark {
-        Mark::Version(version) => printed(version),
+        Mark::Version(version) | Mark::Begun(version) | Mark::Finishing(version) => printed(version),
         Mark::Removal => "removal".to_owned(),
     })
 }

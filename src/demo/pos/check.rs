@@ -68,7 +68,9 @@ impl Form {
                 text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())
             }
             (Form::Count, Value::Number(number)) => number.as_u64().is_some_and(|count| count <= 999_999_999),
-            (Form::Moment, Value::Number(number)) => number.as_u64().is_some_and(|moment| moment < 5_000_000_000),
+            (Form::Moment, Value::Number(number)) => {
+                number.as_u64().is_some_and(|moment| (946_684_800..5_000_000_000).contains(&moment))
+            }
             (Form::Level, Value::String(text)) => matches!(text.as_str(), "Региональный" | "Муниципальный"),
             (Form::Truth, Value::Bool(_)) => true,
             _ => false,

@@ -155,6 +155,15 @@ impl PosMock {
         self.shared.store().tokens.pair()
     }
 
+    /// Holds an activity that a person has made in the personal account, and gives its id.
+    pub fn hold(&self, kind: Kind, record: Map<String, Value>) -> u64 {
+        let mut store = self.shared.store();
+        let id = store.next_id;
+        store.next_id += 1;
+        store.kinds.entry(kind).or_default().insert(id, record);
+        id
+    }
+
     /// Forgets an activity, as a person in the personal account can.
     pub fn delete(&self, kind: Kind, id: u64) -> bool {
         self.shared.store().kinds.get_mut(&kind).is_some_and(|kept| kept.remove(&id).is_some())

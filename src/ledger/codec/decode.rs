@@ -63,7 +63,7 @@ impl Cursor<'_> {
         }
         let state = state_of(flags & STATE).ok_or(Damaged::Part("state"))?;
         let accepted = self.fingerprint(given(ACCEPTED))?;
-        let mark = self.mark((flags >> MARK_SHIFT) & MARK)?;
+        let mark = self.mark((flags >> MARK_SHIFT) & MARK, given(FINISHING))?;
         let wanted = self.fingerprint(given(WANTED))?;
         self.links(flags, before)?;
         let expires = given(EXPIRES).then(|| self.signed()).transpose()?;
@@ -91,8 +91,11 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    fn mark(&mut self, how: u32) -> Result<Option<Mark>, Damaged> {
+    fn mark(&mut self, how: u32, finishing: bool) -> Result<Option<Mark>, Damaged> {
         match how {
+            MARK_BEGUN if finishing => Ok(self.fingerprint(true)?.map(Mark::Finishing)),
+            MARK_BEGUN => Ok(self.fingerprint(true)?.map(Mark::Begun)),
+            _ if finishing => Err(Damaged::Part("mark")),
             0 => Ok(None),
             MARK_VERSION => Ok(self.fingerprint(true)?.map(Mark::Version)),
             MARK_REMOVAL => Ok(Some(Mark::Removal)),

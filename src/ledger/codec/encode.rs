@@ -45,9 +45,7 @@ impl Encoder {
         let flags = self.flags_of(entry);
         self.begin(flags, &entry.key);
         self.fingerprint(entry.accepted);
-        if let Some(Mark::Version(version)) = entry.mark {
-            self.fingerprint(Some(version));
-        }
+        self.fingerprint(entry.mark.and_then(Mark::version));
         self.fingerprint(entry.wanted);
         for (parent, shift) in entry.parents.iter().zip(PARENT_SHIFT) {
             self.link((flags >> shift) & PARENT, parent.as_ref());
@@ -76,6 +74,7 @@ impl Encoder {
             None => 0,
             Some(Mark::Version(_)) => MARK_VERSION,
             Some(Mark::Removal) => MARK_REMOVAL,
+            Some(Mark::Begun(_) | Mark::Finishing(_)) => MARK_BEGUN,
         };
         let [first, second] = &entry.parents;
         let unit = match &entry.unit {
@@ -100,6 +99,7 @@ impl Encoder {
             | optional(entry.write_back_due, WRITE_BACK_DUE)
             | optional(entry.attempts != 0, ATTEMPTS)
             | optional(entry.next_attempt.is_some(), NEXT_ATTEMPT)
+            | optional(matches!(entry.mark, Some(Mark::Finishing(_))), FINISHING)
     }
 
     fn begin(&mut self, flags: u32, key: &Key) {

@@ -41,6 +41,7 @@ const MARK_SHIFT: u32 = 5;
 const MARK: u32 = 0b11;
 const MARK_VERSION: u32 = 1;
 const MARK_REMOVAL: u32 = 2;
+const MARK_BEGUN: u32 = 3;
 const WANTED: u32 = 1 << 7;
 const PARENT_SHIFT: [u32; 2] = [8, 10];
 const PARENT: u32 = 0b11;
@@ -53,7 +54,9 @@ const REMOTE_ID: u32 = 1 << 18;
 const WRITE_BACK_DUE: u32 = 1 << 19;
 const ATTEMPTS: u32 = 1 << 20;
 const NEXT_ATTEMPT: u32 = 1 << 21;
-const ALL: u32 = (1 << 22) - 1;
+/// Of a version that was begun: the rest may be there too.
+const FINISHING: u32 = 1 << 22;
+const ALL: u32 = (1 << 23) - 1;
 
 /// How a parent or a unit is written: not at all.
 const LINK_NONE: u32 = 0;

@@ -26,6 +26,8 @@ fn marks() -> impl Strategy<Value = Option<Mark>> {
         Just(None),
         Just(Some(Mark::Removal)),
         any::<u128>().prop_map(|version| Some(Mark::Version(Fingerprint(version)))),
+        any::<u128>().prop_map(|version| Some(Mark::Begun(Fingerprint(version)))),
+        any::<u128>().prop_map(|version| Some(Mark::Finishing(Fingerprint(version)))),
     ]
 }
 

@@ -69,7 +69,17 @@ pub struct PosSettings {
 
 /// What is known of every POS.
 pub(super) static KIND: Kind =
-    Kind { name: "pos", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &["NO_ID", "HTTP-409"] };
+    Kind { name: "pos", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &["NO_ID", "HTTP-409", "NOT_FOUND"] };
+
+/// What is to be said of a row that goes out as it is: its region may not be that of its municipality.
+pub(super) fn advice(_schema: &Schema, body: &[u8]) -> Option<&'static str> {
+    let body = lenient::parse(body)?;
+    let code = |name| lenient::member(&body, name).and_then(Value::as_str);
+    let (region, municipality) = (code("reg_oktmo")?, code("mun_oktmo")?);
+    (!municipality.starts_with(region)).then_some(
+        "mun_oktmo does not begin with reg_oktmo, so that the municipality lies in another region; the row is sent as it is",
+    )
+}
 
 /// The subsystem of public voting.
 pub struct PosPortal {
@@ -231,6 +241,13 @@ mod tests {
             let body = with_id(id, br#"{"title":"x","is_winner":true}"#).unwrap();
             assert_eq!(String::from_utf8(body).unwrap(), wanted);
         }
+    }
+
+    #[test]
+    fn a_municipality_of_another_region_is_spoken_of() {
+        let said = |body: &str| advice(SCHEMAS[0], body.as_bytes()).is_some();
+        assert!(said(r#"{"reg_oktmo":"12","mun_oktmo":"78701000"}"#));
+        assert!(!said(r#"{"reg_oktmo":"78","mun_oktmo":"78701000"}"#) && !said(r#"{"reg_oktmo":"78"}"#));
     }
 
     #[test]

@@ -15,8 +15,8 @@ pub(super) static CASES: &[Case] = &[
             ru: "ПОС не знает идентификатора, под которым принял запись, поэтому изменить её там нельзя.",
         },
         Phrase {
-            en: "Find the activity in the personal account of the department: if it is there, ask the support of POS why its id is unknown; if it was deleted there, give the row another external_id to have it created anew.",
-            ru: "Найдите активность в личном кабинете ведомства: если она есть, спросите поддержку ПОС, почему её идентификатор неизвестен; если её там удалили, дайте строке другой external_id, и она будет создана заново.",
+            en: "Find the activity in the personal account of the department: if it is there, ask the support of POS why its id is unknown; if it was deleted there, `vitrina rejects resolve PORTAL.FEED KEY --not-sent` has it created anew, and `--sent ID` names another one that stands for it.",
+            ru: "Найдите активность в личном кабинете ведомства: если она есть, спросите поддержку ПОС, почему её идентификатор неизвестен; если её там удалили, `vitrina rejects resolve ПОРТАЛ.ПОТОК КЛЮЧ --not-sent` создаст её заново, а `--sent ID` назовёт другую, заведённую вместо неё.",
         },
     ),
     case(

@@ -3,12 +3,13 @@
 //! - Fields go in the order of the tables. `external_linked_activity_id` is missing from table 5 and printed in both of its samples: it is
 //!   taken for polls too.
 //! - `level` is `string(255)` with two values; other spellings of them are translated.
-//! - `mun_oktmo` is mandatory for the municipal level and optional for the regional one. That it begins with `reg_oktmo` is not checked:
-//!   the document's own samples break it.
+//! - `mun_oktmo` is mandatory for the municipal level and optional for the regional one. One that does not begin with `reg_oktmo` is sent
+//!   all the same, with a warning of `check`: the document's own samples break it. Longer codes are cut to what the tables ask for.
+//! - `pos_id` is no field of the tables: it is the id that POS gave to what was made there before.
 //! - `date timestamp` is seconds since 1970 in UTC, as the examples have it; `integer(9)` is at most nine digits.
 //! - A voting goes before the objects that name it in `external_voting_id`.
 
-use crate::record::{Condition, Edge, Expiry, Field, Hold, Kind, Schema, Unit, may, must, must_if};
+use crate::record::{Condition, Edge, Expiry, Field, Hold, Kind, Schema, Unit, may, must, must_if, remote_id};
 
 /// The three feeds, votings before their objects.
 pub static SCHEMAS: &[&Schema] = &[&POLL, &VOTING, &VOTING_OBJECT];
@@ -43,12 +44,13 @@ const DESCRIPTION_FIELD: Field = may("description", Kind::Text(DESCRIPTION));
 const KEY_FIELD: Field = must("external_id", Kind::Text(ID));
 const PARTICIPANTS_FIELD: Field = must("participants_count", COUNT);
 const LEVEL_FIELD: Field = must("level", LEVEL);
-const REGION_FIELD: Field = must("reg_oktmo", Kind::Digits(&[2]));
-const MUNICIPALITY_FIELD: Field = must_if(OF_A_MUNICIPALITY, "mun_oktmo", Kind::Digits(&[8]));
+const REGION_FIELD: Field = must("reg_oktmo", Kind::Oktmo(2));
+const MUNICIPALITY_FIELD: Field = must_if(OF_A_MUNICIPALITY, "mun_oktmo", Kind::Oktmo(8));
 const LINKED_FIELD: Field = may("external_linked_activity_id", Kind::Text(ID));
 const START_FIELD: Field = may("start_date", Kind::Epoch);
 const END_FIELD: Field = may("end_date", Kind::Epoch);
 const NOTE_FIELD: Field = may("service_info", Kind::Text(NOTE));
+const ID_FIELD: Field = remote_id("pos_id", Kind::Identifier(64));
 
 /// A feed as all three are: without units, places and an end.
 const fn feed(feed: &'static str, table: &'static str, fields: &'static [Field], parents: &'static [Edge]) -> Schema {
@@ -85,6 +87,7 @@ static POLL: Schema = feed(
         END_FIELD,
         NOTE_FIELD,
         LINKED_FIELD,
+        ID_FIELD,
     ],
     &[],
 );
@@ -104,6 +107,7 @@ static VOTING: Schema = feed(
         START_FIELD,
         END_FIELD,
         NOTE_FIELD,
+        ID_FIELD,
     ],
     &[],
 );
@@ -126,6 +130,7 @@ static VOTING_OBJECT: Schema = feed(
         START_FIELD,
         END_FIELD,
         NOTE_FIELD,
+        ID_FIELD,
     ],
     &[Edge { field: "external_voting_id", feed: VOTING_FEED, hold: Hold::AcceptedIfOurs }],
 );
@@ -139,12 +144,13 @@ mod tests {
     use super::*;
     use crate::record::{Cell, EncodeSettings, Encoder, Key, Presence, RowChunk, VisitTimeZone};
 
-    /// `!` mandatory, `?` optional, `+` mandatory for the municipal level.
+    /// `!` mandatory, `?` optional, `+` mandatory for the municipal level, `@` not sent.
     fn outline(schema: &Schema) -> String {
         let presence = |field: &Field| match field.presence {
             Presence::Mandatory => '!',
             Presence::Optional => '?',
             Presence::MandatoryIf(condition) if condition == OF_A_MUNICIPALITY => '+',
+            Presence::RemoteId => '@',
             other => panic!("no table has {other:?}"),
         };
         let fields: Vec<_> = schema.fields.iter().map(|field| format!("{}{}", field.name, presence(field))).collect();
@@ -155,11 +161,11 @@ mod tests {
     fn fields_and_their_presence_are_those_of_the_tables() {
         let tables = [
             "title! description? external_id! participants_count! reg_oktmo! mun_oktmo+ level! start_date? end_date? service_info? \
-             external_linked_activity_id?",
+             external_linked_activity_id? pos_id@",
             "title! description? external_id! participants_count! level! reg_oktmo! mun_oktmo+ external_linked_activity_id? \
-             start_date? end_date? service_info?",
+             start_date? end_date? service_info? pos_id@",
             "title! description? external_id! external_voting_id? participants_count! votes_for! level! reg_oktmo! mun_oktmo+ \
-             external_linked_activity_id? is_winner! start_date? end_date? service_info?",
+             external_linked_activity_id? is_winner! start_date? end_date? service_info? pos_id@",
         ];
         for (schema, table) in SCHEMAS.iter().zip(tables) {
             assert_eq!(outline(schema), table, "{}", schema.feed);
@@ -207,6 +213,9 @@ mod tests {
             ("reg_oktmo", "7".into()),
             ("reg_oktmo", "780".into()),
             ("mun_oktmo", "7870100".into()),
+            ("mun_oktmo", "787010000".into()),
+            ("mun_oktmo", "7870100000x".into()),
+            ("pos_id", "36 или 37".into()),
             ("level", "Федеральный".into()),
             ("service_info", long(256)),
             ("external_linked_activity_id", "1".repeat(37)),
@@ -231,6 +240,31 @@ mod tests {
         let (_, body) = encoded(&[("level", "municipal"), ("mun_oktmo", "45352000")]).unwrap();
         assert!(body.contains(r#""mun_oktmo":"45352000","level":"Муниципальный""#), "{body}");
         assert!(encoded(&[]).is_ok());
+    }
+
+    #[test]
+    fn a_whole_code_is_cut_to_what_the_tables_ask_for() {
+        for code in ["45352000", "45352000101"] {
+            let (_, body) = encoded(&[("reg_oktmo", code), ("mun_oktmo", code)]).unwrap();
+            assert!(body.contains(r#""reg_oktmo":"45","mun_oktmo":"45352000""#), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_portals_own_id_is_no_part_of_the_record() {
+        assert_eq!(encoded(&[("pos_id", "36")]), encoded(&[]));
+    }
+
+    #[test]
+    fn digits_that_are_no_seconds_are_refused_by_the_columns_name() {
+        for digits in ["20210425", "25042021", "20210425120000", "202104", "946684799", "0", "-5", "1619384400000"] {
+            for field in ["start_date", "end_date"] {
+                assert_eq!(encoded(&[(field, digits)]), Err(vec![field.to_owned()]), "{digits}");
+            }
+        }
+        for seconds in ["946684800", "1619384400", "1619384400.0"] {
+            assert!(encoded(&[("start_date", seconds)]).is_ok(), "{seconds}");
+        }
     }
 
     #[test]

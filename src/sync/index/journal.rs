@@ -11,14 +11,15 @@ impl Index {
             Replay::Put(mut entry) => {
                 let known = self.find(entry.key.id());
                 if let Some(at) = known.filter(|at| self.may_be_at_portal(*at))
-                    && entry.wanted.is_some_and(|version| entry.mark == Some(Mark::Version(version)))
+                    && entry.wanted.is_some()
+                    && entry.wanted == entry.mark.and_then(Mark::version)
                 {
                     // It speaks of the version that was sent. What may be there in several versions is past only when all of them are.
                     entry.expires = self.expiry(at).zip(entry.expires).map(|(one, other)| one.max(other));
                 }
                 let known = known.map(|at| (self.accepted(at), self.place(at)));
                 let at = self.put(&entry, now);
-                if let Some(Mark::Version(version)) = entry.mark {
+                if let Some(version) = entry.mark.and_then(Mark::version) {
                     // A mark that was never closed names the place of its own version, which the portal may hold beside that of the accepted one.
                     let own = match known {
                         // The mark of no version that was sent says that the portal has named the place.
