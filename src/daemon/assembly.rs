@@ -3,6 +3,7 @@
 mod ekdo;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use secrecy::ExposeSecret;
 
 use super::write_back::{SiteStatements, open_writer};
 use crate::config::{
-    ActiveFeed, Config, FerConfig, NmoConfig, OnUnknownOutcome, Own, PlanCheck, PortalConfig, PosConfig, Problems,
-    Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig, WebhookRemove, WebhookUpdate,
+    ActiveFeed, Config, FerConfig, LedgerConfig, NmoConfig, OnUnknownOutcome, Own, PlanCheck, PortalConfig, PosConfig,
+    Problems, Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig, WebhookRemove, WebhookUpdate,
 };
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets};
 use crate::portal::fer::{FerPortal, FerSettings, WebhookMethods};
@@ -141,8 +142,13 @@ pub enum OpenError {
     Absent(&'static str),
 }
 
-/// Opens a source of a configuration. Does not connect yet.
+/// Opens a source of a configuration, to look at it. Does not connect yet.
 pub fn open_source(name: &str, source: &SourceConfig) -> Result<AnySource, SourceError> {
+    open_source_in(name, source, std::env::temp_dir())
+}
+
+/// Opens a source whose rows may wait in a folder.
+fn open_source_in(name: &str, source: &SourceConfig, spool_folder: PathBuf) -> Result<AnySource, SourceError> {
     AnySource::open(SourceSettings {
         name: name.to_owned(),
         url: source.url.expose().to_owned(),
@@ -150,6 +156,7 @@ pub fn open_source(name: &str, source: &SourceConfig) -> Result<AnySource, Sourc
         zone: source.timezone,
         statement_timeout: source.statement_timeout,
         connect_timeout: source.connect_timeout,
+        spool_folder,
     })
 }
 
@@ -163,10 +170,21 @@ struct Database<'a> {
 /// The sources by name.
 type Databases<'a> = BTreeMap<&'a str, Database<'a>>;
 
+/// The ledger's folder: a local disk that only the daemon's user may look into.
+fn spool_folder(ledger: &LedgerConfig) -> PathBuf {
+    let folder = ledger.url.sqlite_path().and_then(|path| Path::new(path).parent());
+    match folder {
+        Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
+        Some(folder) => folder.to_owned(),
+        None => std::env::temp_dir(),
+    }
+}
+
 fn open_databases(config: &Config) -> Result<Databases<'_>, SourceError> {
     let mut databases = Databases::new();
+    let folder = spool_folder(&config.ledger);
     for (name, source) in &config.sources {
-        let (reader, writer) = (Arc::new(open_source(name, source)?), open_writer(name, source)?);
+        let (reader, writer) = (Arc::new(open_source_in(name, source, folder.clone())?), open_writer(name, source)?);
         databases.insert(name, Database { config: source, reader, writer });
     }
     Ok(databases)

@@ -29,14 +29,11 @@ pub fn open_writer(name: &str, source: &SourceConfig) -> Result<Writer, SourceEr
         Some(url) => (url, source.write_password.clone().or_else(|| source.password.clone())),
         None => (&source.url, source.password.clone()),
     };
-    let opened = Writer::open(SourceSettings {
-        name: name.to_owned(),
-        url: url.expose().to_owned(),
-        password,
-        zone: source.timezone,
-        statement_timeout: source.statement_timeout,
-        connect_timeout: source.connect_timeout,
-    });
+    let mut settings = SourceSettings::new(name, url.expose(), source.timezone);
+    settings.password = password;
+    settings.statement_timeout = source.statement_timeout;
+    settings.connect_timeout = source.connect_timeout;
+    let opened = Writer::open(settings);
     opened.map_err(|error| match error {
         SourceError::Settings { source_name, key: "url", reason } if source.write_url.is_some() => {
             SourceError::Settings { source_name, key: "write_url", reason }

@@ -4,12 +4,14 @@
 mod codes;
 mod connecting;
 
+use std::path::Path;
+
 use sqlx::error::DatabaseError;
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::sqlite::SqliteError;
 
 pub(super) use self::connecting::{NO_HANDLE_LEFT, connecting, no_handle_left};
-use super::{Column, Engine, SourceError};
+use super::{Column, Engine, SourceError, spool};
 
 /// Whose and which statement an error speaks of.
 #[derive(Debug, Clone)]
@@ -96,6 +98,20 @@ impl Place {
     pub(super) fn no_column(&self, column: &str) -> SourceError {
         let (source_name, statement) = (self.source.clone(), self.statement.clone());
         SourceError::Column { source_name, statement, column: column.to_owned() }
+    }
+
+    /// Rows that had to wait, and could not.
+    pub(super) fn no_room(&self, folder: &Path, fault: &spool::Fault) -> SourceError {
+        let reason = match fault {
+            spool::Fault::NoRoom => {
+                "they need more than half of the space that is free there; free some, or let writers go on \
+                                     while rows are read: SQLite with journal_mode = WAL, tables of InnoDB"
+                    .to_owned()
+            }
+            spool::Fault::File(error) => error.kind().to_string(),
+        };
+        let (source_name, statement) = (self.source.clone(), self.statement.clone());
+        SourceError::Spool { source_name, statement, folder: folder.display().to_string(), reason }
     }
 
     /// Refuses a query two of whose columns have one name.

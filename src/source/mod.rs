@@ -9,6 +9,7 @@ mod mysql;
 mod postgres;
 mod rows;
 mod settings;
+mod spool;
 mod sql;
 mod sqlite;
 mod stamp;
@@ -214,6 +215,18 @@ pub enum SourceError {
         source_name: String,
         /// Which statement.
         statement: String,
+    },
+    /// The rows had to wait outside of the database, and could not.
+    #[error("source {source_name}: {statement}: its rows cannot wait for the portal in {folder}: {reason}")]
+    Spool {
+        /// The source's name in the configuration.
+        source_name: String,
+        /// Which statement.
+        statement: String,
+        /// Where they were to wait.
+        folder: String,
+        /// What went wrong and what to do.
+        reason: String,
     },
     /// The query does not give a column that is needed.
     #[error("source {source_name}: {statement} needs a column {column}, which the query does not give")]

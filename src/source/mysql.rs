@@ -3,6 +3,7 @@
 mod cells;
 pub(super) mod clock;
 pub(super) mod limit;
+mod locking;
 mod predicate;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use tokio::time::timeout;
 use self::cells::Kind;
 use self::clock::{Clock, Lack};
 use self::limit::Limit;
+use self::locking::Holding;
 use super::failure::Place;
 use super::rows::{Outlet, answer};
 use super::{Advice, Column, Engine, Query, Read, Rows, Source, SourceError, SourceSettings, settings, sql};
@@ -32,6 +34,7 @@ const PARAMETERS: &[&str] =
 pub struct MySqlSource {
     settings: SourceSettings,
     options: MySqlConnectOptions,
+    holding: Holding,
 }
 
 impl fmt::Debug for MySqlSource {
@@ -54,7 +57,7 @@ impl MySqlSource {
     /// Checks the settings. Each read connects for itself.
     pub fn open(settings: SourceSettings) -> Result<Self, SourceError> {
         let options = options(&settings)?;
-        Ok(MySqlSource { settings, options })
+        Ok(MySqlSource { settings, options, holding: Holding::default() })
     }
 
     fn place(&self, action: &str, label: &str) -> Place {
@@ -70,6 +73,25 @@ impl MySqlSource {
             Ok(Session { connection, clock, lack })
         };
         timeout(self.settings.connect_timeout, start).await.map_err(|_| place.unreachable())?
+    }
+
+    /// Whether a read of the query holds writers, as it was found a short time ago or is found now.
+    async fn holds_writers(
+        &self,
+        connection: &mut MySqlConnection,
+        query: &str,
+        place: &Place,
+    ) -> Result<bool, SourceError> {
+        if let Some(known) = self.holding.get(query) {
+            return Ok(known);
+        }
+        let finding = async {
+            let found = locking::may_hold_writers(connection, query).await;
+            found.map_err(|error| place.failure(&error))
+        };
+        let found = answer(self.settings.statement_timeout, place, finding).await?;
+        self.holding.put(query, found);
+        Ok(found)
     }
 
     async fn ask(&self, place: &Place, question: Question<'_>) -> Result<i64, SourceError> {
@@ -159,14 +181,18 @@ impl Source for MySqlSource {
         let wait = self.settings.statement_timeout;
         let (columns, kinds) = answer(wait, &place, describe(&mut session.connection, query.sql, &place)).await?;
         place.need_distinct(Engine::MySql, &columns)?;
+        let holds_writers = self.holds_writers(&mut session.connection, query.sql, &place).await?;
+        let folder = self.settings.spool_folder.clone();
         let clocks = predicate::Clocks { zone: self.settings.zone, session: session.clock };
         let statements = predicate::statements(query.sql, &columns, &kinds, read, clocks, &place)?;
         Ok(Rows::new(columns, wait, place.clone(), move |mut outlet| async move {
             // Not every server ends a statement by itself.
+            if holds_writers {
+                outlet.spool_in(&folder);
+            }
             let read = timeout(wait, stream(session, statements, kinds, &place, &mut outlet)).await;
             read.map_err(|_| place.timeout())??;
-            outlet.finish().await;
-            Ok(())
+            outlet.finish().await
         }))
     }
 
@@ -207,7 +233,7 @@ async fn stream(
                 let pushed = cells::push(&row, index, *kind, session.clock, outlet.chunk());
                 pushed.map_err(|cells::Malformed| place.unreadable())?;
             }
-            outlet.row_done().await;
+            outlet.row_done().await?;
         }
     }
     // The transaction only read: an error while saying good-bye changes nothing.

@@ -221,7 +221,7 @@ async fn stream(mut session: Session, plan: Plan, place: Place, mut outlet: Outl
         while let Some(data) = copy.try_next().await.map_err(|error| place.failure(&error))? {
             decoder.take(&data);
             while decoder.next_row(outlet.chunk()).map_err(|_| place.unreadable())? {
-                outlet.row_done().await;
+                outlet.row_done().await?;
             }
         }
         if !decoder.is_complete() {
@@ -229,8 +229,7 @@ async fn stream(mut session: Session, plan: Plan, place: Place, mut outlet: Outl
         }
     }
     session.end().await;
-    outlet.finish().await;
-    Ok(())
+    outlet.finish().await
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::mem;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::failure::Place;
+use super::spool::Spool;
 use super::{CHUNK_BYTES, CHUNK_ROWS, Column, RowStream, SourceError};
 use crate::record::RowChunk;
 
@@ -54,6 +56,9 @@ pub(super) struct Outlet {
     chunk: RowChunk,
     columns: usize,
     rows: usize,
+    /// Where chunks wait for the end of the read, if they must.
+    spool: Option<Spool>,
+    place: Place,
 }
 
 impl Rows {
@@ -68,7 +73,14 @@ impl Rows {
         F: Future<Output = Result<(), SourceError>> + Send + 'static,
     {
         let slot = Slot::default();
-        let mut outlet = Outlet { slot: slot.clone(), chunk: RowChunk::default(), columns: columns.len(), rows: 0 };
+        let mut outlet = Outlet {
+            slot: slot.clone(),
+            chunk: RowChunk::default(),
+            columns: columns.len(),
+            rows: 0,
+            spool: None,
+            place: place.clone(),
+        };
         outlet.chunk.reset(outlet.columns);
         let reading = Some(Box::pin(read(outlet)) as Reading);
         Rows { columns, reading, slot, patience: statement_timeout.saturating_add(SILENCE), place }
@@ -133,19 +145,54 @@ impl Outlet {
         &mut self.chunk
     }
 
-    /// To be called after each whole row: hands the chunk over when it is full, and waits until it is taken.
-    pub(super) async fn row_done(&mut self) {
-        self.rows += 1;
-        if self.rows >= CHUNK_ROWS || self.chunk.arena_bytes() >= CHUNK_BYTES {
-            self.hand_over().await;
-        }
+    /// Lets rows wait until [`Self::finish`]: from here on nobody has to wait before the read has ended.
+    pub(super) fn spool_in(&mut self, folder: &Path) {
+        self.spool = Some(Spool::new(folder));
     }
 
-    /// Hands over what is left.
-    pub(super) async fn finish(mut self) {
+    /// To be called after each whole row: hands the chunk over when it is full, and waits until it is taken.
+    pub(super) async fn row_done(&mut self) -> Result<(), SourceError> {
+        self.rows += 1;
+        if self.rows >= CHUNK_ROWS || self.chunk.arena_bytes() >= CHUNK_BYTES {
+            self.pass_on().await?;
+        }
+        Ok(())
+    }
+
+    /// Hands over what is left. To be called when the database has been let go.
+    pub(super) async fn finish(mut self) -> Result<(), SourceError> {
         if self.rows > 0 {
+            self.pass_on().await?;
+        }
+        let Some(mut spool) = self.spool.take() else { return Ok(()) };
+        spool.rewind().await.map_err(|fault| self.place.no_room(spool.folder(), &fault))?;
+        while self.take_from(&mut spool).await? {
             self.hand_over().await;
         }
+        Ok(())
+    }
+
+    async fn take_from(&mut self, spool: &mut Spool) -> Result<bool, SourceError> {
+        let taken = spool.take(&mut self.chunk, self.columns).await;
+        taken.map_err(|fault| self.place.no_room(spool.folder(), &fault))
+    }
+
+    /// Hands the chunk over, or lets it wait.
+    async fn pass_on(&mut self) -> Result<(), SourceError> {
+        match &mut self.spool {
+            None => self.hand_over().await,
+            Some(spool) => {
+                let kept = spool.put(&self.chunk, self.columns).await;
+                kept.map_err(|fault| self.place.no_room(spool.folder(), &fault))?;
+                self.start_chunk();
+            }
+        }
+        Ok(())
+    }
+
+    fn start_chunk(&mut self) {
+        self.chunk.reset(self.columns);
+        self.rows = 0;
     }
 
     async fn hand_over(&mut self) {
@@ -154,8 +201,7 @@ impl Outlet {
             mem::swap(&mut waiting.chunk, &mut self.chunk);
             waiting.full = true;
         }
-        self.chunk.reset(self.columns);
-        self.rows = 0;
+        self.start_chunk();
         // No waker is kept: whoever takes the chunk polls this future again when it asks for the next one.
         poll_fn(|_| if self.slot.lock().full { Poll::Pending } else { Poll::Ready(()) }).await;
     }
@@ -175,11 +221,10 @@ mod tests {
             move |mut outlet| async move {
                 for n in 0..count {
                     outlet.chunk().push(Cell::Int(n));
-                    outlet.row_done().await;
+                    outlet.row_done().await?;
                 }
                 end?;
-                outlet.finish().await;
-                Ok(())
+                outlet.finish().await
             },
         )
     }
@@ -202,8 +247,7 @@ mod tests {
         let place = Place::new("mis", "full read", "test");
         let mut rows = Rows::new(Vec::new(), Duration::from_secs(1), place, |outlet| async move {
             std::future::pending::<()>().await;
-            outlet.finish().await;
-            Ok(())
+            outlet.finish().await
         });
         assert!(matches!(rows.next(&mut RowChunk::default()).await, Err(SourceError::Lost { .. })));
     }

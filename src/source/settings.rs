@@ -1,6 +1,7 @@
 //! What is configured of a source, and what may stand in its URL. Nothing here prints a credential.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -35,6 +36,8 @@ pub struct SourceSettings {
     pub statement_timeout: Duration,
     /// Longest time a connection may take to be made.
     pub connect_timeout: Duration,
+    /// Where rows wait whose database must not wait for us.
+    pub spool_folder: PathBuf,
 }
 
 impl SourceSettings {
@@ -47,6 +50,7 @@ impl SourceSettings {
             zone,
             statement_timeout: Duration::from_secs(300),
             connect_timeout: Duration::from_secs(10),
+            spool_folder: std::env::temp_dir(),
         }
     }
 

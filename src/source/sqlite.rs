@@ -100,6 +100,12 @@ async fn limit(connection: &mut SqliteConnection, time: Duration, stop: &StopOnD
     Ok(())
 }
 
+/// True unless the file has a write-ahead log: without one no writer can commit while somebody reads.
+async fn holds_writers(connection: &mut SqliteConnection, place: &Place) -> Result<bool, SourceError> {
+    let mode = sqlx::query_scalar::<_, String>("PRAGMA journal_mode").fetch_one(connection).await;
+    mode.map(|mode| mode != "wal").map_err(|error| place.failure(&error))
+}
+
 /// The columns of a query. As a subquery it is what is read, but SQLite renames columns of one name there: such a query is shown as the
 /// site wrote it.
 async fn describe(connection: &mut SqliteConnection, query: &str, place: &Place) -> Result<Vec<Column>, SourceError> {
@@ -142,7 +148,12 @@ impl Source for SqliteSource {
         let row = packed::expression(&columns);
         let statements = conditions.iter().map(|condition| format!("SELECT {row} FROM {from}{condition}")).collect();
         let width = columns.len();
-        Ok(Rows::new(columns, wait, place.clone(), move |outlet| {
+        let holds_writers = holds_writers(&mut connection, &place).await?;
+        let folder = self.settings.spool_folder.clone();
+        Ok(Rows::new(columns, wait, place.clone(), move |mut outlet| {
+            if holds_writers {
+                outlet.spool_in(&folder);
+            }
             stream(connection, stop, statements, width, place, outlet)
         }))
     }
@@ -179,12 +190,11 @@ async fn stream(
             let packed = <&[u8] as Decode<Sqlite>>::decode(row.try_get_raw(0).map_err(|error| place.failure(&error))?);
             let packed = packed.map_err(|_| place.unreadable())?;
             packed::unpack(packed, width, outlet.chunk(), &mut scratch).map_err(|_| place.unreadable())?;
-            outlet.row_done().await;
+            outlet.row_done().await?;
         }
     }
     // The file is only read: an error while closing it changes nothing.
     let _ = connection.close().await;
     drop(stop);
-    outlet.finish().await;
-    Ok(())
+    outlet.finish().await
 }

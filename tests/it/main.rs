@@ -49,3 +49,4 @@ mod tunnel;
 mod uploads;
 mod webhook;
 mod write_back;
+mod writers;

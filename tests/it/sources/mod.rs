@@ -10,6 +10,7 @@ mod pooler;
 mod sentences;
 mod streams;
 mod tls;
+mod waiting;
 mod write_engines;
 mod writes;
 mod zones;
@@ -52,6 +53,7 @@ contracts!(
     streams::a_read_sees_one_state_of_the_database,
     streams::a_dropped_stream_ends_its_statement,
     streams::a_killed_connection_is_no_complete_read,
+    waiting::a_reader_that_takes_its_time_holds_no_writer,
     streams::a_statement_that_takes_too_long_is_ended,
     writes::texts_serve_columns_of_every_type,
     writes::what_is_not_given_is_null_and_null_comes_back,
