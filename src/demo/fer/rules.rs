@@ -154,7 +154,7 @@ static BOOK: [Rule; 8] = [
 ];
 
 /// Table 8.
-static REFERRAL: [Rule; 22] = [
+static REFERRAL: [Rule; 23] = [
     yes("id", Guid),
     yes("patient_id", Text(45)),
     rule(Need::For("CONSULTATION"), "speciality_id", Text(45)),
@@ -166,6 +166,7 @@ static REFERRAL: [Rule; 22] = [
     yes("to_profile_code", Text(45)),
     rule(Need::For("CONSULTATION"), "to_post_name", Text(512)),
     rule(Need::For("RESEARCH"), "to_service_id", Text(45)),
+    no("to_service_name", Text(ANY)),
     no("from_mo_id", Guid),
     yes("from_resource_id", Guid),
     yes("status", OneOf(&["AVAILABLE", "RECORDED", "CANCELED"])),

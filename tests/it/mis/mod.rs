@@ -2,6 +2,7 @@
 //! account that may do nothing else.
 
 mod adapted;
+mod example;
 mod parallel;
 mod rules;
 mod site;

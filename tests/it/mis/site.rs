@@ -267,7 +267,7 @@ pub fn answer(written: Written) -> Answer {
 }
 
 /// Installs a file by the database's own client.
-async fn run_client(db: &TestDb, sql: &std::path::Path) {
+pub async fn run_client(db: &TestDb, sql: &std::path::Path) {
     let mut command = match db.engine {
         Engine::Postgres => {
             let mut command = Command::new("psql");
