@@ -52,6 +52,10 @@ pub(super) fn read(asked: Asked<'_>, body: &[u8]) -> Result<Told, Vec<String>> {
     {
         faults.push("book_ext_id: must be the booking that was to be cancelled".to_owned());
     }
+    if let (Asked::Cancel(_), Some(0)) = (asked, code) {
+        // The table calls them mandatory; the sample, which lacks them, is marked «ДОПОЛНИТЬ».
+        whole_visit(text("slot_id").and_then(form::guid).is_some(), "a GUID", &text, &mut faults);
+    }
     let message = answer.get("status").and_then(|status| status.get("status_message")).and_then(Value::as_str);
     match (faults.is_empty(), code) {
         (true, Some(code)) => Ok(Told { code, message: message.map(str::to_owned), booking }),
@@ -81,13 +85,19 @@ fn code(asked: Asked<'_>, answer: &Map<String, Value>, faults: &mut Vec<String>)
 }
 
 fn whole_booking<'a>(slot: &str, text: &impl Fn(&str) -> Option<&'a str>, faults: &mut Vec<String>) {
+    if text("book_ext_id").and_then(form::guid).is_none() {
+        faults.push("book_ext_id: must be a GUID in lower case, with hyphens".to_owned());
+    }
+    whole_visit(text("slot_id") == Some(slot), "the slot that was asked for", text, faults);
+}
+
+fn whole_visit<'a>(slot_holds: bool, slot: &str, text: &impl Fn(&str) -> Option<&'a str>, faults: &mut Vec<String>) {
     let mut need = |name: &str, holds: bool, demand: &str| {
         if !holds {
             faults.push(format!("{name}: must be {demand}"));
         }
     };
-    need("book_ext_id", text("book_ext_id").and_then(form::guid).is_some(), "a GUID in lower case, with hyphens");
-    need("slot_id", text("slot_id") == Some(slot), "the slot that was asked for");
+    need("slot_id", slot_holds, slot);
     let visit = text("visit_time").is_some_and(|time| DateTime::parse_from_rfc3339(time).is_ok());
     need("visit_time", visit, "a time with its offset");
     let minutes = text("duration").and_then(|text| text.parse::<u32>().ok());
@@ -159,10 +169,19 @@ mod tests {
     #[test]
     fn a_cancellation_names_its_booking_and_has_codes_of_its_own() {
         let cancel = |answer: Value| read(Asked::Cancel(BOOKING), answer.to_string().as_bytes());
-        for code in [0, 1] {
-            assert!(cancel(json!({"book_ext_id": BOOKING, "status": {"status_code": code}})).is_ok());
-            assert!(cancel(json!({"book_ext_id": SLOT, "status": {"status_code": code}})).is_err());
+        let with = |field: &str, value: Value| {
+            let mut answer = sample();
+            answer[field] = value;
+            cancel(answer)
+        };
+        assert!(cancel(sample()).is_ok());
+        for lacking in ["slot_id", "visit_time", "duration"] {
+            assert!(with(lacking, Value::Null).is_err(), "{lacking}");
         }
+        assert!(with("slot_id", json!("4711")).is_err());
+        assert!(with("book_ext_id", json!(SLOT)).is_err());
+        assert!(cancel(json!({"book_ext_id": BOOKING, "status": {"status_code": 1}})).is_ok());
+        assert!(cancel(json!({"book_ext_id": SLOT, "status": {"status_code": 1}})).is_err());
         assert!(cancel(json!({"status": {"status_code": 18}})).is_ok());
         assert!(cancel(json!({"book_ext_id": BOOKING, "status": {"status_code": 11}})).is_err());
     }

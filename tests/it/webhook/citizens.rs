@@ -52,7 +52,9 @@ fn willing() -> impl Fn(&str, &str, &Value) -> (u16, Value) {
     move |_, path, _| match path {
         "/booking/cancel" => {
             let code = i32::from(cancelled.swap(true, Ordering::Relaxed));
-            (200, json!({"book_ext_id": BOOK, "status": {"status_code": code, "status_message": "текст"}}))
+            let mut answer = booked();
+            answer["status"] = json!({"status_code": code, "status_message": "текст"});
+            (200, answer)
         }
         _ => (200, booked()),
     }
