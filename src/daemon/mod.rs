@@ -303,6 +303,7 @@ impl Shared {
             for poked in self.aftermath.pokes(&line.name, Utc::now().timestamp(), |feed| line.lets_pass(feed)) {
                 self.poke(line, poked);
             }
+            line.wake_after_pauses().into_iter().for_each(|feed| self.poke(line, feed));
         }
     }
 

@@ -305,6 +305,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             reserved: Arc::new(Semaphore::new(reserved)),
             settings,
         };
+        line.remember_own_records();
         for feed in line.feeds.values() {
             let signing = |note: &&Note| note.place == line.signing_place(feed);
             let signed = notes.iter().find(signing).and_then(|note| serde_json::from_str(&note.body).ok());

@@ -75,7 +75,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         }
     }
 
-    async fn doubt_all(&self, feed: &FeedLine<S>, keys: &[Key]) -> Result<(), LedgerError> {
+    pub(super) async fn doubt_all(&self, feed: &FeedLine<S>, keys: &[Key]) -> Result<(), LedgerError> {
         self.restate(feed, |index, now| {
             let known = keys.iter().filter_map(|key| index.find(key.id())).collect::<Vec<_>>();
             known.into_iter().filter_map(|at| index.doubt(at, now)).collect()

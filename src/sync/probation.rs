@@ -6,10 +6,10 @@ use super::deliver::TOO_LARGE;
 use super::index::At;
 use super::line::{FeedLine, Line};
 use super::removal::Removed;
-use super::units::{Admission, PausedUnit, Released, Units};
+use super::units::{Admission, PausedUnit, Released, UnitTrouble, Units};
 use crate::ledger::{Ledger, LedgerError, Note, NoteKind, NotePlace, Refusal, State};
 use crate::portal::Portal;
-use crate::record::{Key, KeyId};
+use crate::record::{Key, KeyId, Unit};
 use crate::source::Source;
 
 /// True when the portal itself counts this refusal: not what our own checks refuse, and not what never reached it.
@@ -62,7 +62,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         units.iter().any(|unit| self.units.holds_back(unit.id()))
     }
 
-    /// The portal has blocked the unit.
+    /// The portal has blocked the unit. What it does to the unit's own record is undone by sending that once more when the pause is over.
     pub(super) async fn block_unit(&self, unit: &Key, said: &str) -> Result<(), LedgerError> {
         let Some(pause) = self.units.block(unit, self.clock.now()) else { return Ok(()) };
         let (portal, hours) = (&self.name, (pause.until - self.clock.now()) / 3600);
@@ -71,7 +71,35 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         } else {
             tracing::warn!(%portal, %unit, hours, times = pause.times, "a unit is still blocked and pauses again: {said}");
         }
+        // Before the pause itself: a crash between the two costs a request, the other way round it would leave the unit closed.
+        for feed in self.feeds_of_units() {
+            if feed.index().is_at_portal(unit) {
+                self.doubt_all(feed, std::slice::from_ref(unit)).await?;
+                self.units.await_own(unit.id(), feed.plan.schema.feed);
+            }
+        }
         self.remember(&pause).await
+    }
+
+    /// Feeds whose records are units themselves.
+    fn feeds_of_units(&self) -> impl Iterator<Item = &FeedLine<S>> {
+        self.feeds.values().filter(|feed| feed.plan.schema.unit == Unit::Itself)
+    }
+
+    /// The units' own records that were to be sent after a pause when the process ended are so still.
+    pub(super) fn remember_own_records(&self) {
+        let is_blocked = |pause: &PausedUnit| pause.why == UnitTrouble::Blocked;
+        for pause in self.units.list().iter().filter(|pause| is_blocked(pause)) {
+            let waits = |feed: &&FeedLine<S>| feed.index().waits_to_be_sent_again(&pause.unit);
+            if let Some(feed) = self.feeds_of_units().find(waits) {
+                self.units.await_own(pause.unit.id(), feed.plan.schema.feed);
+            }
+        }
+    }
+
+    /// Feeds that have a unit's own record to send, because the unit's pause is over; each is named once a pause.
+    pub fn wake_after_pauses(&self) -> Released {
+        self.units.wake(self.clock.now())
     }
 
     /// The portal refused a record of the unit.

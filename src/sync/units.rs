@@ -3,6 +3,9 @@
 //! A pause begins when the portal answers 405 for a unit alone, or when it refuses more records of the unit than the error budget bears. It
 //! stands in the ledger as a note, so a restart does not end it. When it is over, the unit is on probation: one of its records goes out
 //! alone; the portal's judgement of it, whichever, ends the pause, and another 405 doubles it.
+//!
+//! A portal that blocks a unit also closes it, and opens it only when the unit's own record is sent again. That record was valid when it
+//! was accepted, so it is the one that risks least: it has the first turn on probation.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -19,6 +22,8 @@ use crate::transport::is_due;
 
 /// The longest pause of a unit that the portal has blocked.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long after a pause the other records of the unit let the unit's own one go first.
+const FIRST_TURN: Duration = Duration::from_secs(60);
 
 /// How many refusals of a unit's records are borne within a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,11 +101,16 @@ impl PausedUnit {
 
     /// True when the pause is over: the unit is on probation.
     fn is_over(&self, now: i64) -> bool {
+        self.is_over_since(Duration::ZERO, now)
+    }
+
+    /// True when the pause has been over for so long.
+    fn is_over_since(&self, so_long: Duration, now: i64) -> bool {
         let longest = match self.why {
             UnitTrouble::Blocked => LONGEST,
             UnitTrouble::Budget { window, .. } => Duration::from_secs(window),
         };
-        is_due(self.until, now, longest)
+        is_due(self.until.saturating_add_unsigned(so_long.as_secs()), now, longest.saturating_add(so_long))
     }
 }
 
@@ -135,6 +145,24 @@ struct Paused {
     pause: PausedUnit,
     /// The feed of the record that stands for a unit on probation.
     claimed_by: Option<&'static str>,
+    /// The feed of the unit's own record, while that is to be sent again.
+    own: Option<Own>,
+}
+
+/// The unit's own record waits for the end of the pause.
+#[derive(Debug, Clone, Copy)]
+struct Own {
+    feed: &'static str,
+    /// True once its feed was woken for it.
+    woken: bool,
+}
+
+impl Paused {
+    /// True when a record of this feed may stand for the unit.
+    fn may_try(&self, feed: &str, now: i64) -> bool {
+        let is_turn = |own: Own| own.feed == feed || self.pause.is_over_since(FIRST_TURN, now);
+        self.claimed_by.is_none() && self.pause.is_over(now) && self.own.is_none_or(is_turn)
+    }
 }
 
 impl Units {
@@ -149,7 +177,7 @@ impl Units {
 
     /// Takes the pauses that are remembered.
     pub(super) fn load(&self, pauses: Vec<PausedUnit>) {
-        let paused = |pause: PausedUnit| (pause.unit.id(), Paused { pause, claimed_by: None });
+        let paused = |pause: PausedUnit| (pause.unit.id(), Paused { pause, claimed_by: None, own: None });
         self.state().paused.extend(pauses.into_iter().map(paused));
     }
 
@@ -178,7 +206,7 @@ impl Units {
     pub(super) fn admit(&self, unit: KeyId, feed: &'static str, now: impl FnOnce() -> i64) -> Admission {
         match self.state().paused.get_mut(&unit) {
             None => Admission::Free,
-            Some(paused) if paused.claimed_by.is_none() && paused.pause.is_over(now()) => {
+            Some(paused) if paused.may_try(feed, now()) => {
                 paused.claimed_by = Some(feed);
                 Admission::Alone
             }
@@ -198,11 +226,11 @@ impl Units {
         self.state().paused.contains_key(&unit)
     }
 
-    /// True when no record of the unit may go out at all, not even alone.
-    pub(super) fn keeps_back(&self, unit: KeyId, now: impl FnOnce() -> i64) -> bool {
+    /// True when no record of the unit that is of this feed may go out at all, not even alone.
+    pub(super) fn keeps_back(&self, unit: KeyId, feed: &str, now: impl FnOnce() -> i64) -> bool {
         let state = self.state();
         let paused = state.paused.get(&unit);
-        paused.is_some_and(|paused| paused.claimed_by.is_some() || !paused.pause.is_over(now()))
+        paused.is_some_and(|paused| !paused.may_try(feed, now()))
     }
 
     /// True when no record of the unit is worth reading: its pause lasts.
@@ -247,6 +275,21 @@ impl Units {
         Some(state.pause(PausedUnit { unit: unit.clone(), until, why, times }))
     }
 
+    /// The unit's own record, of this feed, is to be sent again after the pause.
+    pub(super) fn await_own(&self, unit: KeyId, feed: &'static str) {
+        if let Some(paused) = self.state().paused.get_mut(&unit) {
+            paused.own = Some(Own { feed, woken: false });
+        }
+    }
+
+    /// Feeds with a unit's own record of which the pause is over, each once a pause.
+    pub(super) fn wake(&self, now: i64) -> Released {
+        let mut state = self.state();
+        let over = state.paused.values_mut().filter(|paused| paused.pause.is_over(now));
+        let own = over.filter_map(|paused| paused.own.as_mut());
+        own.filter_map(|own| (!std::mem::replace(&mut own.woken, true)).then_some(own.feed)).collect()
+    }
+
     /// Ends the pause of a unit. False when it had none.
     pub(super) fn end(&self, unit: KeyId) -> bool {
         self.state().paused.remove(&unit).is_some()
@@ -278,8 +321,8 @@ impl Units {
 
 impl State {
     fn pause(&mut self, pause: PausedUnit) -> PausedUnit {
-        let claimed_by = None;
-        self.paused.insert(pause.unit.id(), Paused { pause: pause.clone(), claimed_by });
+        let (claimed_by, own) = (None, None);
+        self.paused.insert(pause.unit.id(), Paused { pause: pause.clone(), claimed_by, own });
         pause
     }
 }
@@ -321,7 +364,7 @@ impl Gate {
     pub(super) fn keeps_back(&self, unit: Option<&Key>) -> bool {
         unit.is_some_and(|unit| match self.dry_run {
             true => self.units.rests(unit.id(), self.clock.now()),
-            false => self.units.keeps_back(unit.id(), || self.clock.now()),
+            false => self.units.keeps_back(unit.id(), self.feed, || self.clock.now()),
         })
     }
 

@@ -522,8 +522,10 @@ mod units {
         mart.accepts("mo", &[second]).await;
         assert_eq!(mart.running.gateway().snapshot(Subsystem::Mo)[UNIT]["enabled"], json!("NONE"));
         assert!(mart.running.gateway().unblock_unit(UNIT));
-        assert_eq!(mart.running.gateway().snapshot(Subsystem::Mo)[UNIT]["enabled"], json!("ALL"));
         mart.accepts("slot", &[slot()]).await;
+        assert_eq!(mart.running.gateway().snapshot(Subsystem::Mo)[UNIT]["enabled"], json!("NONE"), "nothing opens it");
+        mart.accepts("mo", &[unit()]).await;
+        assert_eq!(mart.running.gateway().snapshot(Subsystem::Mo)[UNIT]["enabled"], json!("ALL"));
     }
 }
 

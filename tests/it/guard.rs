@@ -13,6 +13,8 @@ use crate::support::portal::Act;
 use crate::support::world::{MO, NOW, RESOURCE, TestLine, World, cycle, mo, pass, room, slot};
 
 const HOUR: Duration = Duration::from_secs(3600);
+/// How long the unit's own record has the first turn after a pause.
+const TURN: Duration = Duration::from_secs(60);
 
 /// A line whose units and rooms are accepted and whose slots are still to be sent.
 async fn before_slots(world: &World) -> TestLine {
@@ -60,15 +62,15 @@ async fn after_its_pause_a_unit_is_tried_with_one_record_alone() {
     let line = before_slots(&world).await;
     blocked(&world);
     cycle(&line, "slot").await;
-    tokio::time::advance(HOUR).await;
+    tokio::time::advance(HOUR + TURN).await;
     let dry = line.cycle("slot", Order { dry_run: true, ..Order::default() }).await.unwrap();
     assert_eq!(dry.sent, 5, "a dry run claims nothing and says what would go out");
-    let line = world.start_at(Clock::simulated(NOW + 3600)).await;
+    let line = world.start_at(Clock::simulated(NOW + 3660)).await;
     cycle(&line, "slot").await;
     tokio::time::advance(HOUR).await;
     cycle(&line, "slot").await;
     assert_eq!(world.portal.sizes("slot"), [5, 1], "still blocked: the second pause is twice as long");
-    tokio::time::advance(HOUR).await;
+    tokio::time::advance(HOUR + TURN).await;
     world.portal.unblock_units();
     let report = cycle(&line, "slot").await;
     assert_eq!((report.accepted, report.postponed), (1, 4));
@@ -85,7 +87,7 @@ async fn a_probation_that_came_to_nothing_is_repeated_in_the_next_cycle() {
     blocked(&world);
     cycle(&line, "slot").await;
     world.portal.unblock_units();
-    tokio::time::advance(HOUR).await;
+    tokio::time::advance(HOUR + TURN).await;
     world.portal.next(Act::Fail(Trouble::Transient { retry_after: None }));
     cycle(&line, "slot").await;
     assert_eq!((world.portal.sizes("slot"), line.paused_units().len()), (vec![3, 1], 1));
@@ -109,7 +111,7 @@ async fn the_end_of_a_pause_lets_the_records_of_all_feeds_go() {
         cycle(&line, feed).await;
     }
     world.portal.unblock_units();
-    tokio::time::advance(HOUR).await;
+    tokio::time::advance(HOUR + TURN).await;
     let report = cycle(&line, "slot").await;
     assert_eq!(report.released.iter().copied().collect::<Vec<_>>(), ["mo", "resource", "slot"]);
     assert!(pass(&line).await >= 3);
@@ -126,6 +128,110 @@ async fn an_operators_word_ends_a_pause_at_once() {
     assert!(line.resume_unit(&Key::Guid(MO)).await.unwrap());
     assert!(!line.resume_unit(&Key::Guid(MO)).await.unwrap());
     assert_eq!((cycle(&line, "slot").await.accepted, notes(&world, NoteKind::Unit).await), (3, 0));
+}
+
+/// What the portal says of its unit.
+fn enabled(world: &World) -> String {
+    world.portal.held("mo")[&Key::Guid(MO)]["enabled"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_block_the_units_own_record_goes_first_and_once_although_its_row_is_the_same() {
+    let world = World::with_slots(3);
+    let line = before_slots(&world).await;
+    blocked(&world);
+    cycle(&line, "slot").await;
+    assert_eq!(enabled(&world), "NONE");
+    world.portal.forget_requests();
+    cycle(&line, "mo").await;
+    assert!(line.wake_after_pauses().is_empty() && world.portal.received("mo").is_empty(), "the pause lasts");
+    tokio::time::advance(HOUR).await;
+    world.portal.unblock_units();
+    assert_eq!(cycle(&line, "slot").await.accepted, 0, "the unit's own record stands for it");
+    assert_eq!(line.wake_after_pauses().into_iter().collect::<Vec<_>>(), ["mo"]);
+    assert!(line.wake_after_pauses().is_empty(), "once is enough");
+    let report = cycle(&line, "mo").await;
+    assert_eq!((report.accepted, enabled(&world)), (1, "ALL".to_owned()));
+    assert!(report.released.contains("slot") && line.paused_units().is_empty());
+    pass(&line).await;
+    assert_eq!((world.portal.received("mo").len(), world.portal.held("slot").len()), (1, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operators_word_opens_the_unit_as_well() {
+    let world = World::with_slots(3);
+    let line = before_slots(&world).await;
+    blocked(&world);
+    cycle(&line, "slot").await;
+    world.portal.unblock_units();
+    line.resume_unit(&Key::Guid(MO)).await.unwrap();
+    pass(&line).await;
+    pass(&line).await;
+    assert_eq!((enabled(&world), world.portal.received("mo").len()), ("ALL".to_owned(), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_block_is_undone_over_restarts() {
+    let world = World::with_slots(3);
+    blocked(&world);
+    let line = world.start().await;
+    world.portal.unblock_units();
+    cycle(&line, "mo").await;
+    cycle(&line, "resource").await;
+    blocked(&world);
+    cycle(&line, "slot").await;
+    world.portal.unblock_units();
+    let line = world.start_at(Clock::simulated(NOW + 3600)).await;
+    assert_eq!(cycle(&line, "slot").await.accepted, 0, "the unit's own record goes first");
+    assert_eq!(line.wake_after_pauses().into_iter().collect::<Vec<_>>(), ["mo"]);
+    let line = world.start_at(Clock::simulated(NOW + 3600)).await;
+    pass(&line).await;
+    assert_eq!((enabled(&world), world.portal.held("slot").len()), ("ALL".to_owned(), 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_block_that_the_units_own_record_meets_is_undone_like_any_other() {
+    let mut world = World::with_slots(0);
+    let line = before_slots(&world).await;
+    blocked(&world);
+    world.put("mo", MO, mo(MO, "Renamed"));
+    cycle(&line, "mo").await;
+    // The row is again what the portal acknowledged.
+    world.put("mo", MO, mo(MO, "Unit"));
+    cycle(&line, "mo").await;
+    world.portal.unblock_units();
+    tokio::time::advance(HOUR).await;
+    assert_eq!(cycle(&line, "mo").await.accepted, 1);
+    assert_eq!(enabled(&world), "ALL");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_of_our_own_budget_sends_no_units_record_again() {
+    let mut world = World::with_slots(10);
+    world.batch = 2;
+    world.budget = ErrorBudget { rejects: 3, window: HOUR };
+    refuse_slots(&world, 10);
+    let line = before_slots(&world).await;
+    cycle(&line, "slot").await;
+    assert!(matches!(line.paused_units()[0].why, UnitTrouble::Budget { .. }));
+    line.resume_unit(&Key::Guid(MO)).await.unwrap();
+    pass(&line).await;
+    assert!(world.portal.received("mo").is_empty(), "the portal has not closed it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_whose_own_record_cannot_go_is_tried_by_others_after_a_minute() {
+    let mut world = World::with_slots(3);
+    let line = before_slots(&world).await;
+    blocked(&world);
+    cycle(&line, "slot").await;
+    world.put("mo", MO, mo(MO, ""));
+    world.portal.unblock_units();
+    tokio::time::advance(HOUR).await;
+    cycle(&line, "mo").await;
+    assert_eq!(cycle(&line, "slot").await.accepted, 0);
+    tokio::time::advance(TURN).await;
+    assert_eq!(cycle(&line, "slot").await.accepted, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -289,7 +395,7 @@ async fn a_unit_of_which_only_removals_wait_is_tried_by_one_of_them() {
     tokio::time::advance(HOUR - Duration::from_secs(1)).await;
     cycle(&line, "slot").await;
     assert_eq!(world.portal.seen().removals.len(), 1);
-    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::advance(Duration::from_secs(1) + TURN).await;
     let report = cycle(&line, "slot").await;
     assert_eq!((report.removed, line.paused_units().len()), (1, 0));
     assert!(report.released.contains("slot"));

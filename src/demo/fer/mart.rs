@@ -2,7 +2,7 @@
 //!
 //! Records are kept as compact JSON text: a million slots fit where parsed objects would not.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -84,8 +84,7 @@ pub(super) enum Conflict {
 struct Units {
     block_after: Option<u32>,
     errors: HashMap<u128, u32>,
-    /// Blocked units with the `enabled` they had before.
-    blocked: BTreeMap<u128, Option<Value>>,
+    blocked: BTreeSet<u128>,
 }
 
 impl Mart {
@@ -260,7 +259,7 @@ impl Mart {
     }
 
     pub(super) fn is_blocked(&self, unit: u128) -> bool {
-        self.units.blocked.contains_key(&unit)
+        self.units.blocked.contains(&unit)
     }
 
     /// Notes a refused record of a unit; at the set number the unit is blocked and, as the document says, its `enabled`
@@ -269,31 +268,27 @@ impl Mart {
         let Some(limit) = self.units.block_after else { return };
         let errors = self.units.errors.entry(unit).or_default();
         *errors = errors.saturating_add(1);
-        if *errors >= limit && !self.units.blocked.contains_key(&unit) {
-            let before = self.set_enabled(unit, "NONE".into());
-            self.units.blocked.insert(unit, before);
+        if *errors >= limit && self.units.blocked.insert(unit) {
+            self.close(unit);
         }
     }
 
+    /// Lets updates of a unit pass again. It stays closed until its own record is sent anew: the document promises nothing else.
     pub(super) fn unblock(&mut self, unit: u128) -> bool {
         self.units.errors.remove(&unit);
-        let Some(before) = self.units.blocked.remove(&unit) else { return false };
-        if let Some(enabled) = before {
-            self.set_enabled(unit, enabled);
-        }
-        true
+        self.units.blocked.remove(&unit)
     }
 
     pub(super) fn blocked_units(&self) -> Vec<String> {
-        self.units.blocked.keys().copied().map(form::print_guid).collect()
+        self.units.blocked.iter().copied().map(form::print_guid).collect()
     }
 
-    fn set_enabled(&mut self, unit: u128, enabled: Value) -> Option<Value> {
-        let stored = self.table_mut(Subsystem::Mo).records.get_mut(&unit)?;
-        let mut record = parse_object(&stored.text);
-        let before = record.insert("enabled".to_owned(), enabled);
-        stored.text = Value::Object(record).to_string().into();
-        before
+    fn close(&mut self, unit: u128) {
+        if let Some(stored) = self.table_mut(Subsystem::Mo).records.get_mut(&unit) {
+            let mut record = parse_object(&stored.text);
+            record.insert("enabled".to_owned(), "NONE".into());
+            stored.text = Value::Object(record).to_string().into();
+        }
     }
 }
 

@@ -179,7 +179,8 @@ impl FerGateway {
         self.shared.mart().blocked_units()
     }
 
-    /// Lifts the block of a unit, as the portal's support does. False when it was not blocked.
+    /// Lifts the block of a unit, as the portal's support does; the unit itself stays closed until its record is sent. False when it was
+    /// not blocked.
     pub fn unblock_unit(&self, id: &str) -> bool {
         form::guid(id).is_some_and(|key| self.shared.mart().unblock(key))
     }

@@ -38,6 +38,20 @@ impl Index {
         Some(entry)
     }
 
+    /// True when the portal holds, or may hold, a record with this key.
+    pub fn is_at_portal(&self, key: &Key) -> bool {
+        let may_be_there = |at: At| {
+            let is_marked = self.detail(at).is_some_and(|detail| detail.mark.is_some());
+            self.accepted(at).is_some() || is_marked
+        };
+        self.find(key.id()).is_some_and(may_be_there)
+    }
+
+    /// True when the record with this key waits to be sent although the portal holds, or may hold, a version of it.
+    pub fn waits_to_be_sent_again(&self, key: &Key) -> bool {
+        self.is_at_portal(key) && self.find(key.id()).is_some_and(|at| self.state(at) == State::Pending)
+    }
+
     /// True when somebody else may have written the record since it was taken into its request.
     pub fn is_doubted(&self, at: At) -> bool {
         self.doubted.contains_key(&at)

@@ -165,9 +165,14 @@ impl ScriptedPortal {
         self.seen().blocked_units.clear();
     }
 
-    /// Answers 405 to requests that hold a record of this unit (its `mo_id`).
+    /// Answers 405 to requests that hold a record of this unit: its own, or one that names it as `mo_id`.
+    /// As the gateway, it closes the unit by that.
     pub fn block_unit(&self, unit: &str) {
-        self.seen().blocked_units.insert(unit.to_owned());
+        let mut seen = self.seen();
+        seen.blocked_units.insert(unit.to_owned());
+        if let Some(own) = seen.mart.get_mut(&("mo".to_owned(), Key::parse(unit))) {
+            own["enabled"] = "NONE".into();
+        }
     }
 
     /// Answers 413 to requests of more records.
@@ -311,8 +316,9 @@ impl Seen {
         if let Some(Act::Fail(trouble)) = act {
             return failed(trouble, false);
         }
+        let unit = if feed == "mo" { "id" } else { "mo_id" };
         let blocked =
-            |body: &serde_json::Value| body["mo_id"].as_str().is_some_and(|unit| self.blocked_units.contains(unit));
+            |body: &serde_json::Value| body[unit].as_str().is_some_and(|unit| self.blocked_units.contains(unit));
         if bodies.iter().any(blocked) {
             return failed(Trouble::UnitBlocked, false);
         }

@@ -400,11 +400,21 @@ impl Watch<'_> {
     fn pause(&mut self, open: &Open, second: i64) {
         let mut units: Vec<_> = open.records.iter().map(|(_, body)| unit_of(&self.mart, open.feed, body)).collect();
         units.dedup();
+        self.doubt_own_records(open, &units);
         if let [Some(unit)] = units[..] {
             let until = self.paused_units.entry(unit).or_insert(i64::MIN);
             if *until <= second {
                 *until = second + UNIT_PAUSE as i64;
             }
+        }
+    }
+
+    /// A portal that blocks a unit closes it: its own record is to be sent once more. Of a removal nobody here knows to which units the
+    /// engine counts it.
+    fn doubt_own_records(&mut self, open: &Open, units: &[Option<Id>]) {
+        let own = self.known.range_mut((Feed::Mo, Id::MIN)..=(Feed::Mo, Id::MAX));
+        for (_, known) in own.filter(|((_, id), _)| open.removal || units.contains(&Some(*id))) {
+            known.doubt = true;
         }
     }
 
