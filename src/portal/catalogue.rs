@@ -68,6 +68,7 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Kind as FieldKind;
     use crate::record::faults_of;
 
     #[test]
@@ -78,6 +79,15 @@ mod tests {
             }
         }
         assert_eq!(faults_of(&UNEXPLAINED), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn every_text_that_identifies_takes_a_guid_in_sixteen_bytes() {
+        let fields = KINDS.iter().flat_map(|kind| kind.schemas).flat_map(|schema| schema.fields);
+        for field in fields.filter(|field| matches!(field.kind, FieldKind::Text(_))) {
+            let identifies = field.name == "id" || field.name.ends_with("_id") || field.name.ends_with("_guid");
+            assert!(!identifies, "{} is to be IdText or GuidOrText", field.name);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Dates and times: every form a database keeps them in, and the one form the wire wants, `YYYY-MM-DDTHH:MM:SS`.
 
 /// Seconds of a day.
-const DAY: i64 = 86_400;
+pub(super) const DAY: i64 = 86_400;
 
 /// Years that fit the wire's form and can be meant: open ends are often kept as 9999-12-31.
 const YEARS: std::ops::RangeInclusive<i64> = 1900..=9999;
@@ -11,6 +11,8 @@ const YEARS: std::ops::RangeInclusive<i64> = 1900..=9999;
 pub enum Written {
     /// On a wall clock: seconds since 1970-01-01T00:00:00 on that clock.
     Local(i64),
+    /// A date without a time: its midnight, in seconds since 1970-01-01T00:00:00 on that clock.
+    Day(i64),
     /// With a zone: seconds since 1970-01-01T00:00:00Z.
     Instant(i64),
 }
@@ -113,7 +115,7 @@ pub fn parse(text: &str) -> Option<Written> {
     let mut rest = Reader(text.trim_ascii().as_bytes());
     let date = rest.date()?;
     if rest.0.is_empty() {
-        return Some(Written::Local(date * DAY));
+        return Some(Written::Day(date * DAY));
     }
     if !(rest.take(b'T') || rest.take(b't') || rest.take(b' ')) {
         return None;
@@ -227,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_bare_date_is_its_midnight() {
-        assert_eq!(parse("1970-01-02"), Some(Written::Local(86_400)));
+        assert_eq!(parse("1970-01-02"), Some(Written::Day(86_400)));
     }
 
     #[test]

@@ -62,18 +62,22 @@ impl FieldWriter {
             Kind::Guid => write_guid(cell, out),
             Kind::Oid => write_oid(cell, out),
             Kind::Text(most) => write_text(cell, most, out),
+            Kind::IdText(most) => write_text(as_guid(cell), most, out),
+            Kind::GuidOrText(most) => write_guid_or_text(cell, most, out),
             Kind::Int { min, max } => write_int(cell, min, max, out),
             Kind::Number => write_number(cell, out),
             Kind::Enum(words) | Kind::EnumWithAliases(words, _) => write_word(cell, kind, words, out),
             Kind::EnumList(words) => write_words(cell, words, out),
             Kind::IntEnum(numbers) => write_listed(cell, numbers, out),
             Kind::Time => self.write_time(cell, out),
+            Kind::PeriodEnd => self.write_time(end_of_period(cell), out),
             Kind::VisitTime => self.write_visit_time(cell, out),
             Kind::Snils => write_snils(cell, out),
             Kind::PrintedSnils => write_printed_snils(cell, out),
             Kind::Bool => write_bool(cell, out),
             Kind::Date => self.write_date(cell, out),
             Kind::Epoch => self.write_epoch(cell, out),
+            Kind::EpochEnd => self.write_epoch(end_of_period(cell), out),
             Kind::Inn => write_inn(cell, out),
             Kind::Digits(counts) => write_digits(cell, counts, out),
             Kind::Oktmo(count) => write_oktmo(cell, count, out),
@@ -88,12 +92,12 @@ impl FieldWriter {
         let text = match cell {
             Cell::LocalTime(micros) => return Ok(micros.div_euclid(1_000_000)),
             Cell::Instant(micros) => return Ok(self.zone.local(micros.div_euclid(1_000_000))),
-            Cell::Date(days) => return Ok(i64::from(days) * 86_400),
+            Cell::Date(days) => return Ok(i64::from(days) * datetime::DAY),
             Cell::Text(text) => text,
             _ => return Err(wrong_type("a date or time")),
         };
         match datetime::parse(text) {
-            Some(Written::Local(seconds)) => Ok(seconds),
+            Some(Written::Local(seconds) | Written::Day(seconds)) => Ok(seconds),
             Some(Written::Instant(seconds)) => Ok(self.zone.local(seconds)),
             None => Err(not_a_date()),
         }
@@ -208,6 +212,19 @@ impl FieldWriter {
     }
 }
 
+/// The cell that ends a period: a date without a time is the last second of its day, anything else is what it is.
+fn end_of_period(cell: Cell<'_>) -> Cell<'_> {
+    let midnight = match cell {
+        Cell::Date(days) => i64::from(days) * datetime::DAY,
+        Cell::Text(text) => match datetime::parse(text) {
+            Some(Written::Day(midnight)) => midnight,
+            _ => return cell,
+        },
+        _ => return cell,
+    };
+    Cell::LocalTime((midnight + datetime::DAY - 1).saturating_mul(1_000_000))
+}
+
 /// A value of a JSON object as a cell.
 fn cell_of(value: Option<&serde_json::Value>) -> Cell<'_> {
     match value {
@@ -262,16 +279,31 @@ fn wrong_type(wanted: &str) -> Broken {
 
 fn write_guid(cell: Cell<'_>, out: &mut Vec<u8>) -> Result<Value, Broken> {
     let broken = || (Rule::Guid, Cow::from("is not a GUID; wanted are 32 hex digits, lower case, with hyphens"));
-    let value = match cell {
+    let value = match as_guid(cell) {
         Cell::Guid(value) => value,
         Cell::Text(text) => guid::parse(text).ok_or_else(broken)?,
-        Cell::Bytes(bytes) => u128::from_be_bytes(bytes.try_into().map_err(|_| broken())?),
         _ => return Err(broken()),
     };
     out.push(b'"');
     guid::write(value, out);
     out.push(b'"');
     Ok(Value::Guid(value))
+}
+
+/// Sixteen bytes are a GUID wherever an identifier is wanted: MySQL and SQLite have no type of their own for one.
+fn as_guid(cell: Cell<'_>) -> Cell<'_> {
+    match cell {
+        Cell::Bytes(bytes) => bytes.try_into().map_or(cell, |bytes| Cell::Guid(u128::from_be_bytes(bytes))),
+        other => other,
+    }
+}
+
+fn write_guid_or_text(cell: Cell<'_>, most: usize, out: &mut Vec<u8>) -> Result<Value, Broken> {
+    let cell = match cell {
+        Cell::Text(text) => guid::parse(text).map_or(cell, Cell::Guid),
+        other => as_guid(other),
+    };
+    write_text(cell, most, out)
 }
 
 fn write_oid(cell: Cell<'_>, out: &mut Vec<u8>) -> Result<Value, Broken> {
@@ -571,7 +603,7 @@ fn write_oktmo(cell: Cell<'_>, count: usize, out: &mut Vec<u8>) -> Result<Value,
 
 fn write_identifier(cell: Cell<'_>, most: usize, out: &mut Vec<u8>) -> Result<Value, Broken> {
     let start = out.len();
-    let value = write_text(cell, most, out)?;
+    let value = write_text(as_guid(cell), most, out)?;
     let sound = out[start..].iter().all(|byte| byte.is_ascii_alphanumeric() || b"-\"".contains(byte));
     match sound {
         true => Ok(value),

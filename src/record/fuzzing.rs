@@ -38,7 +38,7 @@ pub(crate) fn values(bytes: &[u8]) {
 
 fn time(zone: &mut Zone, text: &str) {
     let local = match parse(text) {
-        Some(Written::Local(seconds)) => seconds,
+        Some(Written::Local(seconds) | Written::Day(seconds)) => seconds,
         Some(Written::Instant(seconds)) => zone.local(seconds),
         None => return,
     };
@@ -157,19 +157,27 @@ fn check_text(kind: Kind, text: &str) {
     match kind {
         Kind::Guid => assert!(guid::parse_canonical(text.as_bytes()).is_some(), "{text}"),
         Kind::Oid => assert!(text.len() <= 45 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')),
-        Kind::Text(most) => assert!(text.chars().count() <= most),
+        Kind::Text(most) | Kind::IdText(most) | Kind::GuidOrText(most) => assert!(text.chars().count() <= most),
         Kind::Enum(words) | Kind::EnumWithAliases(words, _) => assert!(words.contains(&text), "{text}"),
         Kind::EnumList(words) => assert!(text.split(',').all(|word| words.contains(&word)), "{text}"),
-        Kind::Time | Kind::VisitTime => assert!(matches!(parse(text), Some(Written::Local(_))), "{text}"),
+        Kind::Time | Kind::PeriodEnd | Kind::VisitTime => {
+            assert!(matches!(parse(text), Some(Written::Local(_))), "{text}");
+        }
         Kind::Snils => assert!(snils::from_text(text).is_some() && text.len() == 11, "{text}"),
         Kind::PrintedSnils => assert!(snils::from_text(text).is_some() && text.len() == 14, "{text}"),
-        Kind::Date => assert!(text.len() == 10 && matches!(parse(text), Some(Written::Local(_))), "{text}"),
+        Kind::Date => assert!(text.len() == 10 && matches!(parse(text), Some(Written::Day(_))), "{text}"),
         Kind::Inn => assert!(super::inn::is_valid(text), "{text}"),
         Kind::Oktmo(count) => assert!(text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())),
         Kind::Digits(counts) => assert!(counts.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())),
         Kind::Identifier(most) => assert!(text.len() <= most && text.is_ascii(), "{text}"),
         Kind::Version => assert!(text.chars().count() <= 255, "{text}"),
-        Kind::Int { .. } | Kind::Number | Kind::IntEnum(_) | Kind::Bool | Kind::Epoch | Kind::Objects(_) => {
+        Kind::Int { .. }
+        | Kind::Number
+        | Kind::IntEnum(_)
+        | Kind::Bool
+        | Kind::Epoch
+        | Kind::EpochEnd
+        | Kind::Objects(_) => {
             panic!("{text} should be no text")
         }
     }

@@ -55,6 +55,10 @@ pub enum Kind {
     Oid,
     /// Text of at most this many characters.
     Text(usize),
+    /// Text that identifies something, of at most this many characters. A native uuid and sixteen bytes become a GUID's text.
+    IdText(usize),
+    /// As [`Kind::IdText`]; a text that is a GUID in any hex form becomes its canonical form, so that each spelling is one value.
+    GuidOrText(usize),
     /// Whole number in a range.
     Int {
         /// Smallest value that makes sense.
@@ -74,6 +78,8 @@ pub enum Kind {
     IntEnum(&'static [i64]),
     /// `YYYY-MM-DDTHH:MM:SS` on the source's clock.
     Time,
+    /// End of a period: as [`Kind::Time`]; a date without a time is the last second of that day.
+    PeriodEnd,
     /// Start of a visit: as [`Kind::Time`], on the clock that the setting `visit_time_zone` names.
     VisitTime,
     /// SNILS: eleven digits.
@@ -86,6 +92,8 @@ pub enum Kind {
     Date,
     /// A moment as seconds since 1970-01-01T00:00:00Z. A cell that is such a number already, from the year 2000 on, is taken as it is.
     Epoch,
+    /// End of a period: as [`Kind::Epoch`]; a date without a time is the last second of that day.
+    EpochEnd,
     /// INN, the taxpayer's number: ten digits or twelve, with their check digits.
     Inn,
     /// The first so many digits of an OKTMO code. One that is given whole (eight or eleven digits) is cut.

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::portal::fer::SCHEMAS;
 
+mod forms;
+
 const MO: &str = "ab7cbc4b-2e68-40d2-881b-6f957b044818";
 const RESOURCE: &str = "1919135c-7c9e-4564-a8b4-29aff7adfe72";
 
@@ -241,7 +243,7 @@ fn a_default_fills_an_empty_field() {
     let settings = EncodeSettings { defaults: BTreeMap::from([("referral_id".into(), MO.into())]), ..settings() };
     let row = [
         ("id", Cell::Text(RESOURCE)),
-        ("patient_id", Cell::Text("p-1")),
+        ("patient_id", Cell::Text(RESOURCE)),
         ("slot_id", Cell::Text(MO)),
         ("status_code", Cell::Int(5000)),
         ("tag_source", Cell::Text("REG")),

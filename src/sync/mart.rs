@@ -79,7 +79,7 @@ fn push(chunk: &mut RowChunk, kind: Kind, value: &Value, visit_time_zone: VisitT
             (None, None) => Cell::Null,
         },
         Value::String(text) => match kind {
-            Kind::Time => Cell::Text(without_zone(text)),
+            Kind::Time | Kind::PeriodEnd => Cell::Text(without_zone(text)),
             Kind::VisitTime => visit(text, visit_time_zone),
             _ => Cell::Text(text),
         },

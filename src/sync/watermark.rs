@@ -72,7 +72,7 @@ impl Watermark {
             Cell::Date(days) => Some(self.zone.utc(i64::from(days) * 86_400).saturating_mul(MICROS)),
             Cell::Int(seconds) => Some(seconds.saturating_mul(MICROS)),
             Cell::Text(text) => match parse_time(text)? {
-                Written::Local(seconds) => Some(self.zone.utc(seconds).saturating_mul(MICROS)),
+                Written::Day(seconds) | Written::Local(seconds) => Some(self.zone.utc(seconds).saturating_mul(MICROS)),
                 Written::Instant(seconds) => Some(seconds.saturating_mul(MICROS)),
             },
             Cell::Null

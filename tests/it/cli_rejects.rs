@@ -43,8 +43,9 @@ impl Site {
         let db = sqlite().await;
         Hospital::new(20, true).fill(&db).await;
         let book = format!(
-            "INSERT INTO vitrina_fer_book VALUES ('{}', 'p', '{}', 5000, 'REG', 'APPOINTMENT', NULL, '2023-10-01 09:00:00')",
+            "INSERT INTO vitrina_fer_book VALUES ('{}', '{}', '{}', 5000, 'REG', 'APPOINTMENT', NULL, '2023-10-01 09:00:00')",
             refused(),
+            id(9, 9),
             id(6, 0)
         );
         db.execute(&[&book]).await;

@@ -324,7 +324,7 @@ fn cells(feed: Feed, row: &Row) -> Vec<Value> {
         ],
         Feed::Book => vec![
             id(row.id),
-            text(format!("{PERSON}{detail}")),
+            id(wire::patient(detail)),
             id(row.slot),
             good(row.status),
             "REG".into(),

@@ -16,6 +16,11 @@ pub fn guid(id: Id) -> String {
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
+/// The patient of a booking whose content is of this version.
+pub fn patient(detail: u64) -> Id {
+    0x9a71_0000_0000 + Id::from(detail)
+}
+
 pub fn time(seconds: i64) -> String {
     DateTime::from_timestamp(seconds, 0).expect("a year of four digits").format("%Y-%m-%dT%H:%M:%S").to_string()
 }
@@ -73,7 +78,8 @@ pub fn body(feed: Feed, row: &Row) -> Option<Body> {
         Feed::Book => {
             let referral = row.referral.map(|id| format!(r#""referral_id":"{}","#, guid(id))).unwrap_or_default();
             format!(
-                r#"{{"id":"{id}","patient_id":"{PERSON}{detail}","slot_id":"{}","status_code":{},"tag_source":"REG","type":"APPOINTMENT",{referral}"create_ts":"{CREATED}"}}"#,
+                r#"{{"id":"{id}","patient_id":"{}","slot_id":"{}","status_code":{},"tag_source":"REG","type":"APPOINTMENT",{referral}"create_ts":"{CREATED}"}}"#,
+                guid(patient(detail)),
                 guid(row.slot),
                 row.status
             )

@@ -89,6 +89,7 @@ fn content(kind: Kind) -> String {
         Kind::Guid => "GUID".into(),
         Kind::Oid => "OID: digits and dots".into(),
         Kind::Text(length) => format!("text, at most {length} characters"),
+        Kind::IdText(length) | Kind::GuidOrText(length) => format!("GUID or text, at most {length} characters"),
         Kind::Int { min, max } => format!("whole number, {min} to {max}"),
         Kind::Number => "number".into(),
         Kind::Enum(words) => format!("one of {}", words.join(", ")),
@@ -102,11 +103,13 @@ fn content(kind: Kind) -> String {
             format!("one of {}", numbers.join(", "))
         }
         Kind::Time => "date and time".into(),
+        Kind::PeriodEnd => "date and time; a date alone is the end of that day".into(),
         Kind::VisitTime => "date and time, sent on the clock that visit_time_zone names".into(),
         Kind::Snils | Kind::PrintedSnils => "SNILS".into(),
         Kind::Bool => "true or false".into(),
         Kind::Date => "date".into(),
         Kind::Epoch => "date and time, or seconds since 1970-01-01T00:00:00Z, from the year 2000 on".into(),
+        Kind::EpochEnd => format!("{}; a date alone is the end of that day", content(Kind::Epoch)),
         Kind::Inn => "INN".into(),
         Kind::Oktmo(count) => {
             format!("the first {count} digits of an OKTMO code; a whole one of 8 or 11 digits is cut")
@@ -140,10 +143,10 @@ fn sql_type(dialect: Dialect, field: &Field) -> &'static str {
         (Kind::Bool, Dialect::Sqlite) => "INTEGER",
         (Kind::Date, Dialect::Postgres) => "date",
         (Kind::Date, Dialect::Mysql) => "DATE",
-        (Kind::Epoch, Dialect::Postgres) => "timestamp",
-        (Kind::Epoch, Dialect::Mysql) => "DATETIME",
-        (Kind::Time | Kind::VisitTime, Dialect::Postgres) => "timestamp",
-        (Kind::Time | Kind::VisitTime, Dialect::Mysql) => "DATETIME",
+        (Kind::Epoch | Kind::EpochEnd, Dialect::Postgres) => "timestamp",
+        (Kind::Epoch | Kind::EpochEnd, Dialect::Mysql) => "DATETIME",
+        (Kind::Time | Kind::PeriodEnd | Kind::VisitTime, Dialect::Postgres) => "timestamp",
+        (Kind::Time | Kind::PeriodEnd | Kind::VisitTime, Dialect::Mysql) => "DATETIME",
         (_, Dialect::Mysql) => "CHAR",
         (_, Dialect::Postgres) => "text",
         (_, Dialect::Sqlite) => "TEXT",

@@ -131,7 +131,7 @@ static SLOT: [Rule; 9] = [
 /// Table 7.
 static BOOK: [Rule; 8] = [
     yes("id", Guid),
-    yes("patient_id", Text(45)),
+    yes("patient_id", Guid),
     yes("slot_id", Guid),
     yes("status_code", Code(&[5000, 5010, 5020, 5030, 5040])),
     yes("tag_source", OneOf(&["EPGU", "INFOMAT", "DOCTOR", "REG", "OTHER_WEB"])),

@@ -24,7 +24,7 @@ static DOCUMENT: Schema = Schema {
     feed: "document",
     table: "разделы «Описание бизнес-процесса», «Интеграция системы КЭДО»",
     fields: &[
-        must("id", Kind::Text(64)),
+        must("id", Kind::IdText(64)),
         must("employee_name", Kind::Text(NAME)),
         must("subtype", Kind::Text(NAME)),
         must("number", Kind::Text(64)),

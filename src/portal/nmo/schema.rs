@@ -61,7 +61,7 @@ static MODULE: Schema = Schema {
     feed: MODULE_FEED,
     table: "Добавление и изменение информации о модуле",
     fields: &[
-        must("module_id", Kind::Text(ID)),
+        must("module_id", Kind::IdText(ID)),
         must("name", Kind::Text(NAME)),
         or_empty("description", Kind::Text(LONG)),
         or_empty("annotation", Kind::Text(LONG)),
@@ -100,8 +100,8 @@ static RESULT: Schema = Schema {
     feed: "result",
     table: "Результаты прохождения обучения",
     fields: &[
-        may("id", Kind::Text(ID)),
-        must("module_id", Kind::Text(ID)),
+        may("id", Kind::IdText(ID)),
+        must("module_id", Kind::IdText(ID)),
         must("snils", Kind::Snils),
         must("pin", Kind::Text(ID)),
         must("status", Kind::Enum(STATUSES)),

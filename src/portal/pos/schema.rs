@@ -41,14 +41,14 @@ const OF_A_MUNICIPALITY: Condition = Condition { field: "level", values: &[MUNIC
 
 const TITLE_FIELD: Field = must("title", Kind::Text(TITLE));
 const DESCRIPTION_FIELD: Field = may("description", Kind::Text(DESCRIPTION));
-const KEY_FIELD: Field = must("external_id", Kind::Text(ID));
+const KEY_FIELD: Field = must("external_id", Kind::IdText(ID));
 const PARTICIPANTS_FIELD: Field = must("participants_count", COUNT);
 const LEVEL_FIELD: Field = must("level", LEVEL);
 const REGION_FIELD: Field = must("reg_oktmo", Kind::Oktmo(2));
 const MUNICIPALITY_FIELD: Field = must_if(OF_A_MUNICIPALITY, "mun_oktmo", Kind::Oktmo(8));
-const LINKED_FIELD: Field = may("external_linked_activity_id", Kind::Text(ID));
+const LINKED_FIELD: Field = may("external_linked_activity_id", Kind::IdText(ID));
 const START_FIELD: Field = may("start_date", Kind::Epoch);
-const END_FIELD: Field = may("end_date", Kind::Epoch);
+const END_FIELD: Field = may("end_date", Kind::EpochEnd);
 const NOTE_FIELD: Field = may("service_info", Kind::Text(NOTE));
 const ID_FIELD: Field = remote_id("pos_id", Kind::Identifier(64));
 
@@ -119,7 +119,7 @@ static VOTING_OBJECT: Schema = feed(
         TITLE_FIELD,
         DESCRIPTION_FIELD,
         KEY_FIELD,
-        may("external_voting_id", Kind::Text(ID)),
+        may("external_voting_id", Kind::IdText(ID)),
         PARTICIPANTS_FIELD,
         must("votes_for", COUNT),
         LEVEL_FIELD,
@@ -232,6 +232,13 @@ mod tests {
         ] {
             assert!(encoded(&[(field, &value)]).is_ok(), "{field}");
         }
+    }
+
+    #[test]
+    fn a_poll_that_ends_on_a_date_ends_with_that_day() {
+        let (_, body) = encoded(&[("start_date", "2024-03-28"), ("end_date", "2024-03-28")]).unwrap();
+        // Midnight, and one second before the next one, in Moscow.
+        assert!(body.contains(r#""start_date":1711573200"#) && body.contains(r#""end_date":1711659599"#), "{body}");
     }
 
     #[test]

@@ -301,7 +301,7 @@ fn minutes(text: &str) -> Option<String> {
 /// `2022-12-14T08:00:00+05:00`: what the clock on the source's wall shows, with its offset.
 fn with_offset(text: &str, zone: &mut Zone) -> Option<String> {
     let (local, offset) = match parse_time(text)? {
-        Written::Local(seconds) => (seconds, zone.offset_at_local(seconds)),
+        Written::Local(seconds) | Written::Day(seconds) => (seconds, zone.offset_at_local(seconds)),
         Written::Instant(seconds) => {
             let offset = zone.offset_at_utc(seconds);
             (seconds + offset, offset)

@@ -210,7 +210,7 @@ impl Hospital {
         self.row("slot", keyless);
         self.faulty.push(("slot", "(row without a key)".into(), "id", "mandatory"));
         let book = vec![
-            text("p"),
+            text(&id(9, 1)),
             text(&id(6, 1)),
             "5000".into(),
             text("REG"),

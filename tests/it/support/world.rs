@@ -113,7 +113,7 @@ pub fn slot(id: u128, status: &str) -> Vec<Value> {
 
 /// A row of a booking.
 pub fn book(id: u128, slot: u128, status: i64) -> Vec<Value> {
-    vec![guid(id), "p-1".into(), guid(slot), status.into(), "REG".into(), "APPOINTMENT".into(), "2023-10-01".into()]
+    vec![guid(id), guid(0x9a71), guid(slot), status.into(), "REG".into(), "APPOINTMENT".into(), "2023-10-01".into()]
 }
 
 /// A row of a time at which [`RESOURCE`] is away.

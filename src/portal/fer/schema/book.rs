@@ -1,12 +1,12 @@
 //! Table 7: bookings of patients («бирки»).
 //!
-//! - `patient_id` is text: the samples hold identifiers of the patient register that are no GUIDs.
+//! - `patient_id` is a GUID, lower case with hyphens. The sample `11234455` stands in a request to cancel, not in a record.
 //! - `referral_id` is marked mandatory although most bookings have no referral: optional here; the setting `no_referral_id` fills
 //!   the gap where a region defines a value for it.
 //! - `type`: the booking request splits the preventive examination by age, the table does not; both names are translated.
 //! - A booking that stands, took place or was missed needs its slot on the mart as RECORDED (section «Описание подсистемы Book»).
 
-use super::{ID, SLOT};
+use super::SLOT;
 use crate::record::{Edge, Expiry, Hold, Kind, Schema, Unit, may, must};
 
 const TYPES: &[&str] = &[
@@ -31,7 +31,7 @@ pub(super) static SCHEMA: Schema = Schema {
     table: "приложение 1, таблица 7",
     fields: &[
         must("id", Kind::Guid),
-        must("patient_id", Kind::Text(ID)),
+        must("patient_id", Kind::Guid),
         must("slot_id", Kind::Guid),
         must("status_code", Kind::IntEnum(&[5000, 5010, 5020, 5030, 5040])),
         must("tag_source", Kind::Enum(&["EPGU", "INFOMAT", "DOCTOR", "REG", "OTHER_WEB"])),

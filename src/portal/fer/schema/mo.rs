@@ -1,6 +1,7 @@
 //! Table 1: units of a medical organisation.
 //!
-//! `address_fias_guid` stays text of 36: unlike the identifiers, the table does not ask for the canonical form of it.
+//! `address_fias_guid` is text of 36: the table does not ask for a GUID here. One in any form is written canonically all the same, and
+//! another text goes out as it is.
 
 use super::{ENABLED, ID, NAME};
 use crate::record::{Expiry, Kind, Schema, Unit, may, must};
@@ -14,7 +15,7 @@ pub(super) static SCHEMA: Schema = Schema {
         must("branch_oid", Kind::Oid),
         must("name", Kind::Text(NAME)),
         must("address", Kind::Text(NAME)),
-        may("address_fias_guid", Kind::Text(36)),
+        may("address_fias_guid", Kind::GuidOrText(36)),
         may("region_okato", Kind::Text(11)),
         may("phone", Kind::Text(ID)),
         must("enabled", Kind::Enum(ENABLED)),

@@ -2,6 +2,7 @@
 //!
 //! - `end_date` and `from_mo_id` are marked both «Да» and «Нет»: optional, since a referral may be without end.
 //! - `to_service_name` is asked for by the section on booking by referral and missing from the table: sent when the source has it.
+//! - `patient_id` is text, unlike that of a book; a GUID in any form is written canonically, so that both name one patient alike.
 //! - `to_service_id` is the code of a service, not the id of one: no edge follows it.
 //! - Units and resources may be another hospital's, so its edges order the feeds and hold nothing back.
 
@@ -20,24 +21,24 @@ pub(super) static SCHEMA: Schema = Schema {
     table: "приложение 1, таблица 8",
     fields: &[
         must("id", Kind::Guid),
-        must("patient_id", Kind::Text(ID)),
-        must_when(CONSULTATION, "speciality_id", Kind::Text(ID)),
+        must("patient_id", Kind::GuidOrText(ID)),
+        must_when(CONSULTATION, "speciality_id", Kind::IdText(ID)),
         must("number", Kind::Text(ID)),
         must("type", Kind::Enum(&[CONSULTATION, RESEARCH])),
         must("start_date", Kind::Time),
-        may("end_date", Kind::Time),
+        may("end_date", Kind::PeriodEnd),
         must("to_mo_id", Kind::Guid),
         must("to_profile_code", Kind::Text(ID)),
         must_when(CONSULTATION, "to_post_name", Kind::Text(NAME)),
-        must_when(RESEARCH, "to_service_id", Kind::Text(ID)),
+        must_when(RESEARCH, "to_service_id", Kind::IdText(ID)),
         may("to_service_name", Kind::Text(UNSIZED)),
         may("from_mo_id", Kind::Guid),
         must("from_resource_id", Kind::Guid),
         must("status", Kind::Enum(&["AVAILABLE", "RECORDED", "CANCELED"])),
         must("create_ts", Kind::Time),
         may("to_resource_id", Kind::Guid),
-        may("from_referral_id", Kind::Text(UNSIZED)),
-        may("from_rmis_id", Kind::Text(UNSIZED)),
+        may("from_referral_id", Kind::IdText(UNSIZED)),
+        may("from_rmis_id", Kind::IdText(UNSIZED)),
         must("referral_type_code", Kind::Text(UNSIZED)),
         must("to_mo_oid", Kind::Oid),
         must("from_mo_oid", Kind::Oid),

@@ -11,7 +11,7 @@ pub(super) static SCHEMA: Schema = Schema {
         must("resource_id", Kind::Guid),
         must("reason", Kind::Enum(&["VACATION", "SICK_LEAVE", "FIRED", "REPAIR"])),
         must("beg_date", Kind::Time),
-        must("end_date", Kind::Time),
+        must("end_date", Kind::PeriodEnd),
         must("create_ts", Kind::Time),
     ],
     key: "period_id",
