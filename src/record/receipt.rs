@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a portal gave back for a record. Ids, codes and addresses only: nothing of a person.
+/// What a portal gave back for a record. Ids, codes, addresses, and reasons that name no person.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Receipt {
@@ -18,6 +18,8 @@ pub struct Receipt {
     pub url: Option<String>,
     /// The portal's own word for where it stands: `in_progress`.
     pub status: Option<String>,
+    /// The portal's words why it stands there. Belongs to the status beside it.
+    pub reason: Option<String>,
     /// Whether it went out signed, where the portal takes it either way. Noted by us when it is sent.
     pub signed: Option<bool>,
 }
@@ -25,12 +27,13 @@ pub struct Receipt {
 impl Receipt {
     /// True when it says nothing but how far the record got.
     pub fn is_empty(&self) -> bool {
-        let Receipt { stage: _, remote_id, set_id, base_no, url, status, signed } = self;
-        signed.is_none() && [remote_id, set_id, base_no, url, status].into_iter().all(Option::is_none)
+        let Receipt { stage: _, remote_id, set_id, base_no, url, status, reason, signed } = self;
+        signed.is_none() && [remote_id, set_id, base_no, url, status, reason].into_iter().all(Option::is_none)
     }
 
     /// With what an earlier one says where this one says nothing.
     pub fn over(self, earlier: Receipt) -> Receipt {
+        let reason = if self.status.is_some() { self.reason } else { self.reason.or(earlier.reason) };
         Receipt {
             stage: self.stage,
             remote_id: self.remote_id.or(earlier.remote_id),
@@ -38,6 +41,7 @@ impl Receipt {
             base_no: self.base_no.or(earlier.base_no),
             url: self.url.or(earlier.url),
             status: self.status.or(earlier.status),
+            reason,
             signed: self.signed.or(earlier.signed),
         }
     }

@@ -295,6 +295,7 @@ impl Found {
             set_id,
             base_no: self.base_no.clone(),
             url: None,
+            reason: None,
             signed: None,
             status: Some(if registered { REGISTERED } else { SENT }.to_owned()),
         }

@@ -476,9 +476,9 @@ fn exchanging(exchanged: Vec<Exchange>) -> Settlement {
 }
 
 fn full_receipt() -> Receipt {
-    let [remote_id, set_id, base_no, url, status] =
-        ["r\"1", "s-1", "№ 5", "https://p/1", "in_progress"].map(|text| Some(text.to_owned()));
-    Receipt { stage: Stage::Sent, remote_id, set_id, base_no, url, status, signed: Some(false) }
+    let [remote_id, set_id, base_no, url, status, reason] =
+        ["r\"1", "s-1", "№ 5", "https://p/1", "in_progress", "нет п. 3"].map(|text| Some(text.to_owned()));
+    Receipt { stage: Stage::Sent, remote_id, set_id, base_no, url, status, reason, signed: Some(false) }
 }
 
 async fn register<L: Ledger>(ledger: &L, feed: FeedId) -> Vec<Exchange> {
