@@ -15,7 +15,7 @@ use crate::sync;
 
 /// Rows that are read and printed at a time.
 const PAGE: usize = 1000;
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "portal",
     "feed",
     "key",
@@ -27,6 +27,7 @@ const COLUMNS: [&str; 13] = [
     "set_id",
     "base_no",
     "status",
+    "reason",
     "url",
     "write_back_due",
 ];
@@ -93,6 +94,8 @@ struct Row<'a> {
     base_no: Option<&'a str>,
     /// The portal's own word for where it stands.
     status: Option<&'a str>,
+    /// The portal's words why.
+    reason: Option<&'a str>,
     url: Option<&'a str>,
     /// True while this is still to be written back to the source.
     write_back_due: bool,
@@ -184,12 +187,13 @@ impl<'a> Row<'a> {
             set_id: of_receipt(|receipt| &receipt.set_id),
             base_no: of_receipt(|receipt| &receipt.base_no),
             status: of_receipt(|receipt| &receipt.status),
+            reason: of_receipt(|receipt| &receipt.reason),
             url: of_receipt(|receipt| &receipt.url),
             write_back_due: exchange.write_back.is_some(),
         }
     }
 
-    fn cells(&self) -> [&str; 13] {
+    fn cells(&self) -> [&str; 14] {
         let or_empty = |cell: Option<&'a str>| cell.unwrap_or_default();
         [
             self.portal,
@@ -203,6 +207,7 @@ impl<'a> Row<'a> {
             or_empty(self.set_id),
             or_empty(self.base_no),
             or_empty(self.status),
+            or_empty(self.reason),
             or_empty(self.url),
             if self.write_back_due { "yes" } else { "" },
         ]
@@ -263,6 +268,7 @@ fn readable(row: &Row<'_>) -> String {
         ("set ", row.set_id),
         ("number ", row.base_no),
         ("status ", row.status),
+        ("reason: ", row.reason),
         ("", row.url),
         ("", row.write_back_due.then_some("to be written back")),
     ] {
@@ -330,7 +336,7 @@ mod tests {
         let row = text.lines().nth(1).unwrap();
         assert_eq!(
             row,
-            "sout,training,k-1,confirmed,1970-01-01T00:00:00Z,1970-01-01T00:01:00Z,NO_REMOVAL,\"r;1\",,'=5,,,yes"
+            "sout,training,k-1,confirmed,1970-01-01T00:00:00Z,1970-01-01T00:01:00Z,NO_REMOVAL,\"r;1\",,'=5,,,,yes"
         );
     }
 

@@ -90,9 +90,11 @@ pub(super) const KEYS: &[Key] = &[
 /// What the statements of `write_back` are filled with.
 pub fn write_back_parameters(kind: PortalKind) -> &'static [&'static str] {
     match kind {
-        PortalKind::Sout => &["key", "remote_id", "status", "url", "base_no", "set_id", "registered_at"],
+        PortalKind::Sout => {
+            &["key", "remote_id", "status", "portal_status", "reason", "url", "base_no", "set_id", "registered_at"]
+        }
         PortalKind::Fer | PortalKind::Nmo | PortalKind::Pos | PortalKind::Ekdo => {
-            &["key", "remote_id", "status", "url"]
+            &["key", "remote_id", "status", "portal_status", "reason", "url"]
         }
     }
 }

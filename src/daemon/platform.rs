@@ -41,8 +41,18 @@ pub(super) struct Evaluations(pub Vec<Arc<AnyLine>>);
 impl Evaluated for Evaluations {
     async fn evaluated(&self, portal: &str, module: &Key, evaluation: Evaluation) -> Taken {
         let Some(line) = self.0.iter().find(|line| line.name == portal) else { return Taken::Unknown };
+        let status = evaluation.word();
         match line.told(MODULE_FEED, module, evaluation.receipt(Receipt::default())).await {
             Ok(Heard::Taken) => Taken::Applied,
+            Ok(Heard::Kept) => {
+                tracing::warn!(
+                    portal,
+                    module = %module,
+                    status,
+                    "the portal told of a module that was never sent to it from here; `vitrina log` shows it as NOT_FED"
+                );
+                Taken::Stray
+            }
             Ok(Heard::Later) => Taken::Later,
             Ok(Heard::Unknown) => Taken::Unknown,
             Err(error) => {

@@ -12,6 +12,7 @@ use super::inability::NO_REMOVAL;
 use super::inquiry::TURNED_DOWN;
 use super::line::{FeedLine, Line};
 use super::outgoing::Outgoing;
+use super::stray::NOT_FED;
 use super::unknown::OUTCOME_UNKNOWN;
 use crate::ledger::{Entry, Exchange, ExchangeCounts, ExchangeState, FeedId, Ledger, LedgerError, State, WriteBackDue};
 use crate::portal::{Abilities, Inquiry, Portal};
@@ -164,7 +165,7 @@ impl Register {
     /// True for a row of which the portal has more to say.
     fn is_followed(&self, row: &Exchange) -> bool {
         match row.state {
-            ExchangeState::Sent => self.until_confirmed,
+            ExchangeState::Sent => self.until_confirmed && row.code.as_deref() != Some(NOT_FED),
             ExchangeState::Refused => self.keeps_turned_down && row.code.as_deref() == Some(TURNED_DOWN),
             ExchangeState::Ready | ExchangeState::Confirmed | ExchangeState::Unknown => false,
         }
@@ -287,7 +288,7 @@ impl Drafts {
 }
 
 /// The register's word for how far the portal says that a record got.
-fn of_stage(stage: Stage) -> ExchangeState {
+pub(super) fn of_stage(stage: Stage) -> ExchangeState {
     match stage {
         Stage::Sent | Stage::Draft => ExchangeState::Sent,
         Stage::Confirmed => ExchangeState::Confirmed,

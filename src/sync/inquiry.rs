@@ -52,6 +52,8 @@ pub enum Heard {
     Later,
     /// There is no such record, or the portal was never given it.
     Unknown,
+    /// There is no such record: the register keeps what was said under a code of its own.
+    Kept,
 }
 
 /// What findings lead to, gathered for one transaction.
@@ -429,23 +431,26 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         }
     }
 
-    /// Takes a receipt that the portal sends by itself, as if it had been asked for. What it does not name stays as it was.
-    pub async fn told(&self, feed: &str, key: &Key, receipt: Receipt) -> Result<Heard, LedgerError> {
-        let Some(feed) = self.feed(feed) else { return Ok(Heard::Unknown) };
-        let standing = {
+    /// Takes a receipt that the portal sends by itself, as if it had been asked for. What it does not name stays as it was. What it says of a
+    /// record that it was never given is kept all the same.
+    pub async fn told(&self, name: &str, key: &Key, receipt: Receipt) -> Result<Heard, LedgerError> {
+        let standing = self.feed(name).map_or(Heard::Kept, |feed| {
             let index = feed.index();
             match index.find(key.id()) {
                 Some(at) if index.in_flight(at) => Heard::Later,
                 Some(at) if index.may_be_at_portal(at) => Heard::Taken,
-                Some(_) | None => Heard::Unknown,
+                Some(_) | None => Heard::Kept,
             }
-        };
-        if standing != Heard::Taken {
-            return Ok(standing);
+        });
+        match (standing, self.feed(name)) {
+            (Heard::Taken, Some(feed)) => {
+                let before = self.ledger.exchange(feed.id, key).await?.and_then(|row| row.receipt);
+                let receipt = receipt.over(before.unwrap_or_default());
+                Ok(self.apply(feed, vec![(key.clone(), Finding::Held(receipt))]).await?.heard)
+            }
+            (Heard::Later, _) => Ok(Heard::Later),
+            _ => self.keep_stray(name, key, receipt).await.map(|()| Heard::Kept),
         }
-        let before = self.ledger.exchange(feed.id, key).await?.and_then(|row| row.receipt);
-        let receipt = receipt.over(before.unwrap_or_default());
-        Ok(self.apply(feed, vec![(key.clone(), Finding::Held(receipt))]).await?.heard)
     }
 
     /// The key of the record that a portal knows by this id of its own.
@@ -474,10 +479,11 @@ fn is_turned_down(entry: &Entry) -> bool {
     entry.state == State::Rejected && entry.accepted.is_some() && entry.wanted == entry.accepted
 }
 
-/// Why a record was turned down, in the portal's own word.
+/// Why a record was turned down, in the portal's own words.
 pub(super) fn turned_down(receipt: &Receipt) -> Said {
-    match &receipt.status {
-        Some(status) => Said::ours(said::TURNED_DOWN_AS, &[status]),
-        None => Said::ours(said::TURNED_DOWN, &[]),
+    match (&receipt.status, &receipt.reason) {
+        (Some(status), Some(reason)) => Said::ours(said::TURNED_DOWN_AS, &[&format!("{status}: {reason}")]),
+        (Some(word), None) | (None, Some(word)) => Said::ours(said::TURNED_DOWN_AS, &[word]),
+        (None, None) => Said::ours(said::TURNED_DOWN, &[]),
     }
 }

@@ -39,6 +39,7 @@ mod said;
 mod sending;
 mod settle;
 mod standstill;
+mod stray;
 mod units;
 mod unknown;
 mod vanished;

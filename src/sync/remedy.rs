@@ -4,6 +4,7 @@ use super::contest::DUPLICATE_PLACE;
 use super::inability::{NO_REMOVAL, NO_UPDATE, REMOVED};
 use super::inquiry::{LOST_AT_PORTAL, TURNED_DOWN};
 use super::plan::{CHECK, DUPLICATE_KEY, PARENT, PLACE};
+use super::stray::NOT_FED;
 use super::unknown::OUTCOME_UNKNOWN;
 use crate::record::{Actor, Case, Phrase, Remedy, Rule, remedy_in};
 
@@ -159,6 +160,21 @@ static CASES: &[Case] = &[
         },
     },
     Case {
+        code: NOT_FED,
+        says: "",
+        remedy: Remedy {
+            actor: Actor::Mapping,
+            meaning: Phrase {
+                en: "The portal told what became of a record that was never sent to it from here: it was entered there by hand, or its row is no longer in the view.",
+                ru: "Портал сообщил о записи, которую отсюда ему не передавали: её завели там вручную, или её строки больше нет в представлении.",
+            },
+            action: Phrase {
+                en: "If it is yours, add its row to the view; otherwise nothing is to be done.",
+                ru: "Если запись ваша, добавьте её строку в представление; иначе делать ничего не нужно.",
+            },
+        },
+    },
+    Case {
         code: TURNED_DOWN,
         says: "",
         remedy: Remedy {
@@ -244,7 +260,7 @@ mod tests {
     #[test]
     fn every_own_code_is_explained_in_every_language() {
         let fields = [CHECK, PARENT, DUPLICATE_KEY, DUPLICATE_PLACE, PLACE, REFUSED, TOO_LARGE];
-        let exchanges = [OUTCOME_UNKNOWN, NO_UPDATE, NO_REMOVAL, REMOVED, TURNED_DOWN, LOST_AT_PORTAL];
+        let exchanges = [OUTCOME_UNKNOWN, NO_UPDATE, NO_REMOVAL, REMOVED, NOT_FED, TURNED_DOWN, LOST_AT_PORTAL];
         for code in fields.into_iter().chain(exchanges) {
             let found = remedy(code, "").unwrap_or_else(|| panic!("{code} has no remedy"));
             assert_eq!(faults_of(found), Vec::<&str>::new(), "{code}");

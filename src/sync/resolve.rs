@@ -92,7 +92,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         Ok(match self.apply(feed, vec![(key, finding)]).await?.heard {
             Heard::Taken => Resolved::Done,
             Heard::Later => Resolved::Busy,
-            Heard::Unknown => Resolved::NotUnknown,
+            Heard::Unknown | Heard::Kept => Resolved::NotUnknown,
         })
     }
 

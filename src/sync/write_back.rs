@@ -22,7 +22,8 @@ const MOST_FAILURES: usize = 3;
 
 /// Runs the site's statement for one record. It may run more than once for the same.
 pub trait WriteBack: Send + Sync + 'static {
-    /// Runs it with these parameters: `key`, `status` (the register's word), `remote_id`, `base_no`, `registered_at`, `set_id`, `url`.
+    /// Runs it with these parameters: `key`, `status` (the register's word), `portal_status` and `reason` (the portal's own words),
+    /// `remote_id`, `base_no`, `registered_at`, `set_id`, `url`.
     fn write<'a>(
         &'a self,
         parameters: BTreeMap<&'static str, Option<&'a str>>,
@@ -163,5 +164,7 @@ fn parameters<'a>(row: &'a Exchange, key: &'a str) -> BTreeMap<&'static str, Opt
         ("registered_at", of_receipt(|receipt| &receipt.registered_at)),
         ("set_id", of_receipt(|receipt| &receipt.set_id)),
         ("url", of_receipt(|receipt| &receipt.url)),
+        ("portal_status", of_receipt(|receipt| &receipt.status)),
+        ("reason", of_receipt(|receipt| &receipt.reason)),
     ])
 }

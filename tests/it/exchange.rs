@@ -612,7 +612,7 @@ async fn news_of_a_record_that_is_on_its_way_are_asked_for_again() {
     let line = world.start().await;
     let approved = Receipt { status: Some("approved".into()), ..Receipt::default() };
     let key = Key::Guid(MO);
-    assert_eq!(line.told("mo", &key, approved.clone()).await.unwrap(), Heard::Unknown);
+    assert_eq!(line.told("mo", &key, approved.clone()).await.unwrap(), Heard::Kept);
     cycle(&line, "mo").await;
     world.put("mo", MO, mo(MO, "Renamed"));
     world.portal.hold_up("mo");

@@ -103,19 +103,22 @@ async fn the_evaluation_of_a_module_is_followed() {
         accepted(send_module(&portal, &module(id), false).await);
     }
     mock.evaluate("good", Evaluation::Approved);
-    mock.evaluate("bad", Evaluation::NotApproved("требуется дополнительная информация".into()));
+    mock.evaluate("bad", Evaluation::NotApproved("нет раздела 3 «Тест», см. п. 12".into()));
     let receipt = Receipt { stage: Stage::Sent, url: Some("https://nmfo/1".into()), ..Receipt::default() };
     let asked: Vec<Asked> = ["in work", "good", "bad", "unknown"]
         .map(|id| Asked { key: Key::parse(id), receipt: Some(receipt.clone()), sent: 0, signed: None })
         .into();
     let findings = portal.inquire(schema("module"), &asked).await.unwrap();
-    let held = |stage, status: &str| Finding::Held(Receipt { stage, status: Some(status.into()), ..receipt.clone() });
+    let held = |stage, status: &str, reason: Option<&str>| {
+        let (status, reason) = (Some(status.into()), reason.map(str::to_owned));
+        Finding::Held(Receipt { stage, status, reason, ..receipt.clone() })
+    };
     assert_eq!(
         findings,
         [
-            held(Stage::Sent, "in_progress"),
-            held(Stage::Confirmed, "approved"),
-            held(Stage::TurnedDown, "not_approved: требуется дополнительная информация"),
+            held(Stage::Sent, "in_progress", None),
+            held(Stage::Confirmed, "approved", None),
+            held(Stage::TurnedDown, "not_approved", Some("нет раздела 3 «Тест», см. п. 12")),
             Finding::Absent,
         ]
     );

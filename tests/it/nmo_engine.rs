@@ -13,8 +13,9 @@ use vitrina::config::{Environment, load};
 use vitrina::daemon::{Access, AnyLine, Assembly, Daemon, DaemonSettings, platforms};
 use vitrina::demo::nmo::{Evaluation, Fault, NmoMock, NmoMockSettings, RunningNmo};
 use vitrina::ledger::{Exchange, ExchangeState, Ledger, State};
+use vitrina::record::{Key, Receipt, Stage};
 use vitrina::serve::Listener;
-use vitrina::sync::{CycleReport, Order};
+use vitrina::sync::{CycleReport, Heard, Order};
 use vitrina::telemetry::Metrics;
 
 use crate::support::nmo::{CLIENT_SECRET, PASSWORD, PIN, SNILS, mock_settings, start};
@@ -23,7 +24,7 @@ use crate::support::traces::Traces;
 const TABLES: &str = "
 CREATE TABLE vitrina_nmo_module (module_id TEXT, name TEXT, description TEXT, annotation TEXT, hours INTEGER, is_paid INTEGER,
     price NUMERIC, type TEXT, specialities TEXT, organization_inn TEXT, organization_name TEXT, nmo_url TEXT, nmo_state TEXT,
-    actual INTEGER, version INTEGER);
+    actual INTEGER, version INTEGER, nmo_word TEXT, nmo_reason TEXT);
 CREATE TABLE vitrina_nmo_result (module_id TEXT, snils TEXT, pin TEXT, status TEXT, status_date TEXT, result_mark INTEGER);
 ";
 
@@ -63,7 +64,7 @@ impl Site {
         let specialities = r#"[{"level":"university","name":"Терапия","main":true}]"#;
         self.sql(&format!(
             "INSERT INTO vitrina_nmo_module VALUES
-            ('{id}', 'Модуль', 'Описание', 'Аннотация', 2, 1, 12500.5, 'iomT', '{specialities}', NULL, NULL, NULL, NULL, NULL, 1)"
+            ('{id}', 'Модуль', 'Описание', 'Аннотация', 2, 1, 12500.5, 'iomT', '{specialities}', NULL, NULL, NULL, NULL, NULL, 1, NULL, NULL)"
         ))
         .await;
     }
@@ -114,7 +115,7 @@ portal_id = "EduPortal"
 portal_secret = "portal-secret-never-shown"
 redirect_template = "https://edu.hospital.ru/{{module_id}}"
 [portals.nmo.feeds.module]
-write_back = "UPDATE vitrina_nmo_module SET nmo_url = :url, nmo_state = :status WHERE module_id = :key"
+write_back = "UPDATE vitrina_nmo_module SET nmo_url = :url, nmo_state = :status, nmo_word = :portal_status, nmo_reason = :reason WHERE module_id = :key"
 "#
     )
 }
@@ -255,14 +256,54 @@ async fn a_module_that_was_turned_down_goes_again_when_its_row_has_changed() {
     site.module("A").await;
     let (assembly, line) = site.line().await;
     until(&assembly, &line, "module", all(ExchangeState::Sent)).await;
-    site.mock().evaluate("A", Evaluation::NotApproved("нет описания".into()));
+    let reason = "Раздел 3, слайд 12: нет ссылки на «Приказ № 203н»";
+    site.mock().evaluate("A", Evaluation::NotApproved(reason.into()));
     until(&assembly, &line, "module", all(ExchangeState::Refused)).await;
+    cycle(&line, "module").await;
+    let written: Vec<(String, String, Option<String>)> =
+        sqlx::query_as("SELECT nmo_state, nmo_word, nmo_reason FROM vitrina_nmo_module")
+            .fetch_all(&site.database)
+            .await
+            .unwrap();
+    assert_eq!(written, [("refused".into(), "not_approved".into(), Some(reason.into()))]);
     let refusals = assembly.ledger.refusals(line.feed("module").unwrap().id).await.unwrap();
     assert_eq!((refusals.len(), refusals[0].state), (1, State::Rejected));
-    assert!(refusals[0].text.ends_with("not_approved: нет описания"), "{}", refusals[0].text);
+    assert!(refusals[0].text.ends_with(&format!("not_approved: {reason}")), "{}", refusals[0].text);
     site.sql("UPDATE vitrina_nmo_module SET description = 'Теперь есть'").await;
     until(&assembly, &line, "module", all(ExchangeState::Sent)).await;
+    let receipt = register(&assembly, &line, "module").await.remove(0).receipt.unwrap();
+    assert_eq!((receipt.status.as_deref(), receipt.reason), (Some("in_progress"), None));
     assert_eq!(site.mock().modules()["A"].versions, 2);
+}
+
+#[tokio::test]
+async fn what_the_portal_tells_of_a_module_that_is_not_fed_is_kept_whether_its_feed_is_on_or_off() {
+    let site = Site::new(mock_settings()).await;
+    let told = |word: &str, stage| Receipt { stage, status: Some(word.into()), ..Receipt::default() };
+    let (assembly, line) = site.line().await;
+    for (word, stage) in [("in_progress", Stage::Sent), ("not_approved", Stage::TurnedDown)] {
+        let heard = line.told("module", &Key::parse("by hand"), told(word, stage)).await.unwrap();
+        assert_eq!(heard, Heard::Kept);
+        cycle(&line, "module").await;
+    }
+    assert_eq!(site.mock().count("iom/status"), 0, "the portal is not asked about a stray");
+    assembly.ledger.close().await.unwrap();
+    drop((assembly, line));
+    let mut config = std::fs::read_to_string(&site.config).unwrap();
+    config.truncate(config.find("[portals.nmo.feeds.module]").unwrap());
+    std::fs::write(&site.config, config).unwrap();
+    site.sql("DROP TABLE vitrina_nmo_module").await;
+    let (assembly, line) = site.line().await;
+    assert!(line.feed("module").is_none());
+    line.told("module", &Key::parse("another"), told("approved", Stage::Confirmed)).await.unwrap();
+    let id = assembly.ledger.feed("nmo", "module").await.unwrap();
+    let rows = assembly.ledger.exchanges(id, None, 10).await.unwrap();
+    let shown: Vec<_> = rows.iter().map(|row| (row.key.to_string(), row.state, row.code.as_deref())).collect();
+    let code = Some("NOT_FED");
+    assert_eq!(
+        shown,
+        [("another".into(), ExchangeState::Confirmed, code), ("by hand".into(), ExchangeState::Refused, code)]
+    );
 }
 
 #[tokio::test]
@@ -395,11 +436,15 @@ async fn what_the_portal_tells_by_itself_stands_in_the_register() {
         request.basic_auth("EduPortal", Some("portal-secret-never-shown")).body(body).send()
     };
     assert_eq!(tell("A").await.unwrap().text().await.unwrap(), r#"{"success":true}"#);
-    let unknown = tell("never sent").await.unwrap().text().await.unwrap();
-    assert_eq!(unknown, r#"{"success":false,"reason":"unknown_module"}"#);
     let row = row().await.unwrap();
     let receipt = row.receipt.unwrap();
     assert_eq!((row.state, receipt.status.as_deref()), (ExchangeState::Confirmed, Some("approved")));
     assert_eq!(receipt.url, Some(site.mock().modules()["A"].url.clone()), "what was known before stays");
+    let (asked, kept) = (site.mock().count("iom/status"), tell("never sent").await.unwrap().text().await.unwrap());
+    assert_eq!(kept, r#"{"success":true}"#);
+    let stray = ledger.exchange(id, &Key::parse("never sent")).await.unwrap().unwrap();
+    let receipt = stray.receipt.unwrap();
+    assert_eq!((stray.state, stray.code.as_deref()), (ExchangeState::Confirmed, Some("NOT_FED")));
+    assert_eq!((receipt.status.as_deref(), site.mock().count("iom/status")), (Some("approved"), asked));
     daemon.stop().await;
 }

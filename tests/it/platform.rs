@@ -30,6 +30,7 @@ impl Evaluated for Told {
                 Taken::Applied
             }
             "later" => Taken::Later,
+            "entered by hand" => Taken::Stray,
             _ => Taken::Unknown,
         }
     }
@@ -211,6 +212,8 @@ async fn news_of_an_evaluation_reach_the_register() {
     };
     let unknown = status(json!({"module_id": "X", "status": "approved"})).await;
     assert_eq!(unknown, (StatusCode::OK, json!({"success": false, "reason": "unknown_module"})));
+    let stray = status(json!({"module_id": "entered by hand", "status": "approved"})).await;
+    assert_eq!(stray, (StatusCode::OK, json!({"success": true})));
     assert_eq!(status(json!({"module_id": "later", "status": "approved"})).await.0, StatusCode::SERVICE_UNAVAILABLE);
     for incomplete in [json!({"module_id": "A"}), json!({"module_id": "A", "status": "fine"}), json!([])] {
         assert_eq!(status(incomplete).await.0, StatusCode::BAD_REQUEST);
@@ -246,10 +249,17 @@ async fn who_is_not_let_in_learns_nothing() {
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_refused() {
+async fn a_long_reason_is_taken_whole_and_a_body_without_end_is_refused() {
     let platform = platform().await;
-    let large = json!({"module_id": "A", "status": "approved", "status_reason": "x".repeat(20_000)});
-    let response = platform.post("/statusUpdate", &basic("EduPortal", SECRET), Some(large)).await;
+    let reason = format!("{}слайд 12, пункт 3.4", "Нет ссылки на источник. ".repeat(1400));
+    let body = |reason: &str| json!({"module_id": "A", "status": "not_approved", "status_reason": reason});
+    assert!(body(&reason).to_string().len() > 60_000);
+    let authorization = basic("EduPortal", SECRET);
+    let response = platform.post("/statusUpdate", &authorization, Some(body(&reason))).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let told = platform.told.0.lock().unwrap().pop().unwrap().2;
+    assert_eq!(told, Evaluation::NotApproved { reason });
+    let response = platform.post("/statusUpdate", &authorization, Some(body(&"x".repeat(70_000)))).await;
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }
 

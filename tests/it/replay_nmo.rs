@@ -170,7 +170,8 @@ async fn replay(file: &str) {
             let asked = Asked { key: Key::parse("ABC123"), receipt: None, sent: 0, signed: None };
             let findings = portal.inquire(schema("module"), &[asked]).await.unwrap();
             let [Finding::Held(receipt)] = &findings[..] else { panic!("{findings:?}") };
-            assert_eq!((receipt.stage, receipt.status.clone()), (stage, Some(status)));
+            let told = [receipt.status.as_deref(), receipt.reason.as_deref()].into_iter().flatten().collect::<Vec<_>>();
+            assert_eq!((receipt.stage, told.join(": ")), (stage, status));
         }
         Expect::ModuleOfPin(module) => {
             assert_eq!(portal.module_by_pin("1234554645", "JYE4397").await, Ok(ByPin::Found(module)));

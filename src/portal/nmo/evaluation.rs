@@ -2,11 +2,13 @@
 
 use serde_json::json;
 
-use super::answer::redacted;
 use super::wire::{Service, Wire};
 use crate::portal::{Asked, Finding};
 use crate::record::{Receipt, Stage};
 use crate::transport::Failure;
+
+/// Most characters of a reason that are kept: more than any service's answer holds.
+const LONGEST_REASON: usize = 64 << 10;
 
 /// Where a module stands with the people who look at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub enum Evaluation {
     Approved,
     /// It must be mended.
     NotApproved {
-        /// Why, redacted; empty where the portal gives no reason.
+        /// Why, in the portal's words; empty where it gives no reason.
         reason: String,
     },
 }
@@ -27,21 +29,46 @@ pub fn evaluation(status: &str, reason: Option<&str>) -> Option<Evaluation> {
     match status.trim().to_ascii_lowercase().as_str() {
         "in_progress" => Some(Evaluation::InProgress),
         "approved" => Some(Evaluation::Approved),
-        "not_approved" => Some(Evaluation::NotApproved { reason: redacted(reason.unwrap_or_default(), &[]) }),
+        "not_approved" => Some(Evaluation::NotApproved { reason: in_full(reason.unwrap_or_default()) }),
         _ => None,
     }
 }
 
+/// A reason as it was written, on one line: it speaks of a module and of no person.
+fn in_full(reason: &str) -> String {
+    let mut line = String::new();
+    for word in reason.split(|sign: char| sign.is_whitespace() || sign.is_control()).filter(|word| !word.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if let Some((end, _)) = line.char_indices().nth(LONGEST_REASON) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
 impl Evaluation {
+    /// The document's word for it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Evaluation::InProgress => "in_progress",
+            Evaluation::Approved => "approved",
+            Evaluation::NotApproved { .. } => "not_approved",
+        }
+    }
+
     /// The receipt of a module after this evaluation, given the one before it.
     pub fn receipt(self, before: Receipt) -> Receipt {
-        let (stage, status) = match self {
-            Evaluation::InProgress => (Stage::Sent, "in_progress".to_owned()),
-            Evaluation::Approved => (Stage::Confirmed, "approved".to_owned()),
-            Evaluation::NotApproved { reason } if reason.is_empty() => (Stage::TurnedDown, "not_approved".to_owned()),
-            Evaluation::NotApproved { reason } => (Stage::TurnedDown, format!("not_approved: {reason}")),
+        let status = Some(self.word().to_owned());
+        let (stage, reason) = match self {
+            Evaluation::InProgress => (Stage::Sent, None),
+            Evaluation::Approved => (Stage::Confirmed, None),
+            Evaluation::NotApproved { reason } => (Stage::TurnedDown, Some(reason).filter(|reason| !reason.is_empty())),
         };
-        Receipt { stage, status: Some(status), ..before }
+        Receipt { stage, status, reason, ..before }
     }
 }
 
@@ -68,21 +95,19 @@ mod tests {
     #[test]
     fn an_evaluation_keeps_what_was_known_of_the_module() {
         let before = Receipt { url: Some("https://nmfo/1".into()), ..Receipt::default() };
+        let reason =
+            "Раздел 3, слайд 12:\nнет ссылки на «Приказ № 203н»,  исправьте\u{7}тест.\nВопросы: 8 (495) 123-45-67";
+        let told = "Раздел 3, слайд 12: нет ссылки на «Приказ № 203н», исправьте тест. Вопросы: 8 (495) 123-45-67";
         let table = [
-            ("in_progress", None, Stage::Sent, "in_progress"),
-            ("Approved ", None, Stage::Confirmed, "approved"),
-            ("not_approved", None, Stage::TurnedDown, "not_approved"),
-            (
-                "not_approved",
-                Some("требуется информация, звоните 8 912 345-67-89"),
-                Stage::TurnedDown,
-                "not_approved: требуется информация, звоните # # #-#-#",
-            ),
+            ("in_progress", None, Stage::Sent, "in_progress", None),
+            ("Approved ", None, Stage::Confirmed, "approved", None),
+            ("not_approved", None, Stage::TurnedDown, "not_approved", None),
+            ("not_approved", Some(reason), Stage::TurnedDown, "not_approved", Some(told)),
         ];
-        for (status, reason, stage, told) in table {
+        for (status, reason, stage, word, told) in table {
             let receipt = evaluation(status, reason).unwrap().receipt(before.clone());
-            assert_eq!((receipt.stage, receipt.status.as_deref()), (stage, Some(told)));
-            assert_eq!(receipt.url, before.url);
+            assert_eq!((receipt.stage, receipt.status.as_deref()), (stage, Some(word)));
+            assert_eq!((receipt.url, receipt.reason.as_deref()), (before.url.clone(), told));
         }
         assert_eq!(evaluation("unknown_module", None), None);
     }

@@ -35,8 +35,8 @@ use learner::Learner;
 
 /// Longest that a caller may take to say what it wants, and we to answer.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// Most bytes of a body: three short fields, or a sentence about a module.
-const BODY_LIMIT: usize = 16 << 10;
+/// Most bytes of a body: three short fields, or what people found wrong with a module.
+const BODY_LIMIT: usize = 64 << 10;
 /// Most bytes of a query.
 const QUERY_LIMIT: usize = 4 << 10;
 
@@ -66,7 +66,9 @@ pub trait Evaluated: Send + Sync + 'static {
 pub enum Taken {
     /// It is remembered.
     Applied,
-    /// Nobody here has sent such a module to this portal.
+    /// No module of that id was sent from here; the register keeps the news all the same.
+    Stray,
+    /// This process does not write to that portal.
     Unknown,
     /// It could not be remembered: the portal is to tell it again, or will be asked.
     Later,
@@ -163,7 +165,7 @@ async fn status_update<E: Evaluated>(State(shared): State<Arc<Shared<E>>>, reque
     let Some(body) = body(request).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
     let Some((module, told)) = told(&body) else { return incomplete() };
     match shared.evaluated.evaluated(portal.name(), &module, told).await {
-        Taken::Applied => Json(json!({"success": true})).into_response(),
+        Taken::Applied | Taken::Stray => Json(json!({"success": true})).into_response(),
         Taken::Unknown => Json(json!({"success": false, "reason": "unknown_module"})).into_response(),
         Taken::Later => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }

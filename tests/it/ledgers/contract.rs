@@ -478,7 +478,7 @@ fn exchanging(exchanged: Vec<Exchange>) -> Settlement {
 fn full_receipt() -> Receipt {
     let [remote_id, set_id, base_no, url, status] =
         ["r\"1", "s-1", "№ 5", "https://p/1", "in_progress"].map(|text| Some(text.to_owned()));
-    let (reason, registered_at) = (Some("why".to_owned()), Some("2026-10-05".to_owned()));
+    let (reason, registered_at) = (Some("нет п. 3".to_owned()), Some("2026-10-05".to_owned()));
     Receipt { stage: Stage::Sent, remote_id, set_id, base_no, registered_at, url, status, reason, signed: Some(false) }
 }
 
