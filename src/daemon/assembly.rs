@@ -17,7 +17,7 @@ use crate::config::{
     Problems, Relation, Schedule, SignatureEncoding, SourceConfig, SoutConfig, WebhookRemove, WebhookUpdate,
 };
 use crate::ledger::{AnyLedger, Ledger, LedgerError, MemoryLedger, PortalSecrets};
-use crate::portal::fer::{FerPortal, FerSettings, WebhookMethods};
+use crate::portal::fer::{self, FerPortal, FerSettings, WebhookMethods};
 use crate::portal::nmo::{NmoPortal, NmoSettings};
 use crate::portal::pos::{PosPortal, PosSettings};
 use crate::portal::sout::{SigEncoding, SignSettings, SoutPortal, SoutSettings};
@@ -250,8 +250,17 @@ fn open_fer(portal: &PortalConfig, own: &FerConfig, witness: Witness) -> Result<
         ca_file: portal.ca_file.clone(),
         pauses: Pauses::DEFAULT,
         webhook: webhook_methods(own),
+        referral_required: referral_required(own),
     };
     Ok(AnyPortal::Fer(Box::new(FerPortal::new(settings, Some(witness))?)))
+}
+
+/// Which part of FER's document says what a referral must hold.
+pub fn referral_required(own: &FerConfig) -> fer::ReferralRequired {
+    match own.referral_required {
+        crate::config::ReferralRequired::Table => fer::ReferralRequired::Table,
+        crate::config::ReferralRequired::Scenario => fer::ReferralRequired::Scenario,
+    }
 }
 
 fn webhook_methods(own: &FerConfig) -> WebhookMethods {

@@ -25,7 +25,7 @@ use chrono::{DateTime, Utc};
 use tokio_cron_scheduler::JobSchedulerError;
 use tokio_util::sync::CancellationToken;
 
-pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source};
+pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source, referral_required};
 pub use booking::{Booking, BookingError, booking_certificate, booking_statements, open_booking};
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
 pub use platform::platforms;

@@ -22,8 +22,12 @@ struct Site {
 
 impl Site {
     async fn new(db: TestDb, more: &str) -> Self {
-        let gateway =
-            FerGateway::start(SocketAddr::from(([127, 0, 0, 1], 0)), GatewaySettings::default()).await.unwrap();
+        Self::before(GatewaySettings::default(), db, more).await
+    }
+
+    /// A site whose gateway has these settings and the usual account.
+    async fn before(gateway: GatewaySettings, db: TestDb, more: &str) -> Self {
+        let gateway = FerGateway::start(SocketAddr::from(([127, 0, 0, 1], 0)), gateway).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let account = GatewaySettings::default();
         let text = format!(
@@ -304,4 +308,20 @@ async fn status_is_read_from_the_ledger_when_no_daemon_runs() {
         (Some(30), Some(1), Some("attention"))
     );
     assert_eq!(status["portals"][0]["state"], "stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_referral_holds_what_the_part_of_the_document_asks_for_that_is_set() {
+    let least = "CREATE VIEW vitrina_fer_referral AS SELECT '00000008-0000-4000-8000-000000000001' AS id, '17' AS patient_id, \
+                 'RESEARCH' AS type, '2026-10-01' AS start_date, '00000001-0000-4000-8000-000000000001' AS to_mo_id, \
+                 '97' AS to_profile_code, 'A04.10.002' AS to_service_id, 'ЭхоКГ' AS to_service_name, 'AVAILABLE' AS status";
+    let by_scenario = || GatewaySettings { referral_by_scenario: true, ..GatewaySettings::default() };
+    for (setting, code) in [("referral_required = \"scenario\"\n", 0), ("", 1)] {
+        let db = sqlite().await;
+        db.execute(&[least]).await;
+        let site = Site::before(by_scenario(), db, setting).await;
+        let ran = site.sync(&[]).await;
+        assert_eq!((ran.code, site.held("referral").len()), (code, 1 - code as usize), "{}{}", ran.out, ran.err);
+        assert!(code == 0 || ran.out.contains("referral_type_code"), "{}{}", ran.out, ran.err);
+    }
 }

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::{columns, ledger, rows, skew};
-use crate::config::{ActiveFeed, Config, PortalConfig, PortalKind, Problems, Relation, SourceConfig};
+use crate::config::{ActiveFeed, Config, PortalConfig, Problems, Relation, SourceConfig};
 use crate::record::Schema;
 use crate::source::{Advice, Query, Source, SourceError};
 
@@ -48,7 +48,7 @@ pub trait World: Sync {
     ) -> impl Future<Output = Result<Option<TimeDelta>, String>> + Send;
 
     /// The schemas of a kind of portal.
-    fn schemas(&self, kind: PortalKind) -> &'static [&'static Schema];
+    fn schemas(&self, portal: &PortalConfig) -> &'static [&'static Schema];
 }
 
 /// The columns of one statement; none where nobody can tell them.
@@ -131,7 +131,7 @@ async fn feeds<W: World>(
 ) -> Problems {
     let mut problems = Problems::default();
     let schemas: BTreeMap<&str, &'static [&'static Schema]> =
-        config.portals.iter().map(|(name, portal)| (name.as_str(), world.schemas(portal.kind()))).collect();
+        config.portals.iter().map(|(name, portal)| (name.as_str(), world.schemas(portal))).collect();
     for feed in active.iter().filter(|feed| feed.config.source == reached.name) {
         let of_portal = schemas.get(feed.portal.as_str()).copied().unwrap_or_default();
         let Some(schema) = of_portal.iter().find(|schema| schema.feed == feed.feed) else { continue };

@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 
 use super::World;
 use super::online::BookingColumns;
-use crate::config::{Config, Own, PortalConfig, PortalKind, SourceConfig};
-use crate::daemon::{booking_statements, open_portal, open_source, open_writer};
+use crate::config::{Config, Own, PortalConfig, SourceConfig};
+use crate::daemon::{booking_statements, open_portal, open_source, open_writer, referral_required};
 use crate::ledger::{MemoryLedger, PortalSecrets};
 use crate::portal;
 use crate::record::Schema;
@@ -62,7 +62,12 @@ impl World for Reality {
         portal.sign_in().await.map_err(|failure| failure.text)
     }
 
-    fn schemas(&self, kind: PortalKind) -> &'static [&'static Schema] {
-        portal::kind(kind.name()).map_or(&[], |kind| kind.schemas)
+    fn schemas(&self, portal: &PortalConfig) -> &'static [&'static Schema] {
+        match &portal.own {
+            Own::Fer(own) => portal::fer::schemas(referral_required(own)),
+            Own::Sout(_) | Own::Nmo(_) | Own::Pos(_) | Own::Ekdo(_) => {
+                portal::kind(portal.kind().name()).map_or(&[], |kind| kind.schemas)
+            }
+        }
     }
 }

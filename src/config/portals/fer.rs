@@ -30,6 +30,8 @@ pub struct FerConfig {
     pub webhook_update: WebhookUpdate,
     /// How it is removed there.
     pub webhook_remove: WebhookRemove,
+    /// Which part of the document says what a referral must hold.
+    pub referral_required: ReferralRequired,
     /// What a booking without a referral says instead of one, where the region wants something said.
     pub no_referral_id: Option<String>,
 }
@@ -79,6 +81,16 @@ pub enum WebhookRemove {
     Get,
 }
 
+/// Which part of the document says what a referral must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReferralRequired {
+    /// Table 8.
+    Table,
+    /// The chapter on booking by referral.
+    Scenario,
+}
+
 /// The clock on which `visit_time` is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -106,6 +118,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::or("visit_time_zone", "source", Scalar::Word(&["source", "utc", "offset"])),
     Key::or("webhook_update", "PUT", Scalar::Word(&["PUT", "POST", "GET"])),
     Key::or("webhook_remove", "DELETE", Scalar::Word(&["DELETE", "GET"])),
+    Key::or("referral_required", "table", Scalar::Word(&["table", "scenario"])),
     Key::may("no_referral_id", Shape::text(names::any)),
     Key::may("feeds", Shape::Table(FEEDS)),
 ];

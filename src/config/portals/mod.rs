@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer};
 use url::{Host, Url};
 
 pub use ekdo::{EkdoConfig, EkdoFields, FileEncoding, LoginForm, SignatureForm, TokenPlace, UploadMethod};
-pub use fer::{Budget, FerConfig, OnConflict, VisitTimeZone, WebhookRemove, WebhookUpdate};
+pub use fer::{Budget, FerConfig, OnConflict, ReferralRequired, VisitTimeZone, WebhookRemove, WebhookUpdate};
 #[cfg(test)]
 pub(super) use nmo::PLATFORM_KEYS;
 pub use nmo::{NmoConfig, PlanCheck, PlatformConfig};

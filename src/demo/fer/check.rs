@@ -2,17 +2,17 @@
 
 use serde_json::{Map, Value};
 
-use super::rules::{Need, Rule, rules};
+use super::rules::{Need, Reading, Rule, rules};
 use super::subsystem::Subsystem;
 
 /// Faults reported of one record at most; a record beyond that is no record.
 const MOST_FAULTS: usize = 10;
 
 /// Everything wrong with a record by its table: sentences that name fields and repeat no value.
-pub(super) fn faults(subsystem: Subsystem, record: &Map<String, Value>, book_needs_referral: bool) -> Vec<String> {
+pub(super) fn faults(subsystem: Subsystem, record: &Map<String, Value>, reading: Reading) -> Vec<String> {
     let kind = record.get("type").and_then(Value::as_str).unwrap_or_default();
     let table = rules(subsystem);
-    let known = table.iter().filter_map(|rule| fault(rule, record, kind, book_needs_referral));
+    let known = table.iter().filter_map(|rule| fault(rule, reading.need(subsystem, rule), record, kind));
     let unknown = record
         .iter()
         .filter(|(field, value)| !value.is_null() && !table.iter().any(|rule| rule.field == field.as_str()))
@@ -20,11 +20,11 @@ pub(super) fn faults(subsystem: Subsystem, record: &Map<String, Value>, book_nee
     known.chain(unknown).take(MOST_FAULTS).collect()
 }
 
-fn fault(rule: &Rule, record: &Map<String, Value>, kind: &str, book_needs_referral: bool) -> Option<String> {
+fn fault(rule: &Rule, need: Need, record: &Map<String, Value>, kind: &str) -> Option<String> {
     let field = rule.field;
     let value = record.get(field).filter(|value| !is_empty(value));
-    match (value, rule.need) {
-        (None, need) => demanded(need, kind, book_needs_referral).then(|| format!("Поле [{field}] обязательно")),
+    match (value, need) {
+        (None, need) => demanded(need, kind).then(|| format!("Поле [{field}] обязательно")),
         (Some(_), Need::Withdrawn) => Some(format!("Поле [{field}] больше не передается")),
         (Some(_), Need::OnlyFor(owner)) if owner != kind => {
             Some(format!("Поле [{field}] не указывается при type != {owner}"))
@@ -33,12 +33,11 @@ fn fault(rule: &Rule, record: &Map<String, Value>, kind: &str, book_needs_referr
     }
 }
 
-fn demanded(need: Need, kind: &str, book_needs_referral: bool) -> bool {
+fn demanded(need: Need, kind: &str) -> bool {
     match need {
         Need::Yes => true,
         Need::OnlyFor(owner) | Need::For(owner) => owner == kind,
-        Need::Setting => book_needs_referral,
-        Need::No | Need::Withdrawn => false,
+        Need::No | Need::Setting | Need::Withdrawn => false,
     }
 }
 
@@ -70,7 +69,7 @@ mod tests {
     }
 
     fn of(fields: Value) -> Vec<String> {
-        faults(Subsystem::Resource, &resource(fields), false)
+        faults(Subsystem::Resource, &resource(fields), Reading::default())
     }
 
     #[test]
@@ -92,6 +91,17 @@ mod tests {
 
     #[test]
     fn a_record_of_nothing_has_a_bounded_list_of_faults() {
-        assert_eq!(faults(Subsystem::Referral, &Map::new(), false).len(), MOST_FAULTS);
+        assert_eq!(faults(Subsystem::Referral, &Map::new(), Reading::default()).len(), MOST_FAULTS);
+    }
+
+    #[test]
+    fn a_referral_of_the_scenario_needs_less_and_the_name_of_its_service() {
+        let referral = json!({"id": "ab7cbc4b-2e68-40d2-881b-6f957b044818", "patient_id": "1", "type": "RESEARCH",
+            "start_date": "2024-03-01T00:00:00", "to_mo_id": "ab7cbc4b-2e68-40d2-881b-6f957b044818", "to_profile_code": "97",
+            "to_service_id": "A04.10.002", "status": "AVAILABLE"});
+        let Value::Object(referral) = referral else { panic!("an object") };
+        let scenario = Reading { referral_by_scenario: true, ..Reading::default() };
+        assert_eq!(faults(Subsystem::Referral, &referral, scenario), ["Поле [to_service_name] обязательно"]);
+        assert_eq!(faults(Subsystem::Referral, &referral, Reading::default()).len(), 6);
     }
 }

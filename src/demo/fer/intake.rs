@@ -11,6 +11,7 @@ use super::answer::{Answer, RecordError};
 use super::check;
 use super::form;
 use super::mart::{Conflict, Facts, Mart, Place, SlotStatus};
+use super::rules::Reading;
 use super::settings::GatewaySettings;
 use super::subsystem::Subsystem;
 
@@ -73,16 +74,19 @@ pub(super) fn read(subsystem: Subsystem, body: &[u8], settings: &GatewaySettings
     if request.data.len() > settings.max_records {
         return Err(Unreadable::TooLarge);
     }
-    let needs_referral = settings.book_needs_referral;
-    Ok(request.data.into_iter().map(|record| check_one(subsystem, record, needs_referral)).collect())
+    let reading = Reading {
+        book_needs_referral: settings.book_needs_referral,
+        referral_by_scenario: settings.referral_by_scenario,
+    };
+    Ok(request.data.into_iter().map(|record| check_one(subsystem, record, reading)).collect())
 }
 
-fn check_one(subsystem: Subsystem, record: Map<String, Value>, book_needs_referral: bool) -> Checked {
+fn check_one(subsystem: Subsystem, record: Map<String, Value>, reading: Reading) -> Checked {
     let id = record.get(subsystem.key_field()).and_then(Value::as_str).map(shortened);
     Checked {
         key: id.as_deref().and_then(form::guid),
         id,
-        faults: check::faults(subsystem, &record, book_needs_referral),
+        faults: check::faults(subsystem, &record, reading),
         facts: facts(subsystem, &record),
         text: Value::Object(record).to_string().into(),
     }

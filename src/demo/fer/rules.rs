@@ -28,6 +28,32 @@ pub(super) enum Need {
     Withdrawn,
 }
 
+/// Where a mart is free to read the document in two ways.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Reading {
+    /// A book must name a referral.
+    pub(super) book_needs_referral: bool,
+    /// A referral must hold what the chapter on booking by referral calls obligatory, instead of what table 8 does.
+    pub(super) referral_by_scenario: bool,
+}
+
+impl Reading {
+    /// Whether a field must be there.
+    pub(super) fn need(self, subsystem: Subsystem, rule: &Rule) -> Need {
+        const FREE: [&str; 6] =
+            ["number", "from_resource_id", "create_ts", "referral_type_code", "to_mo_oid", "from_mo_oid"];
+        match (rule.need, rule.field) {
+            (Need::Setting, _) if self.book_needs_referral => Need::Yes,
+            (Need::Setting, _) => Need::No,
+            (_, field) if self.referral_by_scenario && subsystem == Subsystem::Referral && FREE.contains(&field) => {
+                Need::No
+            }
+            (_, "to_service_name") if self.referral_by_scenario => Need::For("RESEARCH"),
+            (need, _) => need,
+        }
+    }
+}
+
 /// No length is given.
 const ANY: usize = usize::MAX;
 

@@ -24,6 +24,8 @@ pub struct GatewaySettings {
     pub canceled_slot_holds_place: bool,
     /// True: a book without `referral_id` is refused, as the letter of table 7 has it.
     pub book_needs_referral: bool,
+    /// True: a referral must hold what the chapter on booking by referral calls obligatory, instead of what table 8 does.
+    pub referral_by_scenario: bool,
     /// True: a request in which every record breaks appendix 1 is answered 400 instead of 422; the body is the same.
     pub format_errors_as_400: bool,
     /// Requests the log remembers.
@@ -44,6 +46,7 @@ impl Default for GatewaySettings {
             block_unit_after: None,
             canceled_slot_holds_place: false,
             book_needs_referral: false,
+            referral_by_scenario: false,
             format_errors_as_400: false,
             log_requests: 10_000,
             log_ids: 200_000,

@@ -30,7 +30,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 pub use reads::Read;
-pub use schema::SCHEMAS;
+pub use schema::{ReferralRequired, SCHEMAS, schemas};
 pub use webhook::{Reachability, Registration, WebhookMethods, WebhookStanding, shown_address};
 
 use super::{Abilities, Ask, Batch, Delivery, Held, Kind, Portal, Reading};
@@ -65,6 +65,8 @@ pub struct FerSettings {
     pub pauses: Pauses,
     /// How a registered webhook is changed and removed.
     pub webhook: WebhookMethods,
+    /// Which part of the document says what a referral must hold.
+    pub referral_required: ReferralRequired,
 }
 
 /// What is known of every gateway of this kind.
@@ -76,6 +78,7 @@ pub struct FerPortal {
     oid: String,
     gzip_level: Level,
     webhook_methods: WebhookMethods,
+    schemas: &'static [&'static Schema],
 }
 
 impl FerPortal {
@@ -93,7 +96,13 @@ impl FerPortal {
         let oid = settings.username.clone();
         let login = auth::Login::new(client.clone(), Arc::clone(&rate), settings.username, settings.password);
         let wire = Wire::new(client, rate, login, settings.pauses);
-        Ok(FerPortal { wire, oid, gzip_level: settings.gzip_level, webhook_methods: settings.webhook })
+        Ok(FerPortal {
+            wire,
+            oid,
+            gzip_level: settings.gzip_level,
+            webhook_methods: settings.webhook,
+            schemas: schema::schemas(settings.referral_required),
+        })
     }
 
     /// Has every request say this in its `Host` header: see [`HttpClient::name_host`].
@@ -135,7 +144,7 @@ fn framed(batch: &Batch) -> Vec<u8> {
 
 impl Portal for FerPortal {
     fn schemas(&self) -> &'static [&'static Schema] {
-        SCHEMAS
+        self.schemas
     }
 
     fn abilities(&self, _schema: &Schema) -> Abilities {

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use vitrina::portal::Batch;
-use vitrina::portal::fer::{FerPortal, FerSettings, WebhookMethods};
+use vitrina::portal::fer::{FerPortal, FerSettings, ReferralRequired, WebhookMethods};
 use vitrina::record::{Fingerprint, Key, Schema};
 use vitrina::transport::{Level, Pauses, inflate};
 
@@ -150,6 +150,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 /// Settings of a fast account at this address.
 pub fn settings(url: &str) -> FerSettings {
     FerSettings {
+        referral_required: ReferralRequired::Table,
         url: url.parse().unwrap(),
         username: "1.2.643.5.1.13.13.12.2.86.8902".into(),
         password: PASSWORD.into(),

@@ -99,7 +99,7 @@ impl World for Answers {
         self.portal.clone()
     }
 
-    fn schemas(&self, _: PortalKind) -> &'static [&'static Schema] {
+    fn schemas(&self, _: &PortalConfig) -> &'static [&'static Schema] {
         SCHEMAS
     }
 }

@@ -26,6 +26,36 @@ pub static SCHEMAS: &[&Schema] = &[
     &book::SCHEMA,
 ];
 
+/// The same feeds with the referrals of the chapter on booking by referral.
+static BY_SCENARIO: &[&Schema] = &[
+    &mo::SCHEMA,
+    &resource::SCHEMA,
+    &service::SCHEMA,
+    &profilecode_resource::SCHEMA,
+    &unaccessable_period::SCHEMA,
+    &slot::SCHEMA,
+    &referral::SCENARIO,
+    &book::SCHEMA,
+];
+
+/// Which part of the document says what a referral must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReferralRequired {
+    /// Table 8, what it calls «Да».
+    #[default]
+    Table,
+    /// The chapter on booking by referral, what it calls obligatory.
+    Scenario,
+}
+
+/// The eight feeds of a gateway with this setting.
+pub fn schemas(referral_required: ReferralRequired) -> &'static [&'static Schema] {
+    match referral_required {
+        ReferralRequired::Table => SCHEMAS,
+        ReferralRequired::Scenario => BY_SCENARIO,
+    }
+}
+
 /// The slots' feed.
 const SLOT: &str = "slot";
 
@@ -98,6 +128,20 @@ mod tests {
             assert_eq!(outline(named(feed)), fields, "{feed}");
         }
         assert_eq!(SCHEMAS.len(), tables.len());
+    }
+
+    #[test]
+    fn the_scenario_asks_of_a_referral_for_what_the_page_needs_alone() {
+        let scenario = schemas(ReferralRequired::Scenario).iter().find(|schema| schema.feed == "referral").unwrap();
+        assert_eq!(
+            outline(scenario),
+            "id! patient_id! speciality_id+CONSULTATION number? type! start_date! end_date? to_mo_id! to_profile_code! \
+             to_post_name+CONSULTATION to_service_id+RESEARCH to_service_name+RESEARCH from_mo_id? from_resource_id? status! \
+             create_ts? to_resource_id? from_referral_id? from_rmis_id? referral_type_code? to_mo_oid? from_mo_oid? \
+             from_mnemonic_code?"
+        );
+        let names = |schemas: &[&Schema]| schemas.iter().map(|schema| schema.feed).collect::<Vec<_>>();
+        assert_eq!(names(schemas(ReferralRequired::Scenario)), names(SCHEMAS));
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Table 8: referrals.
 //!
 //! - `end_date` and `from_mo_id` are marked both «Да» and «Нет»: optional, since a referral may be without end.
-//! - `to_service_name` is asked for by the section on booking by referral and missing from the table: sent when the source has it.
+//! - The table and the chapter on booking by referral disagree about what is obligatory: a setting of the portal chooses.
+//! - `to_service_name` is asked for by that chapter alone and missing from the table: sent when the source has it.
 //! - `patient_id` is text, unlike that of a book; a GUID in any form is written canonically, so that both name one patient alike.
 //! - `to_service_id` is the code of a service, not the id of one: no edge follows it.
 //! - Units and resources may be another hospital's, so its edges order the feeds and hold nothing back.
 
 use super::{ID, NAME, UNSIZED};
-use crate::record::{Edge, Expiry, Hold, Kind, Schema, Unit, may, must, must_when};
+use crate::record::{Edge, Expiry, Field, Hold, Kind, Schema, Unit, may, must, must_when};
 
 const CONSULTATION: &str = "CONSULTATION";
 const RESEARCH: &str = "RESEARCH";
@@ -16,48 +17,87 @@ const fn after(field: &'static str, feed: &'static str) -> Edge {
     Edge { field, feed, hold: Hold::OrderOnly }
 }
 
-pub(super) static SCHEMA: Schema = Schema {
-    feed: "referral",
-    table: "приложение 1, таблица 8",
-    fields: &[
-        must("id", Kind::Guid),
-        must("patient_id", Kind::GuidOrText(ID)),
-        must_when(CONSULTATION, "speciality_id", Kind::IdText(ID)),
-        must("number", Kind::Text(ID)),
-        must("type", Kind::Enum(&[CONSULTATION, RESEARCH])),
-        must("start_date", Kind::Time),
-        may("end_date", Kind::PeriodEnd),
-        must("to_mo_id", Kind::Guid),
-        must("to_profile_code", Kind::Text(ID)),
-        must_when(CONSULTATION, "to_post_name", Kind::Text(NAME)),
-        must_when(RESEARCH, "to_service_id", Kind::IdText(ID)),
-        may("to_service_name", Kind::Text(UNSIZED)),
-        may("from_mo_id", Kind::Guid),
-        must("from_resource_id", Kind::Guid),
-        must("status", Kind::Enum(&["AVAILABLE", "RECORDED", "CANCELED"])),
-        must("create_ts", Kind::Time),
-        may("to_resource_id", Kind::Guid),
-        may("from_referral_id", Kind::IdText(UNSIZED)),
-        may("from_rmis_id", Kind::IdText(UNSIZED)),
-        must("referral_type_code", Kind::Text(UNSIZED)),
-        must("to_mo_oid", Kind::Oid),
-        must("from_mo_oid", Kind::Oid),
-        may("from_mnemonic_code", Kind::Text(UNSIZED)),
-    ],
-    key: "id",
-    discriminator: Some("type"),
-    parents: &[
-        after("to_mo_id", "mo"),
-        after("from_mo_id", "mo"),
-        after("from_resource_id", "resource"),
-        after("to_resource_id", "resource"),
-    ],
-    unit: Unit::Field("to_mo_id"),
-    expires: Expiry::At("end_date"),
-    place: &[],
-    status: None,
-    spare: &[],
-    cascades: &[],
-    urgent: false,
-    derived_key: &[],
-};
+/// What table 8 calls obligatory.
+static BY_TABLE: &[Field] = &[
+    must("id", Kind::Guid),
+    must("patient_id", Kind::GuidOrText(ID)),
+    must_when(CONSULTATION, "speciality_id", Kind::IdText(ID)),
+    must("number", Kind::Text(ID)),
+    must("type", Kind::Enum(&[CONSULTATION, RESEARCH])),
+    must("start_date", Kind::Time),
+    may("end_date", Kind::PeriodEnd),
+    must("to_mo_id", Kind::Guid),
+    must("to_profile_code", Kind::Text(ID)),
+    must_when(CONSULTATION, "to_post_name", Kind::Text(NAME)),
+    must_when(RESEARCH, "to_service_id", Kind::IdText(ID)),
+    may("to_service_name", Kind::Text(UNSIZED)),
+    may("from_mo_id", Kind::Guid),
+    must("from_resource_id", Kind::Guid),
+    must("status", Kind::Enum(&["AVAILABLE", "RECORDED", "CANCELED"])),
+    must("create_ts", Kind::Time),
+    may("to_resource_id", Kind::Guid),
+    may("from_referral_id", Kind::IdText(UNSIZED)),
+    may("from_rmis_id", Kind::IdText(UNSIZED)),
+    must("referral_type_code", Kind::Text(UNSIZED)),
+    must("to_mo_oid", Kind::Oid),
+    must("from_mo_oid", Kind::Oid),
+    may("from_mnemonic_code", Kind::Text(UNSIZED)),
+];
+
+/// What the chapter on booking by referral calls obligatory («Требования к услуге»); it leaves the rest optional.
+static BY_SCENARIO: &[Field] = &[
+    must("id", Kind::Guid),
+    must("patient_id", Kind::GuidOrText(ID)),
+    must_when(CONSULTATION, "speciality_id", Kind::IdText(ID)),
+    may("number", Kind::Text(ID)),
+    must("type", Kind::Enum(&[CONSULTATION, RESEARCH])),
+    must("start_date", Kind::Time),
+    may("end_date", Kind::PeriodEnd),
+    must("to_mo_id", Kind::Guid),
+    must("to_profile_code", Kind::Text(ID)),
+    must_when(CONSULTATION, "to_post_name", Kind::Text(NAME)),
+    must_when(RESEARCH, "to_service_id", Kind::IdText(ID)),
+    must_when(RESEARCH, "to_service_name", Kind::Text(UNSIZED)),
+    may("from_mo_id", Kind::Guid),
+    may("from_resource_id", Kind::Guid),
+    must("status", Kind::Enum(&["AVAILABLE", "RECORDED", "CANCELED"])),
+    may("create_ts", Kind::Time),
+    may("to_resource_id", Kind::Guid),
+    may("from_referral_id", Kind::IdText(UNSIZED)),
+    may("from_rmis_id", Kind::IdText(UNSIZED)),
+    may("referral_type_code", Kind::Text(UNSIZED)),
+    may("to_mo_oid", Kind::Oid),
+    may("from_mo_oid", Kind::Oid),
+    may("from_mnemonic_code", Kind::Text(UNSIZED)),
+];
+
+/// Referrals, whose obligatory fields are those of table 8.
+pub(super) static SCHEMA: Schema = schema(BY_TABLE);
+/// Referrals, whose obligatory fields are those of the chapter on booking by referral.
+pub(super) static SCENARIO: Schema = schema(BY_SCENARIO);
+
+static PARENTS: &[Edge] = &[
+    after("to_mo_id", "mo"),
+    after("from_mo_id", "mo"),
+    after("from_resource_id", "resource"),
+    after("to_resource_id", "resource"),
+];
+
+const fn schema(fields: &'static [Field]) -> Schema {
+    Schema {
+        feed: "referral",
+        table: "приложение 1, таблица 8",
+        fields,
+        key: "id",
+        discriminator: Some("type"),
+        parents: PARENTS,
+        unit: Unit::Field("to_mo_id"),
+        expires: Expiry::At("end_date"),
+        place: &[],
+        status: None,
+        spare: &[],
+        cascades: &[],
+        urgent: false,
+        derived_key: &[],
+    }
+}
