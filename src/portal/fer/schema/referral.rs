@@ -3,6 +3,7 @@
 //! - `end_date` and `from_mo_id` are marked both «Да» and «Нет»: optional, since a referral may be without end.
 //! - `to_service_name` is asked for by the section on booking by referral and missing from the table: sent when the source has it.
 //! - `to_service_id` is the code of a service, not the id of one: no edge follows it.
+//! - The gateway counts a referral to the unit that gives it, never to the one it leads to.
 //! - Units and resources may be another hospital's, so its edges order the feeds and hold nothing back.
 
 use super::{ID, NAME, UNSIZED};
@@ -51,7 +52,7 @@ pub(super) static SCHEMA: Schema = Schema {
         after("from_resource_id", "resource"),
         after("to_resource_id", "resource"),
     ],
-    unit: Unit::Field("to_mo_id"),
+    unit: Unit::FieldIfOurs("from_mo_id"),
     expires: Expiry::At("end_date"),
     place: &[],
     status: None,
