@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Executor, Row as _, SqlSafeStr, Statement};
+use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Connection as _, Executor, Row as _, SqlSafeStr, Statement};
 
 use super::super::postgres::{self, NOTICE_ABSENCE};
 use super::super::{SourceError, SourceSettings};
@@ -66,6 +66,8 @@ impl PostgresSession {
     /// The names of a statement's columns. Runs nothing.
     pub(super) async fn describe(&mut self, statement: String) -> Result<Vec<String>, sqlx::Error> {
         let prepared = self.connection.prepare(AssertSqlSafe(statement).into_sql_str()).await?;
+        // Under its name it would stay behind in a pooler's connection.
+        self.connection.clear_cached_statements().await?;
         Ok(prepared.columns().iter().map(|column| column.name().to_owned()).collect())
     }
 

@@ -100,6 +100,11 @@ async fn the_example_passes_the_check_and_reaches_the_portal_as_the_page_says() 
         for (subsystem, ids) in expected {
             assert_eq!(example.ids(subsystem), ids, "{engine:?}: {}", subsystem.name());
         }
+        for (subsystem, field) in [(Subsystem::UnaccessablePeriod, "end_date"), (Subsystem::Referral, "end_date")] {
+            let end = example.field(subsystem, 1, field);
+            let is_end_of_day = end.as_str().is_some_and(|end| end.ends_with("T23:59:59"));
+            assert!(is_end_of_day, "{engine:?}: {}: a last day counts whole: {end}", subsystem.name());
+        }
         for (subsystem, number, field, value) in [
             (Subsystem::Mo, 1, "parent_id", json!("1.2.643.5.1.13.13.12.2.86.8902")),
             (Subsystem::Mo, 1, "branch_oid", json!("1.2.643.5.1.13.13.12.2.86.8902.0.101")),
@@ -108,6 +113,8 @@ async fn the_example_passes_the_check_and_reaches_the_portal_as_the_page_says() 
             (Subsystem::Slot, 1, "tag_type", json!("EPGU,REFERRAL")),
             (Subsystem::Referral, 2, "to_mo_oid", json!("1.2.643.5.1.13.13.12.2.86.8902")),
             (Subsystem::Referral, 2, "from_mo_oid", json!("1.2.643.5.1.13.13.12.2.86.8902.0.101")),
+            (Subsystem::Mo, 1, "address_fias_guid", json!("0fa50000-0000-4000-8000-000000000001")),
+            (Subsystem::Referral, 1, "patient_id", json!("09000000-0000-4000-8000-000000000001")),
             (Subsystem::Book, 2, "patient_id", json!("09000000-0000-4000-8000-000000000002")),
             (Subsystem::Book, 2, "referral_id", json!("0b000000-0000-4000-8000-000000000002")),
             (Subsystem::Book, 4, "status_code", json!(5030)),

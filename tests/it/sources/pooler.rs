@@ -46,6 +46,9 @@ async fn reads_and_scripts_work_again_and_again() {
         let book = ["UPDATE t SET kind = 'BUSY' WHERE id = :key", "SELECT kind AS state FROM t WHERE id = :key"];
         assert_eq!(state(&writer, &book).await.as_deref(), Ok("BUSY"), "{round}");
         assert!(state(&writer, &["SELECT 1 / 0 AS state"]).await.is_err());
+        let script = Script::parse(vitrina::source::Engine::Postgres, &book, &["key"]).unwrap();
+        let columns = writer.columns("booking.book", &script, Duration::from_secs(10)).await;
+        assert_eq!(columns, Ok(Some(vec!["state".to_owned()])), "{round}");
     }
 }
 
