@@ -288,3 +288,36 @@ fn a_key_of_another_length_than_the_documents_is_warned_of() {
     assert_eq!(found, ["warning portals.sout.api_key"]);
     assert!(printed.contains("32") && !printed.contains("hunter2"), "{printed}");
 }
+
+#[tokio::test]
+async fn a_worker_without_any_number_is_a_warning_that_names_a_row() {
+    let db = sqlite().await;
+    let row = |id: &str, snils: &str| {
+        format!(
+            "SELECT '{id}' AS outer_id, 'Секретова' AS last_name, 'Анна' AS first_name, {snils} AS snils, 'врач' AS position,
+             '7707083893' AS employer_inn, 'ООО' AS employer_title, '7707083893' AS organization_inn, 'УЦ' AS organization_title,
+             '2026-10-02' AS test_date, '17/2' AS protocol_number, 4 AS learn_program_id, 1 AS is_passed"
+        )
+    };
+    let view = format!(
+        "CREATE VIEW vitrina_sout_training AS {} UNION ALL {}",
+        row("a-1", "'11223344595'"),
+        row("a-2", "NULL")
+    );
+    db.execute(&[view.as_str()]).await;
+    let folder = folder();
+    let text = format!(
+        "[sources.mis]\nurl = \"{}\"\n[ledger]\nurl = \"sqlite:ledger.db\"\n[portals.sout]\nkind = \"sout\"\nurl = \"http://127.0.0.1:1\"\n\
+         api_key = \"hunter2hunter2hunter2hunter2hunt\"\n",
+        db.url
+    );
+    let path = write_private(folder.path(), "vitrina.toml", &text);
+    let ran = run(vitrina(&["check", "--json", "--config", path.to_str().unwrap()]));
+    let problems: Vec<Value> = serde_json::from_str(&ran.out).unwrap();
+    let said = |problem: &&Value| {
+        problem["severity"] == "warning"
+            && problem["text"].as_str().unwrap().starts_with("1 row, a-2 the first: neither snils nor foreign_snils")
+    };
+    assert!(problems.iter().any(|problem| said(&problem)), "{}", ran.out);
+    assert!(!ran.out.contains("Секретова"));
+}

@@ -111,6 +111,16 @@ fn registered(record: RegisterRecord) -> Registered {
     }
 }
 
+/// What is said of a row that goes out and deserves a look.
+pub(super) fn advice(_schema: &Schema, body: &[u8]) -> Option<&'static str> {
+    let record: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
+    let has_number = ["snils", "foreign_snils"].iter().any(|field| record.contains_key(*field));
+    (!has_number).then_some(
+        "neither snils nor foreign_snils: the portal takes the record, but such a worker is hard to find in the register, and audit finds \
+         the record by its outer_id alone",
+    )
+}
+
 /// What is known of every portal of this kind.
 pub(super) static KIND: Kind = Kind { name: "sout", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &[] };
 
