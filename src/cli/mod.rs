@@ -17,6 +17,7 @@ mod moment;
 pub mod nmo;
 mod one_portal;
 mod output;
+pub mod register;
 pub mod rejects;
 pub mod run;
 mod runtime;
@@ -78,6 +79,8 @@ pub enum Verb {
     Fuse(fuse::Args),
     /// Show the units whose records wait; end a pause
     Unit(unit::Args),
+    /// Print what the register behind a portal holds, to standard output only
+    Register(register::Args),
     /// Ask a portal of medical education
     Nmo(nmo::Args),
     /// Register, show, check or remove the address at which the gateway calls when a citizen books
@@ -109,6 +112,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Log(args) => block_on(log::run(&args)),
         Verb::Fuse(args) => block_on(fuse::run(&args)),
         Verb::Unit(args) => block_on(unit::run(&args)),
+        Verb::Register(args) => block_on(register::run(&args)),
         Verb::Nmo(args) => block_on(nmo::run(&args)),
         Verb::Webhook(args) => block_on(webhook::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),

@@ -50,6 +50,9 @@ pub(super) fn give(tree: &Table, given: &BTreeSet<String>, problems: &mut Proble
         let key = format!("portals.{name}");
         on_limits(&key, portal, problems);
         on_address(&key, portal, problems);
+        if portal.text("kind") == Some(PortalKind::Sout.name()) {
+            on_api_key(&key, portal, problems);
+        }
         let kind = portal.text("kind").and_then(|kind| PortalKind::parse(kind).ok());
         on_grace(&key, portal, kind, grace, problems);
         for (feed, section) in portal.tables("feeds") {
@@ -146,6 +149,19 @@ fn on_address(key: &str, portal: &Table, problems: &mut Problems) {
         if portal.text(name) == Some(PLACEHOLDER) {
             problems.warning(format!("{key}.{name}"), "is still the one that vitrina init printed");
         }
+    }
+}
+
+/// The document of the register of training gives every key this length.
+const API_KEY: usize = 32;
+
+fn on_api_key(key: &str, portal: &Table, problems: &mut Problems) {
+    let length = portal.text("api_key").filter(|text| *text != PLACEHOLDER).map(|text| text.trim().chars().count());
+    if let Some(length) = length.filter(|length| *length != API_KEY) {
+        let text = format!(
+            "has {length} characters, and keys of this portal have {API_KEY}: copy it anew from the profile of the account"
+        );
+        problems.warning(format!("{key}.api_key"), text);
     }
 }
 

@@ -9,7 +9,7 @@ use super::fer::FerPortal;
 use super::nmo::NmoPortal;
 use super::pos::PosPortal;
 use super::sout::SoutPortal;
-use super::{Abilities, Ask, Asked, Batch, Delivery, Finding, Held, Portal, Reading};
+use super::{Abilities, Ask, Asked, Batch, Delivery, Finding, Held, Portal, Reading, Registered};
 use crate::record::{Key, Schema, Violation};
 use crate::transport::{Failure, HostName, RefusedLogins};
 
@@ -145,6 +145,16 @@ impl Portal for AnyPortal {
             AnyPortal::Nmo(portal) => portal.read_back(schema, ask).await,
             AnyPortal::Pos(portal) => portal.read_back(schema, ask).await,
             AnyPortal::Ekdo(portal) => portal.read_back(schema, ask).await,
+        }
+    }
+
+    async fn registered(&self, schema: &'static Schema) -> Result<Vec<Registered>, Failure> {
+        match self {
+            AnyPortal::Fer(portal) => portal.registered(schema).await,
+            AnyPortal::Sout(portal) => portal.registered(schema).await,
+            AnyPortal::Nmo(portal) => portal.registered(schema).await,
+            AnyPortal::Pos(portal) => portal.registered(schema).await,
+            AnyPortal::Ekdo(portal) => portal.registered(schema).await,
         }
     }
 }

@@ -49,6 +49,7 @@ impl Kind {
     pub fn advice(&self) -> Option<AdviceOn> {
         match self.name {
             "pos" => Some(pos::advice),
+            "sout" => Some(sout::advice),
             _ => None,
         }
     }

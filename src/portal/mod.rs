@@ -97,6 +97,12 @@ pub trait Portal: Send + Sync + 'static {
         let _ = (schema, ask);
         std::future::ready(Ok(Vec::new()))
     }
+
+    /// Reads all records of the register that the account may see. Is asked only where [`Self::reading`] says that there is one.
+    fn registered(&self, schema: &'static Schema) -> impl Future<Output = Result<Vec<Registered>, Failure>> + Send {
+        let _ = schema;
+        std::future::ready(Ok(Vec::new()))
+    }
 }
 
 /// How the records of a feed can be read back from a portal.
@@ -108,6 +114,8 @@ pub enum Reading {
     ByKey,
     /// By key, and all that the account holds at once.
     Whole,
+    /// All that the account has in a register behind the portal, where records may stand under ids of other systems, or of none.
+    Register(&'static Likeness),
     /// By key, and all that belong to one record of another feed.
     OfParent {
         /// The other feed, which one of the schema's edges names.
@@ -115,6 +123,29 @@ pub enum Reading {
         /// True when a span of days is asked for.
         dated: bool,
     },
+}
+
+/// By what a record of a register and a row are held against each other. A register does not give back all that it was given.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Likeness {
+    /// Fields that must be the same.
+    pub compared: &'static [&'static str],
+    /// Whose record it is, where no id tells: one of these must be there.
+    pub whose: &'static [&'static str],
+    /// Which of theirs: all of these must be there.
+    pub which: &'static [&'static str],
+}
+
+/// A record of a register.
+pub struct Registered {
+    /// Its key, where it has an id that may be ours.
+    pub key: Option<Key>,
+    /// What it is called where it has none.
+    pub label: String,
+    /// Its fields under the names of the schema, as far as the register tells them.
+    pub record: Map<String, Value>,
+    /// What the portal gives back for it.
+    pub receipt: Receipt,
 }
 
 /// What is read back.

@@ -179,6 +179,11 @@ impl HttpClient {
 
     /// Sends a request and reads its whole answer, whatever its status.
     pub async fn send(&self, request: RequestBuilder, body: Body<'_>) -> Result<Answer, Failure> {
+        self.send_within(request, body, ANSWER_LIMIT).await.map_err(Failure::from)
+    }
+
+    /// The same where an answer may have so many bytes.
+    pub async fn send_within(&self, request: RequestBuilder, body: Body<'_>, limit: usize) -> Result<Answer, Mishap> {
         let (request, raw_bytes, sent_bytes) = with_body(request, body);
         let mut request = request.build().map_err(|error| mishap(&error))?;
         if let Some(host) = self.host.get() {
@@ -188,14 +193,14 @@ impl HttpClient {
         let (raw_bytes, sent_bytes) = if sent_bytes == 0 { (declared, declared) } else { (raw_bytes, sent_bytes) };
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
         let started = Instant::now();
-        let answer = self.exchange(request).await;
+        let answer = self.exchange(request, limit).await;
         let status = answer.as_ref().ok().map(|answer| answer.status);
         let exchange = Exchange { status, elapsed: started.elapsed(), raw_bytes, sent_bytes };
         debug!(%method, path, ?status, elapsed_ms = exchange.elapsed.as_millis() as u64, raw_bytes, sent_bytes, "exchange");
         if let Some(witness) = &self.witness {
             witness(&exchange);
         }
-        answer.map_err(Failure::from)
+        answer
     }
 
     /// How far the portal's clock was ahead of ours at its last answer, to the second; none before the first one.
@@ -206,7 +211,7 @@ impl HttpClient {
         }
     }
 
-    async fn exchange(&self, request: reqwest::Request) -> Result<Answer, Mishap> {
+    async fn exchange(&self, request: reqwest::Request, limit: usize) -> Result<Answer, Mishap> {
         let response = self.inner.execute(request).await.map_err(|error| mishap(&error))?;
         let status = response.status().as_u16();
         let date = header(response.headers(), DATE).and_then(http_date);
@@ -215,7 +220,7 @@ impl HttpClient {
         }
         let retry_after =
             header(response.headers(), RETRY_AFTER).and_then(|value| retry_after(value, date.unwrap_or_else(Utc::now)));
-        match read(response).await {
+        match read(response, limit).await {
             Ok(body) => Ok(Answer { status, retry_after, date, body }),
             // The status alone says what to do: a broken page under it changes nothing.
             Err(_) if !body_decides(status) => Ok(Answer { status, retry_after, date, body: Vec::new() }),
@@ -261,15 +266,15 @@ fn with_body(request: RequestBuilder, body: Body<'_>) -> (RequestBuilder, usize,
 }
 
 /// Reads the body up to the cap and inflates it up to the cap.
-async fn read(mut response: Response) -> Result<Vec<u8>, Mishap> {
-    let too_large = || Mishap::Oversized { limit: ANSWER_LIMIT };
+async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, Mishap> {
+    let too_large = || Mishap::Oversized { limit };
     let encoding = header(response.headers(), CONTENT_ENCODING).unwrap_or_default().trim().to_ascii_lowercase();
-    if response.content_length().is_some_and(|length| length > ANSWER_LIMIT as u64) {
+    if response.content_length().is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| mishap(&error))? {
-        if body.len() + chunk.len() > ANSWER_LIMIT {
+        if body.len() + chunk.len() > limit {
             return Err(too_large());
         }
         body.extend_from_slice(&chunk);
@@ -277,7 +282,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Mishap> {
     match encoding.as_str() {
         "" | "identity" => Ok(body),
         "gzip" | "x-gzip" if body.is_empty() => Ok(body),
-        "gzip" | "x-gzip" => inflate(&body, ANSWER_LIMIT).map_err(|error| match error {
+        "gzip" | "x-gzip" => inflate(&body, limit).map_err(|error| match error {
             InflateError::TooLarge { limit } => Mishap::Oversized { limit },
             InflateError::Damaged => Mishap::Unreadable { reason: error.to_string() },
         }),

@@ -24,7 +24,7 @@ platform_listen = "127.0.0.1:9465"
 [portals.sout]
 kind = "sout"
 url = "https://edu.rosmintrud.ru"
-api_key = "hunter2"
+api_key = "hunter2hunter2hunter2hunter2hunt"
 sign_command = ["/usr/bin/sign", "--detached"]
 [portals.sout.feeds.training]
 write_back = "UPDATE training SET no = :base_no WHERE id = :key"
@@ -126,7 +126,7 @@ fn each_mistake_of_a_kind_is_found_at_its_key() {
         GOOD.replacen(line, "", 1)
     };
     let cases = [
-        (without("api_key = \"hunter2\""), "portals.sout.api_key"),
+        (without("api_key = \"hunter2hunter2hunter2hunter2hunt\""), "portals.sout.api_key"),
         (without("client_id = \"hunter2\""), "portals.nmo_higher.client_id"),
         (without("refresh_token = \"hunter2\""), "portals.pos.refresh_token"),
         (without("user_id = \"hunter2\""), "portals.ekdo.user_id"),
@@ -135,11 +135,14 @@ fn each_mistake_of_a_kind_is_found_at_its_key() {
         (GOOD.replace("[\"/usr/bin/sign\", \"--detached\"]", "\"/usr/bin/sign\""), "portals.sout.sign_command"),
         (GOOD.replace("[\"/usr/bin/sign\", \"--detached\"]", "[]"), "portals.sout.sign_command"),
         (GOOD.replace("[\"/usr/bin/sign\", \"--detached\"]", "[\"sign\", 5]"), "portals.sout.sign_command"),
-        (after("api_key = \"hunter2\"", "batch = 5001"), "portals.sout.batch"),
-        (after("api_key = \"hunter2\"", "sig_encoding = \"pem\""), "portals.sout.sig_encoding"),
-        (after("api_key = \"hunter2\"", "absent_after = \"1m\""), "portals.sout.absent_after"),
-        (after("api_key = \"hunter2\"", "page_size = 5001"), "portals.sout.page_size"),
-        (after("api_key = \"hunter2\"", "username = \"u\""), "portals.sout.username"),
+        (after("api_key = \"hunter2hunter2hunter2hunter2hunt\"", "batch = 5001"), "portals.sout.batch"),
+        (
+            after("api_key = \"hunter2hunter2hunter2hunter2hunt\"", "sig_encoding = \"pem\""),
+            "portals.sout.sig_encoding",
+        ),
+        (after("api_key = \"hunter2hunter2hunter2hunter2hunt\"", "absent_after = \"1m\""), "portals.sout.absent_after"),
+        (after("api_key = \"hunter2hunter2hunter2hunter2hunt\"", "page_size = 5001"), "portals.sout.page_size"),
+        (after("api_key = \"hunter2hunter2hunter2hunter2hunt\"", "username = \"u\""), "portals.sout.username"),
         (after("[portals.sout.feeds.training]", "batch = 6000"), "portals.sout.feeds.training.batch"),
         (GOOD.replace("feeds.training", "feeds.trainings"), "portals.sout.feeds.trainings"),
         (after("refresh_token = \"hunter2\"", "batch = 2"), "portals.pos.batch"),
@@ -148,7 +151,7 @@ fn each_mistake_of_a_kind_is_found_at_its_key() {
         (GOOD.replace("\"resend\"", "\"repeat\""), "portals.pos.on_unknown_outcome"),
         (after("refresh_token = \"hunter2\"", "expires_in = 3600"), "portals.pos.expires_in"),
         (after("refresh_token = \"hunter2\"", "host = \"https://pos.gosuslugi.ru\""), "portals.pos.host"),
-        (after("api_key = \"hunter2\"", "host = \"a b\""), "portals.sout.host"),
+        (after("api_key = \"hunter2hunter2hunter2hunter2hunt\"", "host = \"a b\""), "portals.sout.host"),
         (GOOD.replace(":base_no", ":registry_no"), "portals.sout.feeds.training.write_back"),
         (GOOD.replace("\"UPDATE", "\"COMMIT; UPDATE"), "portals.sout.feeds.training.write_back"),
         (after("user_id = \"hunter2\"", "signature_path = \"/signature\""), "portals.ekdo.signature_path"),
@@ -228,7 +231,7 @@ fn every_secret_of_every_kind_can_come_from_a_file() {
         "user_id",
         "portal_secret",
     ];
-    let mut text = GOOD.to_owned();
+    let mut text = GOOD.replace("hunter2hunter2hunter2hunter2hunt", "hunter2");
     for secret in secrets {
         text = text.replace(&format!("\n{secret} = \"hunter2\""), &format!("\n{secret}_file = \"secret\""));
     }
@@ -276,4 +279,45 @@ async fn a_municipality_of_another_region_is_a_warning_that_names_a_row() {
     let text = said["text"].as_str().unwrap();
     assert!(text.starts_with("2 rows, 4 the first: mun_oktmo does not begin with reg_oktmo"), "{text}");
     assert_eq!(ran.code, 0, "{}", ran.out);
+}
+
+#[test]
+fn a_key_of_another_length_than_the_documents_is_warned_of() {
+    let text = GOOD.replace("hunter2hunter2hunter2hunter2hunt", "hunter2");
+    let (found, printed) = problems(&text);
+    assert_eq!(found, ["warning portals.sout.api_key"]);
+    assert!(printed.contains("32") && !printed.contains("hunter2"), "{printed}");
+}
+
+#[tokio::test]
+async fn a_worker_without_any_number_is_a_warning_that_names_a_row() {
+    let db = sqlite().await;
+    let row = |id: &str, snils: &str| {
+        format!(
+            "SELECT '{id}' AS outer_id, 'Секретова' AS last_name, 'Анна' AS first_name, {snils} AS snils, 'врач' AS position,
+             '7707083893' AS employer_inn, 'ООО' AS employer_title, '7707083893' AS organization_inn, 'УЦ' AS organization_title,
+             '2026-10-02' AS test_date, '17/2' AS protocol_number, 4 AS learn_program_id, 1 AS is_passed"
+        )
+    };
+    let view = format!(
+        "CREATE VIEW vitrina_sout_training AS {} UNION ALL {}",
+        row("a-1", "'11223344595'"),
+        row("a-2", "NULL")
+    );
+    db.execute(&[view.as_str()]).await;
+    let folder = folder();
+    let text = format!(
+        "[sources.mis]\nurl = \"{}\"\n[ledger]\nurl = \"sqlite:ledger.db\"\n[portals.sout]\nkind = \"sout\"\nurl = \"http://127.0.0.1:1\"\n\
+         api_key = \"hunter2hunter2hunter2hunter2hunt\"\n",
+        db.url
+    );
+    let path = write_private(folder.path(), "vitrina.toml", &text);
+    let ran = run(vitrina(&["check", "--json", "--config", path.to_str().unwrap()]));
+    let problems: Vec<Value> = serde_json::from_str(&ran.out).unwrap();
+    let said = |problem: &&Value| {
+        problem["severity"] == "warning"
+            && problem["text"].as_str().unwrap().starts_with("1 row, a-2 the first: neither snils nor foreign_snils")
+    };
+    assert!(problems.iter().any(|problem| said(&problem)), "{}", ran.out);
+    assert!(!ran.out.contains("Секретова"));
 }

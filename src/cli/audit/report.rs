@@ -66,6 +66,7 @@ fn numbers(feed: &FeedAudit, repair: bool) -> String {
         ("of the equal ones entered into the ledger", tally.adopted),
         ("of the equal ones unknown to the ledger (--repair enters them)", tally.unknown - tally.adopted),
         ("cannot be sent (see vitrina rejects list)", tally.unsendable),
+        ("sent and not in the register yet", tally.on_the_way),
         ("not asked about (--deep does)", tally.unchecked),
     ];
     for (what, count) in parts.into_iter().filter(|(_, count)| *count > 0) {

@@ -26,19 +26,12 @@ pub(super) struct Filter {
     date_created_from: Option<String>,
     date_created_before: Option<String>,
     learn_program_id: Option<i64>,
-    // Taken and not looked at: nobody here asks by them.
-    #[serde(rename = "FirstName")]
-    _first_name: Option<String>,
-    #[serde(rename = "MiddleName")]
-    _middle_name: Option<String>,
-    #[serde(rename = "Position")]
-    _position: Option<String>,
-    #[serde(rename = "TestDateFrom")]
-    _tested_from: Option<String>,
-    #[serde(rename = "TestDateBefore")]
-    _tested_before: Option<String>,
-    #[serde(rename = "ProtocolNumber")]
-    _protocol: Option<String>,
+    first_name: Option<String>,
+    middle_name: Option<String>,
+    position: Option<String>,
+    test_date_from: Option<String>,
+    test_date_before: Option<String>,
+    protocol_number: Option<String>,
 }
 
 impl Filter {
@@ -57,6 +50,12 @@ impl Filter {
             set: self.set_id,
             base_no: self.no,
             last_name: self.last_name,
+            first_name: self.first_name,
+            middle_name: self.middle_name,
+            position: self.position,
+            protocol: self.protocol_number,
+            tested_from: self.test_date_from.map(day).transpose()?,
+            tested_before: self.test_date_before.map(day).transpose()?,
             snils: self.snils,
             from: self.date_created_from.map(day).transpose()?,
             before: self.date_created_before.map(day).transpose()?,

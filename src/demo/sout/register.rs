@@ -66,6 +66,12 @@ pub(super) struct Question {
     pub(super) set: Option<String>,
     pub(super) base_no: Option<String>,
     pub(super) last_name: Option<String>,
+    pub(super) first_name: Option<String>,
+    pub(super) middle_name: Option<String>,
+    pub(super) position: Option<String>,
+    pub(super) protocol: Option<String>,
+    pub(super) tested_from: Option<NaiveDate>,
+    pub(super) tested_before: Option<NaiveDate>,
     pub(super) snils: Option<String>,
     pub(super) from: Option<NaiveDate>,
     pub(super) before: Option<NaiveDate>,
@@ -205,6 +211,12 @@ impl Question {
             && is(self.set.as_ref(), Some(&entry.set.to_string()))
             && is(self.base_no.as_ref(), entry.base_no.as_ref())
             && is(self.last_name.as_ref(), Some(&record.worker.last_name))
+            && is(self.first_name.as_ref(), Some(&record.worker.first_name))
+            && is(self.middle_name.as_ref(), Some(&record.worker.middle_name))
+            && is(self.position.as_ref(), Some(&record.worker.position))
+            && is(self.protocol.as_ref(), Some(&record.test.protocol))
+            && self.tested_from.is_none_or(|from| record.test.date >= from)
+            && self.tested_before.is_none_or(|before| record.test.date <= before)
             && is(self.snils.as_ref(), record.worker.snils.as_ref())
             && is(self.program.as_ref(), Some(&record.test.program))
             && self.from.is_none_or(|from| entry.day >= from)

@@ -15,6 +15,8 @@ pub struct RegisterSettings {
     pub drafts_sent_after: Option<Duration>,
     /// Largest page, whatever is asked for.
     pub largest_page: usize,
+    /// Most bytes of an answer: a larger page is refused by what stands before the register (HTTP 413). None: no limit.
+    pub largest_answer: Option<usize>,
     /// Most bytes of a request.
     pub max_body_bytes: usize,
 }
@@ -28,6 +30,7 @@ impl RegisterSettings {
             reads_before_number: 0,
             drafts_sent_after: None,
             largest_page: 5000,
+            largest_answer: None,
             max_body_bytes: 64 << 20,
         }
     }

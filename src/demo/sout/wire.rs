@@ -198,6 +198,9 @@ async fn read_back(State(shared): Mock, form: Multipart) -> Response {
         return maintenance();
     }
     match files(form, ["file"]).await.and_then(|[filter]| find(&shared, &filter)) {
+        Ok(page) if shared.settings.largest_answer.is_some_and(|most| page.len() > most) => {
+            StatusCode::PAYLOAD_TOO_LARGE.into_response()
+        }
         Ok(page) => xml(200, &page),
         Err(refusal) => shared.refuse(refusal),
     }

@@ -11,6 +11,7 @@ use crate::record::{Key, Receipt, Stage};
 use crate::transport::{Answer, Failure, Mishap, redact_hiding};
 
 use super::blame::{Blame, blame, blames_key};
+use super::entry::RegisterRecord;
 use super::xml::{self, Element};
 
 /// Longest id, number, date that is kept of an answer.
@@ -108,19 +109,27 @@ fn accepted(batch: &Batch, set_id: Option<String>, response: &Element, signed: b
     Delivery::Judged(vec![Verdict::Accepted { receipt: Some(Box::new(receipt)) }; batch.len()])
 }
 
-/// What a read-back found. A refusal in the portal's words that says 404 is an empty page if it speaks of records.
+/// What a read-back found, as far as looking records up needs it.
 pub(super) fn page(answer: &Answer, key: &str) -> Result<Page, Failure> {
+    let records = listed(answer, key, |record| Found::of(record, key))?;
+    Ok(Page { size: records.len(), found: records.into_iter().flatten().collect() })
+}
+
+/// What a read-back found, whole.
+pub(super) fn records(answer: &Answer, key: &str) -> Result<Vec<RegisterRecord>, Failure> {
+    listed(answer, key, |record| RegisterRecord::of(record, |value| without_key(value, key)))
+}
+
+/// The records of a page. A refusal in the portal's words that says 404 is an empty page if it speaks of records.
+fn listed<T>(answer: &Answer, key: &str, read: impl Fn(&Element) -> T) -> Result<Vec<T>, Failure> {
     match told(answer) {
         Ok(Told::Response(root)) => {
             let mut records = Vec::new();
             root.all("RegistryRecord", &mut records);
-            Ok(Page {
-                size: records.len(),
-                found: records.into_iter().filter_map(|record| Found::of(record, key)).collect(),
-            })
+            Ok(records.into_iter().map(read).collect())
         }
         Ok(Told::Refusal(complaint)) if complaint.code == Some(404) && lacks_records(&complaint.message, key) => {
-            Ok(Page::default())
+            Ok(Vec::new())
         }
         // A success that lists nothing proves nothing.
         Ok(Told::Refusal(complaint)) if complaint.is_success() => {
@@ -312,7 +321,7 @@ impl Found {
 }
 
 /// A date, or a date and a time, in the one form that every database reads; none for anything else.
-fn moment(text: &str) -> Option<String> {
+pub(super) fn moment(text: &str) -> Option<String> {
     let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, ""));
     let date = ["%Y-%m-%d", "%d.%m.%Y"].iter().find_map(|form| NaiveDate::parse_from_str(date, form).ok())?;
     let time = time.get(..8).and_then(|time| NaiveTime::parse_from_str(time, "%H:%M:%S").ok());
@@ -329,11 +338,16 @@ fn status_code(text: &str) -> Option<u16> {
     digits.parse().ok().filter(|code| (100..600).contains(code))
 }
 
+/// A value without the key in it.
+fn without_key(text: &str, key: &str) -> Option<String> {
+    let secret = !key.is_empty() && text.to_lowercase().contains(&key.to_lowercase());
+    (!secret).then(|| text.to_owned())
+}
+
 /// A short value on one line, as ids and numbers are, without the key in it.
 fn short(text: &str, key: &str) -> Option<String> {
     let plain = text.len() <= SHORT && !text.chars().any(char::is_control);
-    let secret = !key.is_empty() && text.to_lowercase().contains(&key.to_lowercase());
-    (plain && !secret).then(|| text.to_owned())
+    without_key(text, key).filter(|_| plain)
 }
 
 #[cfg(any(test, feature = "fuzzing"))]

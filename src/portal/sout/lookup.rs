@@ -12,6 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::answer::{self, Found, Page};
+use super::pages::{self, PageSize};
 use super::wire::{Filter, Wire};
 use crate::portal::{Asked, Finding};
 use crate::transport::{Failure, Trouble};
@@ -37,8 +38,6 @@ const DEFAULT_PAGE: usize = 100;
 pub(super) struct Terms {
     /// Not before this long after the sending is a record certainly not there.
     pub absent_after: Duration,
-    /// Records of a page.
-    pub page_size: u32,
     /// What was lost at one time may be several pushes.
     pub several_at_once: bool,
 }
@@ -46,6 +45,7 @@ pub(super) struct Terms {
 /// One inquiry.
 pub(super) struct Lookup<'a> {
     wire: &'a Wire,
+    page_size: &'a PageSize,
     terms: Terms,
     now: DateTime<Utc>,
     requests_left: u32,
@@ -80,8 +80,8 @@ impl Listing {
 }
 
 impl<'a> Lookup<'a> {
-    pub fn new(wire: &'a Wire, terms: Terms, now: DateTime<Utc>) -> Self {
-        Lookup { wire, terms, now, requests_left: MOST_REQUESTS }
+    pub fn new(wire: &'a Wire, page_size: &'a PageSize, terms: Terms, now: DateTime<Utc>) -> Self {
+        Lookup { wire, page_size, terms, now, requests_left: MOST_REQUESTS }
     }
 
     /// A finding for each record, in order. When the portal fails on the way, what it said before counts.
@@ -171,7 +171,8 @@ impl<'a> Lookup<'a> {
         for at in open {
             let Some(record) = asked.get(*at) else { continue };
             let id = record.key.to_string();
-            let Some(page) = self.page(&Filter { outer_id: Some(id.clone()), ..Filter::default() }, 1).await? else {
+            let Some((page, _)) = self.page(&Filter { outer_id: Some(id.clone()), ..Filter::default() }, 0).await?
+            else {
                 came.all_asked = false;
                 break;
             };
@@ -208,8 +209,9 @@ impl<'a> Lookup<'a> {
     async fn list(&mut self, filter: &Filter) -> Result<Listing, Failure> {
         let mut listing = Listing::default();
         let mut before = Page::default();
-        for number in 1..=MOST_PAGES {
-            let Some(page) = self.page(filter, number).await? else {
+        let mut after = 0;
+        for _ in 0..MOST_PAGES {
+            let Some((page, size)) = self.page(filter, after).await? else {
                 listing.cut = true;
                 break;
             };
@@ -218,21 +220,22 @@ impl<'a> Lookup<'a> {
                 break;
             }
             page.found.iter().cloned().for_each(|found| listing.add(found));
-            if page.size < self.terms.page_size as usize && page.size != DEFAULT_PAGE {
+            if page.size < size as usize && page.size != DEFAULT_PAGE {
                 listing.whole = true;
                 break;
             }
+            after += u64::from(size);
             before = page;
         }
         Ok(listing)
     }
 
-    /// One page; none when no request is left.
-    async fn page(&mut self, filter: &Filter, number: u32) -> Result<Option<Page>, Failure> {
+    /// The page that begins after so many records, and the size that was asked for; none when no request is left.
+    async fn page(&mut self, filter: &Filter, after: u64) -> Result<Option<(Page, u32)>, Failure> {
         let Some(left) = self.requests_left.checked_sub(1) else { return Ok(None) };
         self.requests_left = left;
-        let answer = self.wire.read_back(filter, number, self.terms.page_size).await?;
-        answer::page(&answer, self.wire.key()).map(Some)
+        let (answer, size) = pages::fetch(self.wire, filter, after, self.page_size.now(), self.page_size).await?;
+        Ok(Some((answer::page(&answer, self.wire.key())?, size)))
     }
 }
 

@@ -6,7 +6,9 @@
 
 mod answer;
 mod blame;
+mod entry;
 mod lookup;
+mod pages;
 mod programs;
 mod remedy;
 mod schema;
@@ -32,13 +34,19 @@ use chrono::{TimeDelta, Utc};
 use secrecy::SecretString;
 use url::Url;
 
+pub use entry::RegisterRecord;
 pub use schema::SCHEMAS;
 pub use sign::{SigEncoding, SignSettings};
+pub use wire::Filter as RegisterFilter;
 
-use super::{Abilities, Asked, Batch, Cure, Delivery, Finding, Inquiry, Kind, Portal, Removal, Verdict};
+use super::{
+    Abilities, Asked, Batch, Cure, Delivery, Finding, Inquiry, Kind, Likeness, Portal, Reading, Registered, Removal,
+    Verdict,
+};
 use crate::record::{Key, Schema};
 use crate::transport::{ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Rate, Trouble, Witness};
 use lookup::{Lookup, Terms};
+use pages::PageSize;
 use programs::{Programs, Titles};
 use set::{MOST_RECORDS, Training};
 use wire::{Filter, Wire};
@@ -73,6 +81,46 @@ pub struct SoutSettings {
     pub several_at_once: bool,
 }
 
+/// Person, programme, date and result tell whether a record is what a row says; person, programme, date and protocol, whose it is.
+static LIKENESS: Likeness = Likeness {
+    compared: &[
+        "last_name",
+        "first_name",
+        "middle_name",
+        "snils",
+        "foreign_snils",
+        "learn_program_id",
+        "test_date",
+        "is_passed",
+    ],
+    whose: &["snils", "foreign_snils"],
+    which: &["learn_program_id", "test_date", "protocol_number"],
+};
+
+fn registered(record: RegisterRecord) -> Registered {
+    let label = match (&record.base_no, &record.set_id) {
+        (Some(number), _) => format!("no {number}"),
+        (None, Some(set)) => format!("a record of the set {set}"),
+        (None, None) => "a record without a number".to_owned(),
+    };
+    Registered {
+        key: record.outer_id.as_deref().map(Key::parse),
+        label,
+        record: record.fields(),
+        receipt: record.receipt(),
+    }
+}
+
+/// What is said of a row that goes out and deserves a look.
+pub(super) fn advice(_schema: &Schema, body: &[u8]) -> Option<&'static str> {
+    let record: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
+    let has_number = ["snils", "foreign_snils"].iter().any(|field| record.contains_key(*field));
+    (!has_number).then_some(
+        "neither snils nor foreign_snils: the portal takes the record, but such a worker is hard to find in the register, and audit finds \
+         the record by its outer_id alone",
+    )
+}
+
 /// What is known of every portal of this kind.
 pub(super) static KIND: Kind = Kind { name: "sout", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &[] };
 
@@ -83,6 +131,7 @@ pub struct SoutPortal {
     sign: Option<SignSettings>,
     turn: Turn,
     terms: Terms,
+    page_size: PageSize,
 }
 
 /// Signed sets go one at a time: a device signs one thing after another, and what is wrong with the signature of one is wrong with those
@@ -104,13 +153,17 @@ impl SoutPortal {
         };
         let client = HttpClient::new(&client_settings, witness)?;
         let rate = Arc::new(Rate::new(settings.requests_per_second));
-        let terms = Terms {
-            absent_after: settings.absent_after,
-            page_size: settings.page_size.clamp(1, MOST_RECORDS as u32),
-            several_at_once: settings.several_at_once,
-        };
+        let terms = Terms { absent_after: settings.absent_after, several_at_once: settings.several_at_once };
+        let page_size = PageSize::new(settings.page_size.clamp(1, MOST_RECORDS as u32));
         let wire = Wire::new(client, rate, settings.api_key);
-        Ok(SoutPortal { wire, programs: Programs::default(), sign: settings.sign, turn: Turn::default(), terms })
+        Ok(SoutPortal {
+            wire,
+            programs: Programs::default(),
+            sign: settings.sign,
+            turn: Turn::default(),
+            terms,
+            page_size,
+        })
     }
 
     /// Has every request say this in its `Host` header: see [`HttpClient::name_host`].
@@ -120,13 +173,22 @@ impl SoutPortal {
 
     /// Reads one record back: proves address, TLS and key.
     pub async fn authenticate(&self) -> Result<(), Failure> {
-        let answer = self.wire.read_back(&Filter::default(), 1, 1).await?;
+        let answer = self.wire.read_back(&Filter::default(), 1, 1).await.map_err(Failure::from)?;
         answer::page(&answer, self.wire.key()).map(|_| ())
     }
 
     /// How far the portal's clock was ahead of ours at its last answer, to the second; none before the first answer.
     pub fn clock_skew(&self) -> Option<TimeDelta> {
         self.wire.client().clock_skew()
+    }
+
+    /// Reads all records of the register that a filter finds, page by page. Asks only.
+    pub async fn register(
+        &self,
+        filter: &RegisterFilter,
+        take: impl FnMut(Vec<RegisterRecord>) + Send,
+    ) -> Result<(), Failure> {
+        pages::all(&self.wire, filter, &self.page_size, take).await
     }
 
     /// Sends a set, and says what became of it.
@@ -283,8 +345,18 @@ impl Portal for SoutPortal {
         }
     }
 
+    fn reading(&self, _schema: &Schema) -> Reading {
+        Reading::Register(&LIKENESS)
+    }
+
+    async fn registered(&self, _schema: &'static Schema) -> Result<Vec<Registered>, Failure> {
+        let mut all = Vec::new();
+        self.register(&RegisterFilter::default(), |page| all.extend(page.into_iter().map(registered))).await?;
+        Ok(all)
+    }
+
     async fn inquire(&self, _schema: &'static Schema, asked: &[Asked]) -> Result<Vec<Finding>, Failure> {
-        Lookup::new(&self.wire, self.terms, Utc::now()).inquire(asked).await
+        Lookup::new(&self.wire, &self.page_size, self.terms, Utc::now()).inquire(asked).await
     }
 
     async fn remove(&self, _schema: &'static Schema, _key: &Key) -> Delivery {

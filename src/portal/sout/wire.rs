@@ -14,13 +14,47 @@ use secrecy::{ExposeSecret, SecretString};
 use super::set::element;
 use crate::transport::{Answer, Body, Failure, HttpClient, Mishap, Rate};
 
-/// What is asked of the register.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Filter {
+/// Most bytes of a page: one of 5,000 records has some ten million, and names may be longer than usual.
+const PAGE_LIMIT: usize = 64 << 20;
+
+/// What is asked of the register: every filter of its document. Dates are `YYYY-MM-DD`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Number in the register.
+    pub no: Option<String>,
+    /// Last name of the worker.
+    pub last_name: Option<String>,
+    /// First name.
+    pub first_name: Option<String>,
+    /// Patronymic.
+    pub middle_name: Option<String>,
+    /// Id that another system gave to the record.
     pub outer_id: Option<String>,
+    /// SNILS, `XXX-XXX-XXX XX`.
+    pub snils: Option<String>,
+    /// Number of the set.
     pub set_id: Option<String>,
-    /// `YYYY-MM-DD`.
+    /// Position.
+    pub position: Option<String>,
+    /// First day of the record's creation.
     pub created_from: Option<String>,
+    /// Last day of it.
+    pub created_before: Option<String>,
+    /// First day of the test.
+    pub tested_from: Option<String>,
+    /// Last day of it.
+    pub tested_before: Option<String>,
+    /// Number of the programme.
+    pub programme: Option<String>,
+    /// Number of the protocol.
+    pub protocol: Option<String>,
+}
+
+impl std::fmt::Debug for Filter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // It names people.
+        f.debug_struct("Filter").finish_non_exhaustive()
+    }
 }
 
 /// The way to the portal.
@@ -54,14 +88,13 @@ impl Wire {
     }
 
     /// One page of the register's records, the first of which is 1.
-    pub async fn read_back(&self, filter: &Filter, page: u32, size: u32) -> Result<Answer, Failure> {
-        let filter = question(self.key(), filter, page, size).map_err(|_| unsendable())?;
-        let form = Form::new().part("file", part(filter, "request.xml", "text/xml")?);
-        self.send(
-            self.client.request(Method::POST, &["api", "GetEducatedPersonXML"]).multipart(form),
-            "application/xml",
-        )
-        .await
+    pub async fn read_back(&self, filter: &Filter, page: u64, size: u32) -> Result<Answer, Mishap> {
+        let filter = question(self.key(), filter, page, size).map_err(|_| unfit())?;
+        let part = Part::bytes(filter).file_name("request.xml").mime_str("text/xml").map_err(|_| unfit())?;
+        let request = self.client.request(Method::POST, &["api", "GetEducatedPersonXML"]);
+        let request = request.multipart(Form::new().part("file", part)).headers(accepting("application/xml"));
+        self.rate.turn().await;
+        self.client.send_within(request, Body::AsBuilt, PAGE_LIMIT).await
     }
 
     /// The programmes that are in force. Needs no key, and gets none.
@@ -71,14 +104,21 @@ impl Wire {
     }
 
     async fn send(&self, request: RequestBuilder, accepted: &'static str) -> Result<Answer, Failure> {
-        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accepted))]);
         self.rate.turn().await;
-        self.client.send(request.headers(headers), Body::AsBuilt).await
+        self.client.send(request.headers(accepting(accepted)), Body::AsBuilt).await
     }
 }
 
+fn accepting(media: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(media))])
+}
+
+fn unfit() -> Mishap {
+    Mishap::Unsendable { reason: "a value does not fit into XML".into() }
+}
+
 fn unsendable() -> Failure {
-    Mishap::Unsendable { reason: "a value does not fit into XML".into() }.into()
+    unfit().into()
 }
 
 fn part(bytes: Vec<u8>, file: &'static str, media: &str) -> Result<Part, Failure> {
@@ -94,14 +134,29 @@ fn request(key: &str, signed: bool) -> io::Result<Vec<u8>> {
 }
 
 /// `request.xml` of a read-back; the elements stand in the document's order.
-fn question(key: &str, filter: &Filter, page: u32, size: u32) -> io::Result<Vec<u8>> {
+fn question(key: &str, filter: &Filter, page: u64, size: u32) -> io::Result<Vec<u8>> {
     document("EducatedPersonFilter", |question| {
         element(question, "ApiKey", key)?;
-        element(question, "PageNo", &page.to_string())?;
-        element(question, "PageSize", &size.to_string())?;
-        let rest =
-            [("OuterId", &filter.outer_id), ("SetId", &filter.set_id), ("DateCreatedFrom", &filter.created_from)];
-        rest.into_iter().try_for_each(|(name, value)| value.as_deref().map_or(Ok(()), |v| element(question, name, v)))
+        let (page, size) = (Some(page.to_string()), Some(size.to_string()));
+        let parts = [
+            ("No", &filter.no),
+            ("PageNo", &page),
+            ("PageSize", &size),
+            ("LastName", &filter.last_name),
+            ("FirstName", &filter.first_name),
+            ("MiddleName", &filter.middle_name),
+            ("OuterId", &filter.outer_id),
+            ("Snils", &filter.snils),
+            ("SetId", &filter.set_id),
+            ("Position", &filter.position),
+            ("DateCreatedFrom", &filter.created_from),
+            ("DateCreatedBefore", &filter.created_before),
+            ("TestDateFrom", &filter.tested_from),
+            ("TestDateBefore", &filter.tested_before),
+            ("LearnProgramId", &filter.programme),
+            ("ProtocolNumber", &filter.protocol),
+        ];
+        parts.into_iter().try_for_each(|(name, value)| value.as_deref().map_or(Ok(()), |v| element(question, name, v)))
     })
 }
 
@@ -133,7 +188,8 @@ mod tests {
 
     #[test]
     fn a_question_names_what_it_asks_for() {
-        let filter = Filter { set_id: Some("7&8".into()), created_from: Some("2026-10-02".into()), outer_id: None };
+        let filter =
+            Filter { set_id: Some("7&8".into()), created_from: Some("2026-10-02".into()), ..Filter::default() };
         assert_eq!(
             text(question("k", &filter, 2, 1000)),
             format!(

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::{AuditError, Auditor, FeedAudit, Kind, SAVE_EVERY, Stage};
 use crate::ledger::{Entry, Ledger, Settlement, State};
 use crate::portal::Portal;
-use crate::record::{Expiry, Fingerprint, Key, KeyId, Record, Unit};
+use crate::record::{Expiry, Fingerprint, Key, KeyId, Receipt, Record, Unit};
 use crate::source::Source;
 use crate::sync::cycle::Order;
+use crate::sync::exchange::Told;
 use crate::sync::index::Index;
 use crate::sync::line::FeedLine;
 use crate::sync::mart::Version;
@@ -23,6 +24,8 @@ pub(super) struct Finding {
     wanted: Option<Fingerprint>,
     /// What the ledger took for accepted when this was found.
     before: Option<Fingerprint>,
+    /// What the portal gives back for it, where it keeps a register.
+    receipt: Option<Receipt>,
 }
 
 impl Finding {
@@ -44,7 +47,12 @@ impl Finding {
             (Some(_), Some(version)) => wanted.is_none() && before == Some(version),
             (_, None) | (None, Some(_)) => false,
         };
-        (!settled).then(|| Finding { key: key.clone(), held, wanted, before })
+        (!settled).then(|| Finding { key: key.clone(), held, wanted, before, receipt: None })
+    }
+
+    /// The same with what the portal gives back for the record.
+    pub(super) fn with(self, receipt: Receipt) -> Self {
+        Finding { receipt: Some(receipt), ..self }
     }
 
     /// The record as the ledger is to have it.
@@ -100,6 +108,10 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
             if entry.state != State::Rejected {
                 settlement.cleared.push(entry.key.clone());
             }
+            if let (Some(receipt), Some(mut register)) = (finding.receipt, feed.register()) {
+                let told = Told { receipt: Some(receipt), code: None, is_news: true, sent: None };
+                settlement.exchanged.push(register.state(&entry, told, now, now));
+            }
             settlement.entries.push(entry);
         }
         settlement.counts = Some(feed.counts());
@@ -136,7 +148,9 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
     /// Runs a full cycle of each feed that differs, parents first, then those that these ask for, and sees what came of it.
     pub(super) async fn mend(&mut self) -> Result<(), AuditError> {
         let line = self.line;
-        let differs = |feed: &&FeedAudit| feed.stage == Stage::Compared && feed.left() > 0;
+        // Where a second request makes a second record, an audit sends nothing: what is missing, ordinary cycles send.
+        let repeatable = |name: &str| line.feeds.get(name).is_some_and(|feed| feed.abilities.idempotent);
+        let differs = |feed: &&FeedAudit| feed.stage == Stage::Compared && feed.left() > 0 && repeatable(&feed.feed);
         let feeds = self.progress.feeds.iter().filter(differs).map(|feed| feed.feed.clone());
         let mut todo: BTreeSet<String> = feeds.collect();
         for round in 0..MOST_ROUNDS {
@@ -154,7 +168,8 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
         }
         for at in 0..self.progress.feeds.len() {
             self.at = at;
-            if let Some(feed) = line.feeds.get(self.feed().feed.as_str()) {
+            let name = self.feed().feed.clone();
+            if let Some(feed) = line.feeds.get(name.as_str()).filter(|_| repeatable(&name)) {
                 self.see_what_is_mended(feed);
             }
         }

@@ -5,6 +5,7 @@
 //! looked at a second time before it is told, because the portal commits late and the source moves meanwhile. Requests go out one at a
 //! time, so that an audit never has more than one of them waiting for its turn before the slots'.
 
+mod alike;
 mod confirm;
 mod fit;
 mod mend;
@@ -23,7 +24,7 @@ pub use progress::{AuditOrder, AuditProgress, AuditState, Difference, FeedAudit,
 use super::cycle::CycleError;
 use super::line::{FeedLine, Line};
 use crate::ledger::{Ledger, LedgerError};
-use crate::portal::{Ask, Held, Portal, Reading};
+use crate::portal::{Ask, Held, Portal, Reading, Registered};
 use crate::record::{BindError, Key, Schema};
 use crate::source::{Source, SourceError};
 use crate::transport::{Failure, Trouble};
@@ -82,6 +83,12 @@ pub enum AuditError {
     Stopped,
 }
 
+/// What a portal told.
+enum Told {
+    Held(Vec<Held>),
+    Registered(Vec<Registered>),
+}
+
 /// A running audit.
 struct Auditor<'a, S: Source, P: Portal, L: Ledger> {
     line: &'a Arc<Line<S, P, L>>,
@@ -137,7 +144,9 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
             if self.feed().stage == Stage::Waiting {
                 self.feed().stage = match line.portal.reading(feed.plan.schema) {
                     Reading::Unsupported => Stage::Unreadable,
-                    Reading::ByKey | Reading::Whole | Reading::OfParent { .. } => Stage::Reading { after: None },
+                    Reading::ByKey | Reading::Whole | Reading::Register(_) | Reading::OfParent { .. } => {
+                        Stage::Reading { after: None }
+                    }
                 };
             }
             match self.compare_feed(feed).await {
@@ -183,6 +192,22 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
     /// Asks the portal, again and again within limits where time may help. The breaker is looked at and never moved: whether the portal can
     /// be written to is not for a reader to say.
     async fn ask(&mut self, schema: &'static Schema, ask: Ask<'_>) -> Result<Vec<Held>, AuditError> {
+        match self.ask_any(schema, Some(ask)).await? {
+            Told::Held(held) => Ok(held),
+            Told::Registered(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// All records of the register behind the portal.
+    async fn ask_register(&mut self, schema: &'static Schema) -> Result<Vec<Registered>, AuditError> {
+        match self.ask_any(schema, None).await? {
+            Told::Registered(registered) => Ok(registered),
+            Told::Held(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Asks for records, or for the whole register.
+    async fn ask_any(&mut self, schema: &'static Schema, ask: Option<Ask<'_>>) -> Result<Told, AuditError> {
         let line = self.line;
         let mut attempt = 0;
         loop {
@@ -192,11 +217,14 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
                 () = line.stopping.cancelled() => return Err(AuditError::Stopped),
                 answer = async {
                     let _place = line.place_in_flight(false).await;
-                    line.portal.read_back(schema, ask).await
+                    match ask {
+                        Some(ask) => line.portal.read_back(schema, ask).await.map(Told::Held),
+                        None => line.portal.registered(schema).await.map(Told::Registered),
+                    }
                 } => answer,
             };
             let failure = match answer {
-                Ok(held) => return Ok(held),
+                Ok(told) => return Ok(told),
                 Err(failure) => failure,
             };
             let Some(pause) = self.pause_after(&failure, attempt).filter(|_| attempt + 1 < MOST_ATTEMPTS) else {

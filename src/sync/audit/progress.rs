@@ -76,6 +76,8 @@ pub struct Tally {
     pub unsendable: u64,
     /// Rows that nobody asked the portal about: bookings of slots that are not recorded.
     pub unchecked: u64,
+    /// Rows that were sent and that the register does not show yet.
+    pub on_the_way: u64,
     /// Differences beyond those that are listed, by kind: missing, stale, foreign.
     pub unlisted: [u64; 3],
     /// Of these, how many were mended.

@@ -59,6 +59,9 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
     pub(super) async fn read_back(&mut self, feed: &FeedLine<S>, after: Option<&str>) -> Result<(), AuditError> {
         let schema = feed.plan.schema;
         let reading = self.line.portal.reading(schema);
+        if let Reading::Register(likeness) = reading {
+            return self.read_register(feed, likeness).await;
+        }
         let rows = self.all_rows(feed, listing_edge(schema, reading)).await?;
         let mart = Mart::new(schema, &feed.plan.encode)?;
         let listing = self.listing(schema);
@@ -69,7 +72,7 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
         }
         let after = after.map(named);
         let read = match reading {
-            Reading::Unsupported => Ok(()),
+            Reading::Unsupported | Reading::Register(_) => Ok(()),
             Reading::Whole => self.read_whole(&mut reader).await,
             Reading::ByKey => self.read_each(&mut reader, after.as_ref()).await,
             Reading::OfParent { feed: parent, dated } => {
@@ -271,7 +274,7 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
     async fn meet_all(&mut self, reader: &mut Reader<'_, S>, reading: Reading) -> Result<(), AuditError> {
         let schema = reader.feed.plan.schema;
         match reading {
-            Reading::Unsupported | Reading::ByKey => {}
+            Reading::Unsupported | Reading::ByKey | Reading::Register(_) => {}
             Reading::Whole => {
                 let held = self.ask(schema, Ask::Whole).await?;
                 self.meet(reader, &held);
@@ -355,7 +358,7 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
 fn listed_by(reading: Reading) -> Option<&'static str> {
     match reading {
         Reading::OfParent { feed, .. } => Some(feed),
-        Reading::Unsupported | Reading::ByKey | Reading::Whole => None,
+        Reading::Unsupported | Reading::ByKey | Reading::Whole | Reading::Register(_) => None,
     }
 }
 

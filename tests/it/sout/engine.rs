@@ -9,15 +9,17 @@ use futures_util::future::BoxFuture;
 use vitrina::demo::sout::{Fault, RegisterSettings, Running};
 use vitrina::ledger::{AnyLedger, Exchange, ExchangeState, Ledger, Refusal, State};
 use vitrina::portal::sout::{SignSettings, SoutPortal, SoutSettings};
+use vitrina::portal::{Delivery, Portal, Verdict};
 use vitrina::record::{EncodeSettings, VisitTimeZone};
 use vitrina::source::memory::{MemorySource, Value};
+use vitrina::sync::audit::{AuditOrder, FeedAudit, Kind as AuditKind};
 use vitrina::sync::{
     Clock, ErrorBudget, ExchangeSettings, FeedPlan, FuseSettings, Line, LineSettings, OnConflict, OnUnknown, Order,
     Resolution, ResolveWord, Resolved, WriteBack, WriteBackError,
 };
 use vitrina::transport::RetryTiming;
 
-use crate::support::sout::{KEY, portal, register, schema, settings, signing};
+use crate::support::sout::{KEY, batch, portal, register, schema, settings, signing, training};
 
 /// A running engine and its ledger.
 struct Engine {
@@ -515,4 +517,99 @@ async fn an_unsigned_draft_is_as_it_should_be() {
     engine.cycle().await;
     assert_eq!(engine.line.feed("training").unwrap().drafts().count, 0);
     assert_eq!(site.written.0.lock().unwrap()[0].1, "draft");
+}
+
+/// Another program's set in the register: these records, signed, under whatever ids.
+async fn push_elsewhere(site: &Site, records: &[serde_json::Value]) {
+    let portal = portal(site.signed());
+    let Delivery::Judged(verdicts) = portal.deliver(schema(), &batch(records)).await else { panic!("not judged") };
+    assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Accepted { .. })), "{verdicts:?}");
+}
+
+async fn audit(engine: &Engine, repair: bool) -> FeedAudit {
+    let order = AuditOrder { ticket: "t".into(), repair, restart: true, ..AuditOrder::default() };
+    let progress = engine.line.begin_audit(order).await.unwrap();
+    engine.line.audit(progress).await.unwrap().feeds.remove(0)
+}
+
+#[tokio::test]
+async fn a_lost_ledger_pushes_nothing_twice_after_an_audit() {
+    let ids: Vec<String> = (1..=30).map(|number| format!("a-{number}")).collect();
+    let mut site = Site::new(&ids.iter().map(String::as_str).collect::<Vec<_>>(), RegisterSettings::new(KEY)).await;
+    let rows = |count: usize| {
+        let of = |number: usize| {
+            let mut row = row(&format!("a-{number}"), "врач");
+            row[10] = Value::from(format!("17/{number}").as_str());
+            row
+        };
+        (1..=count).map(of).collect::<Vec<_>>()
+    };
+    site.rows(rows(30));
+    let engine = site.start(site.signed()).await;
+    until_all(&engine, ExchangeState::Confirmed).await;
+    engine.stop().await;
+    site.folder = tempfile::tempdir().unwrap();
+    site.written.0.lock().unwrap().clear();
+    site.rows(rows(31));
+    let engine = site.start(SoutSettings { page_size: 7, ..site.signed() }).await;
+    let seen = audit(&engine, false).await;
+    assert_eq!((seen.tally.equal, seen.tally.unknown, seen.count(AuditKind::Missing)), (30, 30, 1));
+    assert!(engine.states().await.is_empty(), "without --repair nothing is taken over");
+    let done = audit(&engine, true).await;
+    assert_eq!((done.tally.adopted, done.left()), (30, 1));
+    assert_eq!(site.running.mock().counters().pushes, 1, "an audit sends nothing");
+    assert_eq!(engine.states().await, vec![ExchangeState::Confirmed; 30]);
+    engine.cycle().await;
+    until_all(&engine, ExchangeState::Confirmed).await;
+    site.assert_no_second_set();
+    assert_eq!((site.running.mock().counters().pushes, site.running.mock().copies("a-31")), (2, 1));
+    let written = site.written.0.lock().unwrap().clone();
+    for id in &ids {
+        let number = site.running.mock().base_no(id);
+        assert!(written.iter().any(|(key, _, base_no)| key == id && *base_no == number), "{id}");
+    }
+    assert_eq!(audit(&engine, true).await.left(), 0);
+}
+
+#[tokio::test]
+async fn what_another_program_registered_is_found_by_person_programme_date_and_protocol() {
+    let site = Site::new(&["a-1", "a-2"], RegisterSettings::new(KEY)).await;
+    let mut second = row("a-2", "врач");
+    second[11] = Value::Int(6);
+    site.rows(vec![row("a-1", "врач"), second]);
+    let of = |id: &str, program: i64| {
+        let mut record = training(id);
+        record["last_name"] = "СЕКРЕТОВА".into();
+        record["learn_program_id"] = program.into();
+        record
+    };
+    let mut failed = of("other-3", 6);
+    failed["is_passed"] = false.into();
+    let mut stranger = of("other-4", 4);
+    stranger["protocol_number"] = "99".into();
+    push_elsewhere(&site, &[of("other-1", 4), failed, stranger]).await;
+    let engine = site.start(site.signed()).await;
+    let done = audit(&engine, true).await;
+    assert_eq!((done.tally.equal, done.tally.adopted), (1, 1));
+    let differences: Vec<_> = done.differences.iter().map(|one| (one.key.as_str(), one.kind)).collect();
+    assert_eq!(differences, [("other-4", AuditKind::Foreign), ("a-2", AuditKind::Stale)]);
+    assert_eq!(done.differences[1].fields, ["is_passed"]);
+    for _ in 0..2 {
+        engine.cycle().await;
+    }
+    assert_eq!(site.running.mock().counters().pushes, 1);
+    let codes: Vec<_> = engine.refusals().await.into_iter().map(|refusal| refusal.code).collect();
+    assert_eq!(codes, ["NO_UPDATE"], "what differs there is not sent over it");
+}
+
+#[tokio::test]
+async fn an_audit_leaves_alone_what_is_on_its_way() {
+    let site = Site::new(&["a-1", "a-2"], RegisterSettings::new(KEY)).await;
+    site.running.mock().inject(Fault::NotSentOn);
+    let engine = site.start(site.signed()).await;
+    engine.cycle().await;
+    let done = audit(&engine, true).await;
+    assert_eq!((done.tally.on_the_way, done.left()), (2, 0));
+    engine.cycle().await;
+    assert_eq!(site.running.mock().counters().pushes, 1);
 }

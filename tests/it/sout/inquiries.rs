@@ -1,9 +1,11 @@
 //! Looking records up: after a lost answer, and until they have their numbers.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use chrono::Utc;
 use vitrina::demo::sout::{Envelope, Fault, RegisterSettings, Running};
-use vitrina::portal::sout::{SoutPortal, SoutSettings};
+use vitrina::portal::sout::{RegisterFilter, RegisterRecord, SoutPortal, SoutSettings};
 use vitrina::portal::{Asked, Batch, Delivery, Finding, Portal, Verdict};
 use vitrina::record::{Key, Receipt, Stage};
 use vitrina::transport::Trouble;
@@ -267,4 +269,92 @@ async fn where_several_sets_may_be_lost_at_one_time_each_record_is_asked_about()
     all.splice(7..7, asked(&small, None));
     let findings = inquire(&portal, &all).await;
     assert_eq!(held(&findings[7]).stage, Stage::Confirmed);
+}
+
+async fn numbers(portal: &SoutPortal, filter: &RegisterFilter) -> Vec<String> {
+    let mut found = Vec::new();
+    let take = |page: Vec<RegisterRecord>| found.extend(page.into_iter().filter_map(|record| record.outer_id));
+    portal.register(filter, take).await.unwrap();
+    found
+}
+
+#[tokio::test]
+async fn the_register_is_found_by_every_filter_of_its_document() {
+    let running = register(RegisterSettings::new(KEY)).await;
+    let portal = portal(settings(&running.url(), Some(signing())));
+    let mut odd = training("b-1");
+    for (field, value) in [
+        ("last_name", "Щукина"),
+        ("first_name", "Ольга"),
+        ("middle_name", "Петровна"),
+        ("snils", "112-233-446 96"),
+        ("position", "сторож"),
+        ("test_date", "2025-01-31"),
+        ("protocol_number", "1-ОТ"),
+    ] {
+        odd[field] = value.into();
+    }
+    odd["learn_program_id"] = 6.into();
+    push(&portal, &batch(&[training("a-1")])).await;
+    push(&portal, &batch(&[odd])).await;
+    let text = |value: &str| Some(value.to_owned());
+    let none = RegisterFilter::default;
+    let today = Utc::now().date_naive();
+    let (today, tomorrow) = (Some(today.to_string()), today.succ_opt().map(|day| day.to_string()));
+    let set = running.mock().sets()[1].id.clone();
+    for (name, filter) in [
+        ("no", RegisterFilter { no: running.mock().base_no("b-1"), ..none() }),
+        ("last_name", RegisterFilter { last_name: text("Щукина"), ..none() }),
+        ("first_name", RegisterFilter { first_name: text("Ольга"), ..none() }),
+        ("middle_name", RegisterFilter { middle_name: text("Петровна"), ..none() }),
+        ("outer_id", RegisterFilter { outer_id: text("b-1"), ..none() }),
+        ("snils", RegisterFilter { snils: text("112-233-446 96"), ..none() }),
+        ("set_id", RegisterFilter { set_id: Some(set), ..none() }),
+        ("position", RegisterFilter { position: text("сторож"), ..none() }),
+        ("tested_before", RegisterFilter { tested_before: text("2025-12-31"), ..none() }),
+        ("tested_from", RegisterFilter { tested_from: text("2025-01-31"), last_name: text("Щукина"), ..none() }),
+        ("programme", RegisterFilter { programme: text("6"), ..none() }),
+        ("protocol", RegisterFilter { protocol: text("1-ОТ"), ..none() }),
+    ] {
+        assert_eq!(numbers(&portal, &filter).await, ["b-1"], "{name}");
+    }
+    for (filter, count) in [
+        (RegisterFilter { created_from: today.clone(), ..none() }, 2),
+        (RegisterFilter { created_before: today, ..none() }, 2),
+        (RegisterFilter { created_from: tomorrow, ..none() }, 0),
+        (RegisterFilter { tested_from: text("2026-01-01"), ..none() }, 1),
+        (none(), 2),
+    ] {
+        assert_eq!(numbers(&portal, &filter).await.len(), count, "{filter:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_five_thousand_is_read_and_one_that_is_too_large_in_parts() {
+    let large = RegisterSettings::new(KEY);
+    for (limit, reads) in [(None, 2), (Some(3 << 20), 6)] {
+        let running = register(RegisterSettings { largest_answer: limit, ..large.clone() }).await;
+        let portal = portal(SoutSettings { page_size: 5000, ..settings(&running.url(), Some(signing())) });
+        let long = "очень длинное наименование должности ".repeat(22);
+        let of = |number: usize| {
+            let mut record = training(&format!("a-{number}"));
+            record["position"] = long.trim().into();
+            record
+        };
+        let records: Vec<_> = (1..=5000).map(of).collect();
+        push(&portal, &batch(&records)).await;
+        let found = numbers(&portal, &RegisterFilter::default()).await;
+        assert_eq!(found.iter().collect::<BTreeSet<_>>().len(), 5000, "{limit:?}");
+        assert_eq!(found.len(), 5000);
+        let asked = running.mock().counters().reads;
+        assert!(asked >= reads, "{limit:?}: {asked}");
+    }
+}
+
+#[tokio::test]
+async fn a_register_that_gives_smaller_pages_is_read_to_its_end() {
+    let running = register(RegisterSettings { largest_page: 10, ..RegisterSettings::new(KEY) }).await;
+    let portal = portal(settings(&running.url(), Some(signing())));
+    push(&portal, &many(25)).await;
+    assert_eq!(numbers(&portal, &RegisterFilter::default()).await.len(), 25);
 }

@@ -2,5 +2,6 @@
 
 mod engine;
 mod inquiries;
+mod program;
 mod pushes;
 mod replays;
