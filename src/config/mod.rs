@@ -45,9 +45,9 @@ pub use ledger::LedgerConfig;
 pub use load::{Loaded, load};
 pub use network::{Network, NetworkError};
 pub use portals::{
-    Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, LoginForm, NmoConfig, OnConflict, OnUnknownOutcome,
-    Own, PlanCheck, PlatformConfig, PortalConfig, PortalKind, PosConfig, Retry, SignatureEncoding, SignatureForm,
-    SoutConfig, TokenPlace, UploadMethod, VisitTimeZone, WebhookRemove, WebhookUpdate,
+    BareSuccess, Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, LoginForm, NmoConfig, OnConflict,
+    OnUnknownOutcome, Own, PlanCheck, PlatformConfig, PortalConfig, PortalKind, PosConfig, Retry, SignatureEncoding,
+    SignatureForm, SoutConfig, TokenMethod, TokenPlace, UploadMethod, VisitTimeZone, WebhookRemove, WebhookUpdate,
 };
 pub use problem::{Problem, Problems, Severity};
 pub use schedule::{Schedule, ScheduleError};
