@@ -145,6 +145,11 @@ fn on_address(key: &str, portal: &Table, problems: &mut Problems) {
             "http to an address that is not private: the password and the data travel unprotected",
         );
     }
+    if portal.text("token_method") == Some("GET") && portal.text("login") != Some("basic") {
+        let text = "the login and the password go in the address of the request, which proxies and the portal may write down; \
+                    login = \"basic\" puts them into a header, where the portal takes it";
+        problems.warning(format!("{key}.token_method"), text);
+    }
     for name in SECRETS {
         if portal.text(name) == Some(PLACEHOLDER) {
             problems.warning(format!("{key}.{name}"), "is still the one that vitrina init printed");

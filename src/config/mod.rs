@@ -45,9 +45,10 @@ pub use ledger::LedgerConfig;
 pub use load::{Loaded, load};
 pub use network::{Network, NetworkError};
 pub use portals::{
-    Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, LoginForm, NmoConfig, OnConflict, OnUnknownOutcome,
-    Own, PlanCheck, PlatformConfig, PortalConfig, PortalKind, PosConfig, ReferralRequired, Retry, SignatureEncoding,
-    SignatureForm, SoutConfig, TokenPlace, UploadMethod, VisitTimeZone, WebhookRemove, WebhookUpdate,
+    BareSuccess, Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, LoginForm, NmoConfig, OnConflict,
+    OnUnknownOutcome, Own, PlanCheck, PlatformConfig, PortalConfig, PortalKind, PosConfig, ReferralRequired, Retry,
+    SignatureEncoding, SignatureForm, SoutConfig, TokenMethod, TokenPlace, UploadMethod, VisitTimeZone, WebhookRemove,
+    WebhookUpdate,
 };
 pub use problem::{Problem, Problems, Severity};
 pub use schedule::{Schedule, ScheduleError};

@@ -9,8 +9,8 @@ use super::fer::FerPortal;
 use super::nmo::NmoPortal;
 use super::pos::PosPortal;
 use super::sout::SoutPortal;
-use super::{Abilities, Ask, Asked, Batch, Delivery, Finding, Held, Portal, Reading, Registered};
-use crate::record::{Key, Schema, Violation};
+use super::{Abilities, Ask, Asked, Batch, Delivery, Finding, Held, Portal, Reading, Registered, Unfit};
+use crate::record::{Key, Schema};
 use crate::transport::{Failure, HostName, RefusedLogins};
 
 /// A portal of any kind.
@@ -98,7 +98,7 @@ impl Portal for AnyPortal {
         }
     }
 
-    fn examine(&self, schema: &'static Schema, body: &mut Vec<u8>) -> Result<(), Vec<Violation>> {
+    fn examine(&self, schema: &'static Schema, body: &mut Vec<u8>) -> Result<(), Unfit> {
         match self {
             AnyPortal::Fer(portal) => portal.examine(schema, body),
             AnyPortal::Sout(portal) => portal.examine(schema, body),

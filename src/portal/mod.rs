@@ -63,7 +63,7 @@ pub trait Portal: Send + Sync + 'static {
     /// Looks at what a record names outside its row (a file), and adds to its body what the fingerprint must cover. What it finds wrong
     /// breaks rules like a wrong field. Is called only where [`Abilities::examines`] says so, for each row of each read: it must be cheap for
     /// what has not changed. It may wait for a disk: it is called on a thread of its own, with nothing locked.
-    fn examine(&self, schema: &'static Schema, body: &mut Vec<u8>) -> Result<(), Vec<Violation>> {
+    fn examine(&self, schema: &'static Schema, body: &mut Vec<u8>) -> Result<(), Unfit> {
         let _ = (schema, body);
         Ok(())
     }
@@ -102,6 +102,35 @@ pub trait Portal: Send + Sync + 'static {
     fn registered(&self, schema: &'static Schema) -> impl Future<Output = Result<Vec<Registered>, Failure>> + Send {
         let _ = schema;
         std::future::ready(Ok(Vec::new()))
+    }
+}
+
+/// Why a record is not sent for what it names outside its row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfit {
+    /// It breaks rules.
+    Broken(Vec<Violation>),
+    /// The file that this field names is still to come: the record waits for it, and goes by itself.
+    Awaits {
+        /// The field.
+        field: &'static str,
+        /// What there is of the file.
+        file: Awaited,
+    },
+}
+
+/// What there is of a file that a record waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// Nothing yet.
+    Missing,
+    /// A part, or what is about to be replaced.
+    Unfinished,
+}
+
+impl From<Vec<Violation>> for Unfit {
+    fn from(broken: Vec<Violation>) -> Self {
+        Unfit::Broken(broken)
     }
 }
 

@@ -150,7 +150,7 @@ impl FieldWriter {
     fn write_epoch(&mut self, cell: Cell<'_>, out: &mut Vec<u8>) -> Result<Value, Broken> {
         let seconds = match whole(cell) {
             Some(number) => match no_epoch(number) {
-                Some(text) => return Err((Rule::Range, text.into())),
+                Some((rule, text)) => return Err((rule, text.into())),
                 None => number,
             },
             None => {
@@ -240,7 +240,7 @@ fn cell_of(value: Option<&serde_json::Value>) -> Cell<'_> {
 }
 
 /// Why a number is no moment in seconds since 1970, if it is none. Who writes a date in digits means no second of 1970.
-fn no_epoch(number: i64) -> Option<&'static str> {
+fn no_epoch(number: i64) -> Option<(Rule, &'static str)> {
     const DAY: i64 = 1_000_000;
     let is_date = |digits: i64| {
         let (year, month, day) = (digits / 10_000, digits / 100 % 100, digits % 100);
@@ -248,16 +248,16 @@ fn no_epoch(number: i64) -> Option<&'static str> {
     };
     let turned = |digits: i64| digits % 10_000 * 10_000 + digits / 10_000 % 100 * 100 + digits / 1_000_000;
     if is_date(number) || is_date(turned(number)) || is_date(number / DAY) {
-        return Some("reads as a date written in digits; give a date, or seconds since 1970 in UTC");
+        return Some((Rule::Date, "reads as a date written in digits; give a date, or seconds since 1970 in UTC"));
     }
     if number < FIRST_NUMBER {
-        return Some(
-            "is a number below 946684800, the first second of the year 2000: give a date, or seconds since 1970 in UTC",
-        );
+        let text =
+            "is a number below 946684800, the first second of the year 2000: give a date, or seconds since 1970 in UTC";
+        return Some((Rule::Range, text));
     }
     let milliseconds = EPOCH.start() * 1000..=EPOCH.end() * 1000;
     (number > *EPOCH.end() && milliseconds.contains(&number))
-        .then_some("reads as milliseconds; give a date, or seconds since 1970 in UTC")
+        .then_some((Rule::Range, "reads as milliseconds; give a date, or seconds since 1970 in UTC"))
 }
 
 /// The first second of the year 2000: a smaller number is something else.

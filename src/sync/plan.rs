@@ -14,7 +14,7 @@ use super::report::CycleReport;
 use super::said::{self, Said};
 use super::units::{Admission, Gate};
 use crate::ledger::{Entry, Mark, Refusal, Settlement, State};
-use crate::portal::Abilities;
+use crate::portal::{Abilities, Unfit};
 use crate::record::{
     Edge, Encoder, Expiry, Fingerprint, Hold, Key, KeyId, Record, Row, RowChunk, Rule, Schema, Unit, Violation,
 };
@@ -28,6 +28,8 @@ pub(super) const CHECK: &str = "CHECK";
 pub(super) const PARENT: &str = "PARENT";
 /// Code of a record that waits for a place which another record holds.
 pub(super) const PLACE: &str = "PLACE";
+/// Code of a record that waits for a file.
+pub(super) const FILE: &str = "FILE";
 /// Code of a second row with one key.
 pub(super) const DUPLICATE_KEY: &str = "DUPLICATE_KEY";
 
@@ -44,7 +46,7 @@ pub(super) struct ParentFeed<'a> {
 
 /// The plan of one read, growing row by row.
 pub(super) struct Plan {
-    encoder: Encoder,
+    pub(super) encoder: Encoder,
     /// The request that is being filled.
     pub(super) filling: Outgoing,
     /// Requests that are full.
@@ -163,8 +165,17 @@ impl Plan {
         examined: Examined,
     ) {
         let mut sound = self.encoder.encode(row);
-        if let Some(found) = examined.filter(|_| sound) {
-            sound = self.encoder.examine(|body| found.map(|whole| *body = whole));
+        let mut awaited = None;
+        match examined.filter(|_| sound) {
+            None => {}
+            Some(Ok(whole)) => {
+                self.encoder.examine(|body| {
+                    *body = whole;
+                    Ok(())
+                });
+            }
+            Some(Err(Unfit::Broken(broken))) => sound = self.encoder.examine(|_| Err(broken)),
+            Some(Err(Unfit::Awaits { field, file })) => (sound, awaited) = (false, Some((field, file))),
         }
         let known = known.or_else(|| self.encoder.key_id().and_then(|id| index.find(id)));
         if let Some(at) = known {
@@ -175,6 +186,9 @@ impl Plan {
                 self.report.unchanged += 1;
                 return self.tell(index.id(at), index.place(at));
             }
+        }
+        if let Some(file) = awaited {
+            return self.await_file(index, known, file);
         }
         if !sound {
             return self.refuse_row(index, known, row);
@@ -188,7 +202,7 @@ impl Plan {
     }
 
     /// Notes which place a row wants, if somebody asked.
-    fn tell(&mut self, id: KeyId, place: Option<u64>) {
+    pub(super) fn tell(&mut self, id: KeyId, place: Option<u64>) {
         if let Some(wants) = &mut self.wants {
             wants.insert(id, place);
         }
@@ -531,7 +545,7 @@ impl Plan {
 
 /// A record's row was seen while the record is in a request. One that goes with its parent, and whose row says what was refused before, has
 /// nothing newer to say.
-fn see_in_flight(index: &mut Index, at: At, version: Fingerprint) {
+pub(super) fn see_in_flight(index: &mut Index, at: At, version: Fingerprint) {
     let detail = index.detail(at).filter(|_| index.state(at) == State::Rejected);
     if !detail.is_some_and(|detail| detail.wanted == Some(version) && !detail.due) {
         index.supersede(at);

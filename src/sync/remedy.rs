@@ -3,7 +3,7 @@
 use super::contest::DUPLICATE_PLACE;
 use super::inability::{NO_REMOVAL, NO_UPDATE, REMOVED};
 use super::inquiry::{LOST_AT_PORTAL, TURNED_DOWN};
-use super::plan::{CHECK, DUPLICATE_KEY, PARENT, PLACE};
+use super::plan::{CHECK, DUPLICATE_KEY, FILE, PARENT, PLACE};
 use super::stray::NOT_FED;
 use super::unknown::OUTCOME_UNKNOWN;
 use crate::record::{Actor, Case, Phrase, Remedy, Rule, remedy_in};
@@ -65,6 +65,21 @@ static CASES: &[Case] = &[
             action: Phrase {
                 en: "It goes by itself as soon as that one is accepted; if it waits for days, see whether that one is in its view.",
                 ru: "Уйдёт сама, как только та будет принята; если ждёт днями, посмотрите, есть ли та в своём представлении.",
+            },
+        },
+    },
+    Case {
+        code: FILE,
+        says: "",
+        remedy: Remedy {
+            actor: Actor::Nobody,
+            meaning: Phrase {
+                en: "A file that the row names is not finished: it is being written, or what belongs to it is still to come.",
+                ru: "Файл, который называет строка, не готов: он пишется, или того, что к нему относится, ещё нет.",
+            },
+            action: Phrase {
+                en: "It goes by itself once both files are finished and fit together; what does not change for a quarter of an hour is reported as rejected.",
+                ru: "Уйдёт сама, когда оба файла будут готовы и подойдут друг к другу; что не меняется четверть часа, станет отклонённым.",
             },
         },
     },

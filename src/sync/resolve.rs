@@ -6,7 +6,7 @@ use super::inability::is_begun;
 use super::index::At;
 use super::inquiry::{Findings, Heard};
 use super::line::{FeedLine, Line};
-use crate::ledger::{Entry, Ledger, LedgerError, State};
+use crate::ledger::{Entry, Ledger, LedgerError, Mark, State};
 use crate::portal::{Finding, Inquiry, Portal};
 use crate::record::{Key, Receipt, Stage};
 use crate::source::Source;
@@ -62,7 +62,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         if let Resolution::Sent(remote_id) = &word.outcome
             && self.is_accepted_nowhere(feed, &key)
         {
-            return self.learn_id(feed, &key, remote_id).await;
+            return match self.is_there_whole(feed, &key, remote_id).await? {
+                true => self.is_well(feed, key, remote_id).await,
+                false => self.learn_id(feed, &key, remote_id).await,
+            };
         }
         let (is_refused, in_part) = {
             let index = feed.index();
@@ -103,6 +106,34 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let index = feed.index();
         let sent = |at: At| index.in_flight(at) || index.may_be_at_portal(at) || index.state(at) == State::Unknown;
         takes_ids && !index.find(key.id()).is_some_and(sent)
+    }
+
+    /// True when an operator names once more the id under which the portal has just refused the rest of the record: nothing of it is missing.
+    async fn is_there_whole(&self, feed: &FeedLine<S>, key: &Key, remote_id: &str) -> Result<bool, LedgerError> {
+        let is_known = {
+            let index = feed.index();
+            let is_it = |at: &At| {
+                index.state(*at) == State::Rejected
+                    && index.detail(*at).is_some_and(|detail| detail.remote_id.as_deref() == Some(remote_id))
+            };
+            self.portal.begins(feed.plan.schema) && index.find(key.id()).filter(is_it).is_some()
+        };
+        let code = self.ledger.exchange(feed.id, key).await?.and_then(|row| row.code);
+        Ok(is_known && code.is_some_and(|code| self.portal.lacks_id(&code)))
+    }
+
+    /// The portal holds the version that it refused.
+    async fn is_well(&self, feed: &FeedLine<S>, key: Key, remote_id: &str) -> Result<Resolved, LedgerError> {
+        {
+            let mut index = feed.index();
+            let Some(at) = index.find(key.id()) else { return Ok(Resolved::NotUnknown) };
+            let entry = index.entry(at);
+            let there = Entry { mark: entry.wanted.map(Mark::Begun), ..entry };
+            index.put_at(at, &there, self.clock.now());
+        }
+        let receipt = Receipt { stage: Stage::Confirmed, remote_id: Some(remote_id.to_owned()), ..Receipt::default() };
+        self.apply(feed, vec![(key, Finding::Held(receipt))]).await?;
+        Ok(Resolved::Done)
     }
 
     /// What the record is about was made at the portal by another hand, under this id: the first write of the record is one to that. It may

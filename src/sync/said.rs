@@ -46,6 +46,10 @@ sentences! {
         "waits for {}, which the portal does not hold with the status that this record needs",
         "ждёт {}: на портале она не с тем статусом, который нужен этой записи";
     PARENT_NOT_THERE: "waits for {}, which the portal does not hold yet", "ждёт {}: на портале её ещё нет";
+    FILE_MISSING: "waits for the file of {}, which is not there yet", "ждёт файл из {}: его ещё нет";
+    FILE_UNFINISHED:
+        "waits for the file of {}, which is still being written or replaced",
+        "ждёт файл из {}: он ещё пишется или заменяется";
     PLACE_TAKEN: "waits for a place at the portal that {} holds", "ждёт места на портале, которое занимает {}";
     PLACE_CLAIMED_TWICE:
         "{} is the same as that of {}, whose row is in the source too; only one of them can be at the portal",

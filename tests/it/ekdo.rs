@@ -16,18 +16,18 @@ use vitrina::demo::host::Host;
 use vitrina::portal::ekdo::{
     EkdoPortal, EkdoSettings, EkdoWire, Encoding, LoginForm, MOST_FILE_BYTES, SCHEMAS, SignatureForm, TokenPlace,
 };
-use vitrina::portal::{Batch, Delivery, Portal, Verdict};
-use vitrina::record::{Fingerprint, Key, Violation};
+use vitrina::portal::{Awaited, Batch, Delivery, Portal, Unfit, Verdict};
+use vitrina::record::{Fingerprint, Key, Stage};
 use vitrina::transport::{Failure, Pauses, Trouble};
 
 use crate::support::hasty::Hasty;
-use crate::support::papers::{pdf, signature, write};
+use crate::support::papers::{pdf, signature, signature_of, signature_stating, write};
 use crate::support::traces::Traces;
 
 const PASSWORD: &str = "pa55word-never-shown";
 const AGAIN: Trouble = Trouble::Transient { retry_after: None };
-/// Long enough ago for a file to be finished.
-const AGO: Duration = Duration::from_secs(60);
+/// Long enough ago for a file to be finished, and for what belongs to it to be there.
+const AGO: Duration = Duration::from_secs(3600);
 
 /// A mock, its address, and a folder with one document and its signature.
 struct Site {
@@ -86,20 +86,45 @@ fn row() -> Value {
     })
 }
 
-fn examined(portal: &EkdoPortal, row: &Value) -> Result<Vec<u8>, Vec<Violation>> {
+fn examined(portal: &EkdoPortal, row: &Value) -> Result<Vec<u8>, Unfit> {
     let mut body = row.to_string().into_bytes();
     portal.examine(SCHEMAS[0], &mut body).map(|()| body)
 }
 
 /// What is wrong with a row: field and text.
 fn wrong(portal: &EkdoPortal, row: &Value) -> Vec<(String, String)> {
-    let violations = examined(portal, row).err().unwrap_or_default();
+    let violations = match examined(portal, row) {
+        Ok(_) => Vec::new(),
+        Err(Unfit::Broken(violations)) => violations,
+        Err(awaits) => panic!("{awaits:?}"),
+    };
     violations.into_iter().map(|broken| (broken.field.into_owned(), broken.text.into_owned())).collect()
 }
 
+/// What a record waits for; none if it does not wait.
+fn awaited(portal: &EkdoPortal, row: &Value) -> Option<(&'static str, Awaited)> {
+    match examined(portal, row) {
+        Err(Unfit::Awaits { field, file }) => Some((field, file)),
+        Ok(_) | Err(Unfit::Broken(_)) => None,
+    }
+}
+
 async fn deliver(portal: &EkdoPortal, body: &[u8], remote_id: Option<&str>) -> Result<Verdict, Failure> {
+    deliver_after(false, portal, body, remote_id).await
+}
+
+/// Delivers a record; `open` when an earlier attempt may have been carried out.
+async fn deliver_after(
+    open: bool,
+    portal: &EkdoPortal,
+    body: &[u8],
+    remote_id: Option<&str>,
+) -> Result<Verdict, Failure> {
     let mut batch = Batch::default();
     batch.push(Key::parse("17"), Fingerprint::of(body), remote_id.map(Into::into), false, body);
+    if open {
+        batch.note_open();
+    }
     match portal.deliver(SCHEMAS[0], &batch).await {
         Delivery::Judged(mut verdicts) => Ok(verdicts.pop().unwrap()),
         Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => Err(failure),
@@ -195,15 +220,135 @@ async fn no_link_leads_out_of_the_folder() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_being_written_is_looked_at_again() {
+async fn a_file_that_is_being_written_is_waited_for_and_one_that_stays_as_it_is_is_refused() {
     let site = Site::new().await;
     let portal = site.portal();
-    let path = site.files.path().join("order.pdf");
-    write(&path, &pdf(3000), Duration::ZERO);
-    let [(_, text)] = &wrong(&portal, &row())[..] else { panic!("one thing is wrong") };
-    assert!(text.contains("still being written"), "{text}");
-    write(&path, &pdf(3000), AGO);
+    let whole = pdf(3000);
+    let (document, signature_file) = (site.files.path().join("order.pdf"), site.files.path().join("order.sig"));
+    let minute = Duration::from_secs(60);
+    // Changed this second.
+    write(&document, &whole, Duration::ZERO);
+    assert_eq!(awaited(&portal, &row()), Some(("file_path", Awaited::Unfinished)));
+    // Without an end, with a cut signature, empty: changed a minute ago, and an hour ago.
+    for (path, bytes, field) in [
+        (&document, &whole[..2990], "file_path"),
+        (&document, &[][..], "file_path"),
+        (&document, &b"%PDF"[..], "file_path"),
+        (&signature_file, &signature()[..100], "signature_path"),
+        (&signature_file, &[][..], "signature_path"),
+    ] {
+        write(&document, &whole, AGO);
+        write(&signature_file, &signature(), AGO);
+        write(path, bytes, minute);
+        assert_eq!(awaited(&portal, &row()), Some((field, Awaited::Unfinished)), "{} bytes", bytes.len());
+        write(path, bytes, AGO);
+        let [(found, _)] = &wrong(&portal, &row())[..] else { panic!("one thing is wrong") };
+        assert_eq!(found, field);
+    }
+    // One of the two is still to come.
+    write(&signature_file, &signature(), minute);
+    std::fs::remove_file(&document).unwrap();
+    assert_eq!(awaited(&portal, &row()), Some(("file_path", Awaited::Missing)));
+    write(&document, &whole, minute);
+    std::fs::remove_file(&signature_file).unwrap();
+    assert_eq!(awaited(&portal, &row()), Some(("signature_path", Awaited::Missing)));
+    write(&document, &whole, AGO);
+    assert_eq!(wrong(&portal, &row()), [("signature_path".into(), "does not exist".into())]);
+    // What cannot become right is refused at once.
+    write(&document, b"PK\x03\x04", minute);
+    assert_eq!(wrong(&portal, &row()).len(), 1);
+    write(&document, &whole, minute);
+    write(&signature_file, &signature(), minute);
     assert!(examined(&portal, &row()).is_ok());
+}
+
+#[tokio::test]
+async fn a_signature_must_be_that_of_its_document() {
+    use streebog::{Digest, Streebog256, Streebog512};
+    const STREEBOG_256: &[u8] = &[0x2a, 0x85, 0x03, 0x07, 0x01, 0x01, 0x02, 0x02];
+    const STREEBOG_512: &[u8] = &[0x2a, 0x85, 0x03, 0x07, 0x01, 0x01, 0x02, 0x03];
+    const SHA_384: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02];
+    const SHA_512: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03];
+    let site = Site::new().await;
+    let portal = site.portal();
+    let sha = |kind, bytes: &[u8]| aws_lc_rs::digest::digest(kind, bytes).as_ref().to_vec();
+    let signatures = |bytes: &[u8]| {
+        [
+            signature_stating(STREEBOG_256, &Streebog256::digest(bytes)),
+            signature_stating(STREEBOG_512, &Streebog512::digest(bytes)),
+            signature_of(bytes),
+            signature_stating(SHA_384, &sha(&aws_lc_rs::digest::SHA384, bytes)),
+            signature_stating(SHA_512, &sha(&aws_lc_rs::digest::SHA512, bytes)),
+        ]
+    };
+    let (own, foreign) = (signatures(&pdf(2000)), signatures(&pdf(2001)));
+    for (at, (own, foreign)) in own.iter().zip(&foreign).enumerate() {
+        site.write("order.sig", own);
+        assert!(examined(&portal, &row()).is_ok(), "{at}");
+        site.write("order.sig", foreign);
+        let [(field, text)] = &wrong(&portal, &row())[..] else { panic!("one thing is wrong with {at}") };
+        assert_eq!(field, "signature_path");
+        assert!(text.starts_with("is the signature of other bytes"), "{text}");
+    }
+    // The document was written anew, and its signature is about to be.
+    write(&site.files.path().join("order.pdf"), &pdf(2002), Duration::from_secs(60));
+    assert_eq!(awaited(&portal, &row()), Some(("signature_path", Awaited::Unfinished)));
+    // What states nothing cannot be compared.
+    site.write("order.sig", &signature());
+    assert!(examined(&portal, &row()).is_ok());
+    site.write("order.sig", &signature_stating(&[0x2b, 0x0e, 0x03, 0x02, 0x1a], &[7; 20]));
+    assert!(examined(&portal, &row()).is_ok());
+}
+
+#[tokio::test]
+async fn a_token_is_got_by_get_with_the_account_in_the_query() {
+    let site = Site::new().await;
+    for login in [LoginForm::Json, LoginForm::Form] {
+        let wire = EkdoWire { token_method: reqwest::Method::GET, login, ..EkdoWire::default() };
+        let portal = EkdoPortal::new(EkdoSettings { wire, ..site.settings() }, None).unwrap();
+        begun(deliver(&portal, &examined(&portal, &row()).unwrap(), None).await);
+    }
+    assert_eq!((site.mock.counts().logins, site.mock.counts().logins_refused), (2, 0));
+}
+
+#[tokio::test]
+async fn a_document_goes_out_with_the_attributes_that_have_names() {
+    let site = Site::new().await;
+    let mut wire = EkdoWire::default();
+    wire.names.number = "number".into();
+    wire.names.date = "date".into();
+    wire.names.subtype = "subtype".into();
+    wire.names.employee = "employee".into();
+    let portal = EkdoPortal::new(EkdoSettings { wire, ..site.settings() }, None).unwrap();
+    begun(deliver(&portal, &examined(&portal, &row()).unwrap(), None).await);
+    let fields = site.only().1.fields;
+    let field = |name: &str| fields[name].as_str();
+    assert_eq!(
+        ["number", "date", "subtype", "employee"].map(field),
+        ["17/к", "2026-03-02", "Приказ о приеме", "Щукин Феофан Ёлкович"]
+    );
+}
+
+#[tokio::test]
+async fn a_document_is_signed_only_where_the_portal_calls_it_so() {
+    let site = Site::new().await;
+    let portal = site.portal();
+    let body = examined(&portal, &row()).unwrap();
+    for (status, wanted) in [
+        (json!("Вступил в силу"), Ok(Stage::Confirmed)),
+        (json!(null), Ok(Stage::Sent)),
+        (json!("Черновик"), Err("NOT_SIGNED")),
+        (json!("ERROR"), Err("REFUSED")),
+    ] {
+        site.mock.call_signed(status.clone());
+        let id = begun(deliver(&portal, &body, None).await);
+        let said = match deliver(&portal, &body, Some(&id)).await {
+            Ok(Verdict::Accepted { receipt: Some(receipt) }) => Ok(receipt.stage),
+            Ok(Verdict::Rejected { code, .. }) => Err(code),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(said, wanted.map_err(str::to_owned), "{status}");
+    }
 }
 
 #[tokio::test]
@@ -250,8 +395,10 @@ async fn a_signature_is_sent_again_until_it_is_there() {
         site.mock.plan(fault);
         deliver(&portal, &body, Some(&id)).await.unwrap_err();
     }
-    // It is there since the last one: the mock says 409.
-    accepted(deliver(&portal, &body, Some(&id)).await);
+    // It is there since the last one: the mock says 409, which is well only for who does not know what came of the last one.
+    let verdict = deliver(&portal, &body, Some(&id)).await;
+    assert!(matches!(&verdict, Ok(Verdict::Rejected { code, .. }) if code == "ALREADY_SIGNED"), "{verdict:?}");
+    accepted(deliver_after(true, &portal, &body, Some(&id)).await);
     assert_eq!((site.mock.counts().signatures, site.mock.counts().documents), (1, 1));
 }
 
@@ -373,7 +520,7 @@ async fn neither_traces_nor_texts_hold_a_secret_or_a_name() {
     }
     let traced = traces.text();
     assert!(traced.contains("/docs") && traced.contains("/token"), "nothing was captured");
-    assert!(texts.contains("signed"), "{texts}");
+    assert!(texts.contains("Вступил в силу"), "{texts}");
     for secret in [PASSWORD, "Щукин", "Феофан", "order.pdf"] {
         assert!(!traced.contains(secret), "{secret} is traced");
         assert!(!texts.contains(secret), "{secret} is in {texts}");

@@ -30,7 +30,7 @@ signature_form = "base64"
 signature_types = { "УКЭП" = "qualified" }
 token_place = "header"
 token_name = "X-Pass"
-fields = { username = "f-account", password = "f-password", user_id = "f-user", token = "f-token", file = "f-file", file_name = "f-name", group = "f-group", document_id = "f-id", signature = "f-signature", signature_type = "f-type" }
+fields = { username = "f-account", password = "f-password", user_id = "f-user", token = "f-token", file = "f-file", file_name = "f-name", group = "f-group", number = "f-number", date = "f-date", subtype = "f-subtype", employee = "f-employee", document_id = "f-id", signature = "f-signature", signature_type = "f-type" }
 groups = { "Приказ" = "Приказы" }
 default_group = "Прочее"
 retry = { initial = "1s", max = "1s" }
@@ -85,6 +85,9 @@ async fn each_setting_arrives_in_its_own_place() {
     assert_eq!(groups, ["Приказы", "Прочее"]);
     for (document, name) in documents.iter().zip(["Приказ 4", "Справка 5"]) {
         assert_eq!(document["f-name"], format!("Щукин Феофан {name} от 02.11.2026.pdf"));
+        let attributes = ["f-subtype", "f-number"].map(|name| document[name].as_str().unwrap()).join(" ");
+        assert_eq!((attributes.as_str(), document["f-date"].as_str()), (name, Some("2026-11-02")));
+        assert_eq!(document["f-employee"], "Щукин Феофан");
         assert_eq!(
             (&document["f-user"], &document["f-file"]),
             (&json!("the-user"), &json!(STANDARD.encode(pdf(2000))))

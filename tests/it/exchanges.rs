@@ -25,7 +25,7 @@ use vitrina::sync::{
 };
 use vitrina::transport::{Pauses, RetryTiming};
 
-use crate::support::papers::{pdf, signature, write};
+use crate::support::papers::{pdf, signature, signature_of, write};
 
 const BASE: i64 = 1_700_000_000;
 
@@ -610,14 +610,119 @@ async fn a_file_that_is_replaced_after_the_upload_is_a_change_that_the_portal_ca
 
 #[tokio::test]
 async fn a_file_that_is_still_being_written_is_sent_when_it_is_finished() {
-    let world = Personnel::new().await;
+    let mut world = Personnel::new().await;
     write(&world.files.path().join("17.pdf"), &pdf(5000), Duration::ZERO);
     let line = world.start().await;
     cycle(&line, "document").await;
-    assert_eq!(refusals(&world.ground, &line, "document").await, [(State::Rejected, "CHECK".to_owned())]);
+    assert_eq!(refusals(&world.ground, &line, "document").await, [(State::Held, "FILE".to_owned())]);
     assert!(world.documents().is_empty());
+    world.ground.crash();
+    let line = world.start().await;
+    std::fs::remove_file(world.files.path().join("17.sig")).unwrap();
     world.put("17.pdf", &pdf(5000));
+    cycles(&world, &line).await;
+    assert_eq!(refusals(&world.ground, &line, "document").await, [(State::Held, "FILE".to_owned())]);
+    assert_eq!(line.feed("document").unwrap().counts().held, 1);
+    world.put("17.sig", &signature_of(&pdf(5000)));
     cycles(&world, &line).await;
     assert!(matches!(&world.documents()[..], [(_, true)]));
     assert!(refusals(&world.ground, &line, "document").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_document_whose_files_are_touched_after_it_was_signed_stays_signed() {
+    let world = Personnel::new().await;
+    let line = world.start().await;
+    cycle(&line, "document").await;
+    cycles(&world, &line).await;
+    write(&world.files.path().join("17.pdf"), &pdf(5000), Duration::ZERO);
+    days(&world.ground, &line, "document").await;
+    assert_eq!(refusals(&world.ground, &line, "document").await, [(State::Held, "FILE".to_owned())]);
+    world.put("17.pdf", &pdf(5000));
+    days(&world.ground, &line, "document").await;
+    assert!(refusals(&world.ground, &line, "document").await.is_empty());
+    assert_eq!((world.accepted(&line), world.mock.counts().documents, world.mock.counts().signatures), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn a_signature_whose_answer_was_lost_is_there_after_a_crash_and_one_of_another_hand_is_for_a_person() {
+    for lost in [true, false] {
+        let mut world = Personnel::new().await;
+        let second = if lost {
+            Fault::LoseAnswer
+        } else {
+            Fault::Says(409, r#"{"success":false,"message":"Документ уже подписан"}"#)
+        };
+        world.mock.plan(Fault::None);
+        world.mock.plan(second);
+        let line = world.start().await;
+        cycle(&line, "document").await;
+        cycle(&line, "document").await;
+        world.ground.crash();
+        let line = world.start().await;
+        days(&world.ground, &line, "document").await;
+        let [(id, _)] = &world.documents()[..] else { panic!("{:?}", world.documents()) };
+        if !lost {
+            let refused = vec![(State::Rejected, "ALREADY_SIGNED".to_owned())];
+            assert_eq!(refusals(&world.ground, &line, "document").await, refused);
+            assert_eq!(line.resolve("document", &sent("17", id)).await.unwrap(), Resolved::Done);
+        }
+        assert!(refusals(&world.ground, &line, "document").await.is_empty());
+        assert_eq!((world.accepted(&line), world.mock.counts().documents), (1, 1), "{lost}");
+        assert_eq!(world.mock.counts().signatures, u64::from(lost));
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_ends_while_the_signature_is_on_its_way_finds_it_there() {
+    let mut world = Personnel::new().await;
+    world.mock.plan(Fault::None);
+    world.mock.plan(Fault::Late(Duration::from_secs(60)));
+    let line = world.start().await;
+    cycle(&line, "document").await;
+    let running = tokio::spawn({
+        let line = Arc::clone(&line);
+        async move { line.cycle("document", Order::default()).await.map(|report| report.sent) }
+    });
+    while world.mock.counts().signatures == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    running.abort();
+    world.ground.crash();
+    let line = world.start().await;
+    days(&world.ground, &line, "document").await;
+    assert!(refusals(&world.ground, &line, "document").await.is_empty());
+    assert_eq!((world.accepted(&line), world.mock.counts().documents, world.mock.counts().signatures), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn a_document_that_the_portal_does_not_call_signed_is_for_a_person_and_one_without_a_word_is_sent() {
+    let world = Personnel::new().await;
+    world.mock.call_signed("Черновик".into());
+    let line = world.start().await;
+    cycle(&line, "document").await;
+    cycles(&world, &line).await;
+    assert_eq!(refusals(&world.ground, &line, "document").await, [(State::Rejected, "NOT_SIGNED".to_owned())]);
+    let [(id, _)] = &world.documents()[..] else { panic!("{:?}", world.documents()) };
+    assert_eq!(line.resolve("document", &sent("17", id)).await.unwrap(), Resolved::Done);
+    world.mock.call_signed(serde_json::Value::Null);
+    world.ground.source.set("document", &DOCUMENT, vec![document("17"), document_of("18", "18")]);
+    days(&world.ground, &line, "document").await;
+    assert!(refusals(&world.ground, &line, "document").await.is_empty());
+    let register = line.feed("document").unwrap().exchanges().unwrap();
+    assert_eq!((register.confirmed, register.sent, world.mock.counts().signatures), (1, 1, 2));
+}
+
+#[tokio::test]
+async fn a_document_that_was_put_there_and_signed_by_hand_is_left_alone_once_an_operator_says_so() {
+    let world = Personnel::new().await;
+    let line = world.start().await;
+    assert_eq!(line.resolve("document", &sent("17", "d-5")).await.unwrap(), Resolved::Done);
+    world.mock.plan(Fault::Says(409, r#"{"success":false,"message":"Документ уже подписан"}"#));
+    cycle(&line, "document").await;
+    assert_eq!(refusals(&world.ground, &line, "document").await, [(State::Rejected, "ALREADY_SIGNED".to_owned())]);
+    assert_eq!(line.resolve("document", &sent("17", "d-5")).await.unwrap(), Resolved::Done);
+    days(&world.ground, &line, "document").await;
+    assert!(refusals(&world.ground, &line, "document").await.is_empty());
+    assert_eq!((world.accepted(&line), world.mock.counts().documents), (1, 0));
 }

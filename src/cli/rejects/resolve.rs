@@ -61,7 +61,8 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     };
     let unnamed = kind.map_or(&[][..], |kind| kind.unnamed);
     if !names_a_new_one(entry.as_ref(), &outcome, unnamed) {
-        check(&refusals, &key, unnamed)?;
+        check(&refusals, &key, unnamed)
+            .map_err(|error| held_there(entry.as_ref(), &refusals, &key).unwrap_or(error))?;
     }
     let word = Word {
         portal: portal.to_owned(),
@@ -100,6 +101,14 @@ fn names_a_new_one(entry: Option<&Entry>, outcome: &Resolution, unnamed: &[&str]
     let untouched =
         entry.is_none_or(|entry| entry.accepted.is_none() && entry.mark.is_none() && entry.state != State::Unknown);
     untouched && !unnamed.is_empty() && matches!(outcome, Resolution::Sent(_))
+}
+
+/// What is to be said instead, of a record that the portal holds and nothing is wrong with.
+fn held_there(entry: Option<&Entry>, refusals: &[Refusal], key: &Key) -> Option<CliError> {
+    let remote_id = entry.filter(|entry| entry.accepted.is_some())?.remote_id.as_deref();
+    let is_refused = refusals.iter().any(|refusal| refusal.key.as_ref() == Some(key));
+    let id = remote_id.map(|id| format!(" as {id}")).unwrap_or_default();
+    (!is_refused).then(|| CliError::Usage(format!("nothing was said: the portal holds {key}{id} already")))
 }
 
 /// Fails unless the record waits for such a word.
@@ -152,6 +161,9 @@ mod tests {
         assert!(!names_a_new_one(Some(&entry(State::Unknown)), &sent, unnamed));
         let accepted = Entry { accepted: Some(Fingerprint(1)), ..entry(State::Accepted) };
         assert!(!names_a_new_one(Some(&accepted), &sent, unnamed));
+        let there = Entry { remote_id: Some("36".into()), ..accepted };
+        let said = held_there(Some(&there), &[], &Key::parse("4")).map(|error| error.to_string());
+        assert_eq!(said.as_deref(), Some("nothing was said: the portal holds 4 as 36 already"));
         assert!(!names_a_new_one(None, &Resolution::NotSent, unnamed) && !names_a_new_one(None, &sent, &[]));
     }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::super::shape::Texts;
 use super::{Key, OnUnknownOutcome, Pace, Scalar, Shape, feed, on_unknown_outcome, path};
 
 /// Settings of the portal.
@@ -30,7 +31,7 @@ pub struct EkdoConfig {
     /// Where its signature is put; `{id}` stands for the document's identifier.
     pub signature_path: String,
     /// The method by which a token is got.
-    pub token_method: UploadMethod,
+    pub token_method: TokenMethod,
     /// The method by which a signature is put.
     pub signature_method: UploadMethod,
     /// How credentials travel.
@@ -53,8 +54,36 @@ pub struct EkdoConfig {
     pub groups: BTreeMap<String, String>,
     /// The group of subtypes that are not listed.
     pub default_group: Option<String>,
+    /// What the portal calls a document that is signed; none for the statuses that are known.
+    pub signed_statuses: Option<Vec<String>>,
+    /// What a document is whose signature was taken without a word about its status.
+    pub bare_success: BareSuccess,
     /// What is done with a document when nobody knows whether the portal took it.
     pub on_unknown_outcome: OnUnknownOutcome,
+}
+
+/// What a document is whose signature was taken without a word about its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BareSuccess {
+    /// Sent: the portal has not said that it is signed.
+    Sent,
+    /// Signed.
+    Signed,
+}
+
+/// The method by which a token is got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum TokenMethod {
+    /// The account goes in the query, or in a header.
+    Get,
+    /// The account goes in the body, as with the other two.
+    Post,
+    /// As those take it that speak of a thing under its name.
+    Put,
+    /// As those take it that speak of a part of a thing.
+    Patch,
 }
 
 /// The method of a request with a body.
@@ -133,6 +162,14 @@ pub struct EkdoFields {
     pub file_name: String,
     /// The group of documents.
     pub group: String,
+    /// The document's number; none: it is not sent, as the next three.
+    pub number: Option<String>,
+    /// The document's date.
+    pub date: Option<String>,
+    /// The document's subtype.
+    pub subtype: Option<String>,
+    /// The employee's full name.
+    pub employee: Option<String>,
     /// The document's identifier, in the answer.
     pub document_id: String,
     /// The signature's file.
@@ -155,7 +192,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::or("token_path", "/token", Scalar::Text(path)),
     Key::or("docs_path", "/docs", Scalar::Text(path)),
     Key::or("signature_path", "/docs/{id}/signature", Scalar::Text(signature_path)),
-    Key::or("token_method", "POST", Scalar::Word(METHODS)),
+    Key::or("token_method", "POST", Scalar::Word(&["GET", "POST", "PUT", "PATCH"])),
     Key::or("signature_method", "POST", Scalar::Word(METHODS)),
     Key::or("login", "json", Scalar::Word(&["json", "form", "basic"])),
     Key::or("encoding", "multipart", Scalar::Word(&["multipart", "base64"])),
@@ -166,6 +203,8 @@ pub(super) const KEYS: &[Key] = &[
     Key::filled("fields", FIELD_KEYS),
     Key::may("groups", Shape::Words { most: 1_000 }),
     Key::may("default_group", Shape::text(any_text)),
+    Key::may("signed_statuses", Shape::Texts(Texts { check: any_text, alone: true, most: 20 })),
+    Key::or("bare_success", "sent", Scalar::Word(&["sent", "signed"])),
     on_unknown_outcome(),
     Key::may("feeds", Shape::Table(FEEDS)),
 ];
@@ -180,6 +219,10 @@ const FIELD_KEYS: &[Key] = &[
     Key::or("file", "file", Scalar::Text(field_name)),
     Key::or("file_name", "file_name", Scalar::Text(field_name)),
     Key::or("group", "group", Scalar::Text(field_name)),
+    Key::may("number", Shape::text(field_name)),
+    Key::may("date", Shape::text(field_name)),
+    Key::may("subtype", Shape::text(field_name)),
+    Key::may("employee", Shape::text(field_name)),
     Key::or("document_id", "id", Scalar::Text(field_name)),
     Key::or("signature", "signature", Scalar::Text(field_name)),
     Key::or("signature_type", "type", Scalar::Text(field_name)),

@@ -16,7 +16,9 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use url::{Host, Url};
 
-pub use ekdo::{EkdoConfig, EkdoFields, FileEncoding, LoginForm, SignatureForm, TokenPlace, UploadMethod};
+pub use ekdo::{
+    BareSuccess, EkdoConfig, EkdoFields, FileEncoding, LoginForm, SignatureForm, TokenMethod, TokenPlace, UploadMethod,
+};
 pub use fer::{Budget, FerConfig, OnConflict, ReferralRequired, VisitTimeZone, WebhookRemove, WebhookUpdate};
 #[cfg(test)]
 pub(super) use nmo::PLATFORM_KEYS;

@@ -5,7 +5,8 @@ use reqwest::Method;
 use super::OpenError;
 use crate::config::{self, EkdoConfig, EkdoFields, PortalConfig};
 use crate::portal::AnyPortal;
-use crate::portal::ekdo::{self, EkdoPortal, EkdoSettings, EkdoWire, FieldNames};
+use crate::portal::ekdo::{self, EkdoPortal, EkdoSettings, EkdoWire, FieldNames, Terms};
+use crate::record::Stage;
 use crate::transport::{Pauses, Witness};
 
 /// Opens the portal that a section describes.
@@ -36,7 +37,12 @@ fn wire(own: &EkdoConfig) -> EkdoWire {
         token_path: own.token_path.clone(),
         docs_path: own.docs_path.clone(),
         signature_path: own.signature_path.clone(),
-        token_method: method(own.token_method),
+        token_method: match own.token_method {
+            config::TokenMethod::Get => Method::GET,
+            config::TokenMethod::Post => Method::POST,
+            config::TokenMethod::Put => Method::PUT,
+            config::TokenMethod::Patch => Method::PATCH,
+        },
         signature_method: method(own.signature_method),
         login: match own.login {
             config::LoginForm::Json => ekdo::LoginForm::Json,
@@ -59,6 +65,18 @@ fn wire(own: &EkdoConfig) -> EkdoWire {
         },
         signature_types: own.signature_types.clone(),
         names: names(&own.fields),
+        terms: terms(own),
+    }
+}
+
+fn terms(own: &EkdoConfig) -> Terms {
+    let usual = Terms::default();
+    Terms {
+        signed_statuses: own.signed_statuses.clone().unwrap_or(usual.signed_statuses),
+        bare_success: match own.bare_success {
+            config::BareSuccess::Sent => Stage::Sent,
+            config::BareSuccess::Signed => Stage::Confirmed,
+        },
     }
 }
 
@@ -79,6 +97,10 @@ fn names(fields: &EkdoFields) -> FieldNames {
         file: fields.file.clone(),
         file_name: fields.file_name.clone(),
         group: fields.group.clone(),
+        number: fields.number.clone().unwrap_or_default(),
+        date: fields.date.clone().unwrap_or_default(),
+        subtype: fields.subtype.clone().unwrap_or_default(),
+        employee: fields.employee.clone().unwrap_or_default(),
         document_id: fields.document_id.clone(),
         signature: fields.signature.clone(),
         signature_type: fields.signature_type.clone(),

@@ -1,7 +1,8 @@
 //! A mock of EKDO: documents with detached signatures, behind a token.
 //!
 //! The document prints no wire; the mock speaks the defaults of our configuration, reads both encodings and keeps what it is sent. It checks
-//! what the portal says that it wants (a PDF of at most 15 MB) and not what it says that it does not (the signature).
+//! what the portal says that it wants (a PDF/A-1 of at most 15 MB) and not what it says that it does not (the signature): of that it only
+//! counts which are of other documents. What it calls a signed document can be set.
 
 mod form;
 
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -29,6 +30,8 @@ use form::Form;
 const DOCUMENT_BYTES: usize = 15 << 20;
 /// Most bytes of a request: such a document in base64, and its fields.
 const BODY_BYTES: usize = 24 << 20;
+/// The fields of a document beside its file and the file's name.
+const FIELDS: [&str; 6] = ["group", "user_id", "number", "date", "subtype", "employee"];
 /// Failures to log in that are borne before the account is locked.
 const MOST_FAILURES: u32 = 5;
 
@@ -82,6 +85,8 @@ pub struct EkdoCounts {
     pub documents: u64,
     /// Signatures that were taken.
     pub signatures: u64,
+    /// Signatures among them that state the digest of another document.
+    pub foreign_signatures: u64,
     /// Uploads that were refused.
     pub refused: u64,
     /// Tokens that were issued.
@@ -104,12 +109,25 @@ struct Shared {
     faults: Faults,
 }
 
-#[derive(Default)]
 struct Store {
+    /// What a document is called after its signature.
+    signed: Value,
     tokens: BTreeMap<String, Instant>,
     documents: BTreeMap<String, EkdoDocument>,
     counts: EkdoCounts,
     failures: u32,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Store {
+            signed: json!("Вступил в силу"),
+            tokens: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            counts: EkdoCounts::default(),
+            failures: 0,
+        }
+    }
 }
 
 impl EkdoMock {
@@ -122,7 +140,7 @@ impl EkdoMock {
     /// Its routes.
     pub fn router(&self) -> Router {
         Router::new()
-            .route("/token", post(login))
+            .route("/token", post(login).get(login_by_query))
             .route("/docs", post(document))
             .route("/docs/{id}/signature", post(signature))
             .with_state(Arc::clone(&self.shared))
@@ -146,6 +164,11 @@ impl EkdoMock {
     /// What it was asked.
     pub fn counts(&self) -> EkdoCounts {
         self.shared.store().counts
+    }
+
+    /// What it calls a document from now on after it has taken its signature; null for nothing.
+    pub fn call_signed(&self, status: Value) {
+        self.shared.store().signed = status;
     }
 
     /// Has one more upload fail.
@@ -183,6 +206,14 @@ impl Shared {
 type Mock = State<Arc<Shared>>;
 
 async fn login(State(shared): Mock, Json(given): Json<Value>) -> Response {
+    issue(&shared, &given)
+}
+
+async fn login_by_query(State(shared): Mock, Query(given): Query<BTreeMap<String, String>>) -> Response {
+    issue(&shared, &json!(given))
+}
+
+fn issue(shared: &Shared, given: &Value) -> Response {
     let account = &shared.account;
     let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default();
     let good = text("username") == account.username
@@ -241,12 +272,15 @@ impl Store {
         if form.content.len() > DOCUMENT_BYTES {
             return self.refuse(StatusCode::PAYLOAD_TOO_LARGE, "Размер документа превышает 15 Мб");
         }
-        if !form.content.starts_with(b"%PDF-1.") {
+        if !form.content.starts_with(b"%PDF-1.") || !holds(&form.content, b"pdfaid:part") {
             return self.refuse(StatusCode::UNPROCESSABLE_ENTITY, "Документ не является PDF/A-1");
         }
         let Some(file_name) = form.fields.remove("file_name").filter(|name| name.ends_with(".pdf")) else {
             return self.refuse(StatusCode::BAD_REQUEST, "Не указано имя файла");
         };
+        if form.fields.keys().any(|name| !FIELDS.contains(&name.as_str())) {
+            return self.refuse(StatusCode::BAD_REQUEST, "Неизвестное поле");
+        }
         let id = Uuid::new_v4().to_string();
         self.counts.documents += 1;
         let document = EkdoDocument { file_name, fields: form.fields, content: form.content, signature: None };
@@ -269,12 +303,24 @@ impl Store {
                 self.refuse(StatusCode::CONFLICT, "Документ уже подписан")
             }
             Some(document) => {
+                self.counts.foreign_signatures += u64::from(is_foreign(&form.content, &document.content));
                 document.signature = Some((kind, form.content));
                 self.counts.signatures += 1;
-                Json(json!({"id": id, "status": "Вступил в силу"})).into_response()
+                Json(json!({"id": id, "status": self.signed})).into_response()
             }
         }
     }
+}
+
+/// True for a signature that states digests, of which none is that of the document. Only SHA-256 is known here.
+fn is_foreign(signature: &[u8], document: &[u8]) -> bool {
+    const MESSAGE_DIGEST: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x04];
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, document);
+    holds(signature, MESSAGE_DIGEST) && !holds(signature, digest.as_ref())
+}
+
+fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
 fn refused(status: StatusCode, message: &str) -> Response {

@@ -3,14 +3,21 @@
 
 use serde_json::Value;
 
+use super::settings::Terms;
+use super::word::{self, Word};
 use crate::portal::{Cure, Verdict, lenient};
 use crate::record::{Receipt, Stage};
 use crate::transport::{Answer, Failure, Mishap, redact_hiding};
 
 /// What portals call a document's id.
 const IDS: [&str; 8] = ["id", "docId", "documentId", "doc_id", "document_id", "docUuid", "uuid", "guid"];
-/// What a signed document is called in the register.
-const SIGNED: &str = "signed";
+/// Code of a signature that the portal says to have already, although none of ours can have got there.
+pub(super) const ALREADY_SIGNED: &str = "ALREADY_SIGNED";
+/// Code of a signature that was taken for a document which the portal does not call signed.
+pub(super) const NOT_SIGNED: &str = "NOT_SIGNED";
+
+/// Characters of a status that are shown.
+const LONGEST_STATUS: usize = 100;
 
 /// What became of a document with this body. `name` is what the configuration calls its id.
 pub(super) fn judge_document(name: &str, answer: &Answer, sent: &[u8]) -> Result<Verdict, Failure> {
@@ -21,7 +28,7 @@ pub(super) fn judge_document(name: &str, answer: &Answer, sent: &[u8]) -> Result
         _ => return Err(failure(answer, body.as_ref(), sent)),
     }
     let Some(body) = body else { return Err(unreadable("it is not JSON")) };
-    if is_refusal(&body) {
+    if refuses(&body) {
         return Ok(refused(answer.status, Some(&body), sent));
     }
     let names: Vec<&str> = [name].into_iter().chain(IDS).filter(|name| !name.is_empty()).collect();
@@ -29,58 +36,64 @@ pub(super) fn judge_document(name: &str, answer: &Answer, sent: &[u8]) -> Result
     let bare = lenient::id(bare).filter(|id| id.bytes().any(|byte| byte.is_ascii_digit()));
     match lenient::found(&body, &names).and_then(lenient::id).or(bare) {
         Some(remote_id) => Ok(Verdict::Begun { remote_id }),
+        None if word::refuses(&body) => Ok(refused(answer.status, Some(&body), sent)),
         None => Err(unreadable("it tells of a success without the document's id")),
     }
 }
 
-/// What became of the signature of the document with this id.
-pub(super) fn judge_signature(id: &str, answer: &Answer, sent: &[u8]) -> Result<Verdict, Failure> {
+/// What became of the signature of the document with this id. `open` when an earlier request may have brought it there.
+pub(super) fn judge_signature(
+    (id, open): (&str, bool),
+    terms: &Terms,
+    answer: &Answer,
+    sent: &[u8],
+) -> Result<Verdict, Failure> {
     let body = lenient::parse(&answer.body);
     match answer.status {
-        // A signature is uploaded again when the answer to it was lost: then it is there.
-        409 => Ok(signed(id)),
+        // A signature is uploaded again when the answer to it was lost: then it is there. Otherwise it is another one.
+        409 if open => Ok(taken(id, Stage::Confirmed, None)),
+        409 => Ok(refusal(ALREADY_SIGNED.into(), body.as_ref(), sent, Cure::Row)),
         404 => Ok(refusal("NOT_FOUND".into(), body.as_ref(), sent, Cure::Time)),
         400 | 413 | 422 => Ok(refused(answer.status, body.as_ref(), sent)),
         200..=299 => match body {
-            Some(body) if is_refusal(&body) => Ok(refused(answer.status, Some(&body), sent)),
-            Some(_) => Ok(signed(id)),
-            None if answer.body.is_empty() => Ok(signed(id)),
+            Some(body) => Ok(match word::heard(&body, &terms.signed_statuses) {
+                Word::Refusal => refused(answer.status, Some(&body), sent),
+                Word::OtherStatus(status) => not_signed(&status, sent),
+                Word::Signed(status) => taken(id, Stage::Confirmed, Some(status)),
+                Word::Nothing => taken(id, terms.bare_success, None),
+            }),
+            None if answer.body.is_empty() => Ok(taken(id, terms.bare_success, None)),
             None => Err(unreadable("it is not JSON")),
         },
         _ => Err(failure(answer, body.as_ref(), sent)),
     }
 }
 
-fn signed(id: &str) -> Verdict {
-    let receipt = Receipt {
-        stage: Stage::Confirmed,
-        remote_id: Some(id.to_owned()),
-        status: Some(SIGNED.to_owned()),
-        ..Receipt::default()
-    };
+/// The portal took the signature. `status` is what it calls the document, where it says that it is signed.
+fn taken(id: &str, stage: Stage, status: Option<String>) -> Verdict {
+    let receipt = Receipt { stage, remote_id: Some(id.to_owned()), status, ..Receipt::default() };
     Verdict::Accepted { receipt: Some(Box::new(receipt)) }
 }
 
-/// A success in HTTP's words that is none in the portal's.
-fn is_refusal(body: &Value) -> bool {
-    let denied = lenient::member(body, "success").and_then(lenient::truth) == Some(false);
-    denied || ["error", "errors"].iter().any(|name| lenient::member(body, name).is_some_and(says_something))
+/// The portal took the signature and does not call the document signed.
+fn not_signed(status: &str, sent: &[u8]) -> Verdict {
+    let status: String = status.chars().take(LONGEST_STATUS).collect();
+    let text = format!("the document's status at the portal is: {}", redact_hiding(&status, &secrets(sent)));
+    Verdict::Rejected { code: NOT_SIGNED.into(), text, cure: Cure::Row, holder: None }
 }
 
-fn says_something(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.trim().is_empty(),
-        Value::Array(values) => !values.is_empty(),
-        Value::Object(members) => !members.is_empty(),
-        Value::Number(number) => number.as_i64() != Some(0),
-        Value::Bool(true) => true,
-    }
+/// A refusal of a document in a success of HTTP. Its code and its status may be those of the document that was made.
+fn refuses(body: &Value) -> bool {
+    let told =
+        ["success", "isSuccess"].iter().any(|name| lenient::member(body, name).and_then(lenient::truth) == Some(false));
+    told || ["error", "errors"].iter().filter_map(|name| lenient::member(body, name)).any(word::says_something)
 }
 
 fn refused(status: u16, body: Option<&Value>, sent: &[u8]) -> Verdict {
     // By 409 an operator is asked for the document's id, whatever code of its own the portal gives beside it: that one goes into the text.
     let own = body.and_then(lenient::code).filter(|_| status != 409);
+    // A code of success beside a refusal names nothing.
+    let own = own.filter(|own| !word::is_well(&Value::from(own.as_str())));
     let code = own.unwrap_or_else(|| match status {
         200..=299 => "REFUSED".into(),
         _ => format!("HTTP-{status}"),
@@ -138,7 +151,13 @@ mod tests {
     }
 
     fn signature(status: u16, body: &str) -> Result<Verdict, Failure> {
-        judge_signature("5", &answer(status, body), SENT)
+        judge_signature(("5", false), &Terms::default(), &answer(status, body), SENT)
+    }
+
+    fn stage(verdict: Result<Verdict, Failure>) -> Stage {
+        let Ok(Verdict::Accepted { receipt: Some(receipt) }) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(receipt.remote_id.as_deref(), Some("5"));
+        receipt.stage
     }
 
     #[test]
@@ -184,21 +203,44 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_accepted_by_a_success_or_because_it_is_there() {
-        for (status, body) in [(200, "{}"), (201, r#"{"id":9}"#), (204, ""), (200, r#"{"errors":[]}"#), (409, "")] {
-            let Ok(Verdict::Accepted { receipt: Some(receipt) }) = signature(status, body) else {
-                panic!("{status} {body}")
-            };
-            assert_eq!((receipt.remote_id.as_deref(), receipt.status.as_deref()), (Some("5"), Some("signed")));
+    fn a_document_is_signed_only_where_the_portal_says_so() {
+        assert_eq!(stage(signature(200, r#"{"id":5,"status":"Вступил в силу"}"#)), Stage::Confirmed);
+        for (status, body) in [(200, "{}"), (201, r#"{"id":9}"#), (204, ""), (200, r#"{"success":true,"errors":[]}"#)] {
+            assert_eq!(stage(signature(status, body)), Stage::Sent, "{body}");
+            let terms = Terms { bare_success: Stage::Confirmed, ..Terms::default() };
+            let verdict = judge_signature(("5", false), &terms, &answer(status, body), SENT);
+            assert_eq!(stage(verdict), Stage::Confirmed, "{body}");
         }
+        let Ok(Verdict::Rejected { code, text, cure, .. }) = signature(200, r#"{"status":"Черновик Щукин"}"#)
+        else {
+            panic!("it is no signature")
+        };
+        assert_eq!((code.as_str(), cure), (NOT_SIGNED, Cure::Row));
+        assert!(!text.contains("Щукин"), "{text}");
+        let terms = Terms { signed_statuses: vec!["черновик".into()], ..Terms::default() };
+        let verdict = judge_signature(("5", false), &terms, &answer(200, r#"{"status":"Черновик"}"#), SENT);
+        assert_eq!(stage(verdict), Stage::Confirmed);
+    }
+
+    #[test]
+    fn a_conflict_means_signed_only_after_an_attempt_whose_outcome_is_open() {
+        let terms = Terms::default();
+        assert_eq!(stage(judge_signature(("5", true), &terms, &answer(409, ""), SENT)), Stage::Confirmed);
+        let verdict = signature(409, r#"{"code":"DUP"}"#);
+        assert!(matches!(verdict, Ok(Verdict::Rejected { code, text, .. }) if code == ALREADY_SIGNED && text == "DUP"));
     }
 
     #[test]
     fn a_signature_is_not_accepted_by_a_page_or_a_refusal() {
         assert!(signature(200, "<html>login</html>").unwrap_err().maybe_applied);
-        for (status, body, code) in
-            [(404, "", "NOT_FOUND"), (200, r#"{"success":false}"#, "REFUSED"), (422, "", "HTTP-422")]
-        {
+        for (status, body, code) in [
+            (404, "", "NOT_FOUND"),
+            (200, r#"{"success":false}"#, "REFUSED"),
+            (200, r#"{"status":"ERROR"}"#, "REFUSED"),
+            (200, r#"{"code":"E-17","id":5}"#, "E-17"),
+            (200, r#"{"message":"Подпись не прошла проверку"}"#, "REFUSED"),
+            (422, "", "HTTP-422"),
+        ] {
             assert!(
                 matches!(signature(status, body), Ok(Verdict::Rejected { code: found, .. }) if found == code),
                 "{status}"

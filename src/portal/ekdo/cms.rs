@@ -1,7 +1,8 @@
 //! Whether a file is a detached CMS signature (RFC 5652) that carries its signer's certificate. The portal does not look, so we do.
 //!
-//! Only the frame is walked: content type, absence of content, certificates, signers. Nothing is verified: Russian signatures need
-//! algorithms that this program has no business to contain. Lengths may be indefinite, as some signing programs write them.
+//! Only the frame is walked: content type, absence of content, certificates, signers, and the digest of the document that each signer
+//! states. The signature itself is not verified: that takes keys and chains that this program has no business to judge. Lengths may be
+//! indefinite, as some signing programs write them.
 
 use std::borrow::Cow;
 
@@ -9,16 +10,21 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use super::digest::{Algorithm, Digest};
+
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 /// 1.2.840.113549.1.7.2
 const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
+/// 1.2.840.113549.1.9.4: the attribute that holds the document's digest.
+const MESSAGE_DIGEST: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x04];
 /// Deepest nesting of indefinite lengths that is followed.
 const DEEPEST: usize = 32;
 
 const INTEGER: u8 = 0x02;
+const OCTETS: u8 = 0x04;
 const OID: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
@@ -40,13 +46,34 @@ struct Elements<'a> {
     damaged: bool,
 }
 
+/// What the signers of a signature state of the document.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Signature {
+    /// Digests of the document, one of each signer that states one.
+    pub digests: Vec<Digest>,
+    /// True when a signer states none, or one that cannot be made here.
+    pub uncompared: bool,
+}
+
 /// Why a file is not taken: what follows "the file".
-pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
-    let der = der(bytes).ok_or("is neither DER nor PEM nor base64")?;
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub text: &'static str,
+    /// True for bytes that may be the beginning of a signature.
+    pub unfinished: bool,
+}
+
+/// What a file holds, if it is a detached signature.
+pub(super) fn read(bytes: &[u8]) -> Result<Signature, Fault> {
+    let unfinished = |text| Fault { text, unfinished: true };
+    if bytes.is_empty() {
+        return Err(unfinished("is empty"));
+    }
+    let der = der(bytes).ok_or(unfinished("is neither DER nor PEM nor base64"))?;
     match frame(&der) {
-        Some(Ok(())) => Ok(()),
-        Some(Err(reason)) => Err(reason.to_owned()),
-        None => Err("is no whole CMS signature (SignedData)".to_owned()),
+        Some(Ok(signature)) => Ok(signature),
+        Some(Err(text)) => Err(Fault { text, unfinished: false }),
+        None => Err(unfinished("is no whole CMS signature (SignedData)")),
     }
 }
 
@@ -65,7 +92,7 @@ pub(super) fn der(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
 }
 
 /// None: damaged, or something else.
-fn frame(der: &[u8]) -> Option<Result<(), &'static str>> {
+fn frame(der: &[u8]) -> Option<Result<Signature, &'static str>> {
     let (outer, rest) = element(der, 0)?;
     if outer.tag != SEQUENCE || !rest.is_empty() {
         return None;
@@ -88,11 +115,43 @@ fn frame(der: &[u8]) -> Option<Result<(), &'static str>> {
     if rest.iter().any(|part| !matches!(part.tag, CONTEXT_0 | CONTEXT_1 | SET)) {
         return None;
     }
-    Some(signed_by(certificates, signers.all()?))
+    let signers = signers.all()?;
+    Some(signed_by(certificates, &signers).and_then(|()| statements(&signers)))
+}
+
+/// What the signers state of the document.
+fn statements(signers: &[Element<'_>]) -> Result<Signature, &'static str> {
+    let mut signature = Signature::default();
+    for signer in signers {
+        match statement(signer)? {
+            Some(digest) => signature.digests.push(digest),
+            None => signature.uncompared = true,
+        }
+    }
+    Ok(signature)
+}
+
+/// The digest that a signer states; none without signed attributes, or by an algorithm that is not known.
+fn statement(signer: &Element<'_>) -> Result<Option<Digest>, &'static str> {
+    let parts = signer.all().unwrap_or_default();
+    let [_version, _name, algorithm, attributes, ..] = parts.as_slice() else { return Ok(None) };
+    if attributes.tag != CONTEXT_0 {
+        return Ok(None);
+    }
+    let algorithm = algorithm.all().unwrap_or_default().first().and_then(|oid| Algorithm::of(oid.content));
+    let stated = attributes.all().unwrap_or_default().iter().find_map(message_digest);
+    let value = stated.ok_or("has signed attributes without the digest of the document; sign the document anew")?;
+    Ok(algorithm.map(|algorithm| Digest { algorithm, value: value.into() }))
+}
+
+fn message_digest<'a>(attribute: &Element<'a>) -> Option<&'a [u8]> {
+    let [kind, values] = exactly(*attribute)?;
+    let [value] = exactly(values).filter(|_| kind.content == MESSAGE_DIGEST)?;
+    (value.tag == OCTETS).then_some(value.content)
 }
 
 /// Every signer's certificate must be there.
-fn signed_by(certificates: Option<&Element<'_>>, signers: Vec<Element<'_>>) -> Result<(), &'static str> {
+fn signed_by(certificates: Option<&Element<'_>>, signers: &[Element<'_>]) -> Result<(), &'static str> {
     let certificates = certificates.and_then(Element::all).unwrap_or_default();
     let serials: Vec<&[u8]> = certificates.iter().filter_map(serial_of_certificate).collect();
     if signers.is_empty() {

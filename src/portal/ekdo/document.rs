@@ -9,6 +9,7 @@ use crate::record::{Rule, Violation};
 /// A record's body as its row made it.
 #[derive(Deserialize)]
 pub(super) struct Row {
+    pub id: String,
     pub employee_name: String,
     pub subtype: String,
     pub number: String,
@@ -69,6 +70,7 @@ mod tests {
 
     fn row(name: &str, subtype: &str, number: &str) -> Row {
         Row {
+            id: "1".into(),
             employee_name: name.into(),
             subtype: subtype.into(),
             number: number.into(),

@@ -13,6 +13,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 /// A file that was written to so short a time ago may not be finished.
 pub(super) const SETTLING: Duration = Duration::from_secs(5);
+/// A file that was written to so short a time ago may be one of two of which the other is still to come.
+pub(super) const YOUNG: Duration = Duration::from_secs(15 * 60);
 /// Bytes that are read at a time.
 const CHUNK: usize = 64 << 10;
 
@@ -31,16 +33,28 @@ impl Stamp {
 
     /// True while somebody may still be writing. A stamp in the future is some other machine's clock.
     pub fn is_settling(&self, now: SystemTime) -> bool {
+        self.was_changed_within(SETTLING, now)
+    }
+
+    /// True while what belongs to it may still come.
+    pub fn is_young(&self, now: SystemTime) -> bool {
+        self.was_changed_within(YOUNG, now)
+    }
+
+    fn was_changed_within(&self, time: Duration, now: SystemTime) -> bool {
         let Some(modified) = self.modified else { return false };
         match now.duration_since(modified) {
-            Ok(age) => age < SETTLING,
-            Err(ahead) => ahead.duration() < SETTLING,
+            Ok(age) => age < time,
+            Err(ahead) => ahead.duration() < time,
         }
     }
 }
 
 /// Why there is no file: what follows "the file".
 pub(super) type Absence = &'static str;
+
+/// Of a file that is not there.
+pub(super) const ABSENT: Absence = "does not exist";
 
 /// Where a row's path leads, links resolved, inside the folder. A relative path begins there.
 pub(super) fn locate(root: &Path, path: &str) -> Result<PathBuf, Absence> {
@@ -64,7 +78,7 @@ pub(super) fn open(path: &Path) -> Result<File, Absence> {
 
 fn absence(error: &io::Error) -> Absence {
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => "does not exist",
+        ErrorKind::NotFound | ErrorKind::NotADirectory => ABSENT,
         ErrorKind::PermissionDenied => "cannot be read: the account of this service lacks the right",
         _ => "cannot be read",
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::Utc;
-use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
@@ -59,6 +59,10 @@ impl Login {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let request = self.client.request(self.wire.token_method.clone(), &path);
         Ok(match self.wire.login {
+            // A request by GET has no body. No query is ever logged.
+            LoginForm::Json | LoginForm::Form if self.wire.token_method == Method::GET => {
+                (request.query(&self.fields()), Vec::new())
+            }
             LoginForm::Json => {
                 let fields = self.fields().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
                 let body = Value::Object(fields.collect::<Map<_, _>>()).to_string();
@@ -85,7 +89,8 @@ impl Authenticate for Login {
     async fn authenticate(&self) -> Result<Token, Failure> {
         let (request, body) = self.request()?;
         self.rate.turn().await;
-        let answer = self.client.send(request.body(body), Body::AsBuilt).await?;
+        let request = if self.wire.token_method == Method::GET { request } else { request.body(body) };
+        let answer = self.client.send(request, Body::AsBuilt).await?;
         let secrets = [&self.username, &self.password, &self.user_id].map(|secret| secret.expose_secret().to_owned());
         token(&answer, &self.wire.names.token, &secrets)
     }

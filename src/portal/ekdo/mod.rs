@@ -6,6 +6,7 @@
 
 mod answer;
 mod cms;
+mod digest;
 mod document;
 mod examine;
 mod files;
@@ -16,6 +17,7 @@ mod remembered;
 mod schema;
 mod settings;
 mod upload;
+mod word;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing {
@@ -39,11 +41,11 @@ use secrecy::ExposeSecret;
 
 pub use schema::SCHEMAS;
 pub use settings::{
-    EkdoSettings, EkdoWire, Encoding, FieldNames, LoginForm, MOST_FILE_BYTES, SignatureForm, TokenPlace,
+    EkdoSettings, EkdoWire, Encoding, FieldNames, LoginForm, MOST_FILE_BYTES, SignatureForm, Terms, TokenPlace,
 };
 
-use super::{Abilities, Batch, Cure, Delivery, Inquiry, Kind, Portal, Removal, Sent, Verdict};
-use crate::record::{Key, Schema, Violation};
+use super::{Abilities, Batch, Cure, Delivery, Inquiry, Kind, Portal, Removal, Sent, Unfit, Verdict};
+use crate::record::{Key, Schema};
 use crate::transport::{
     Answer, Bearer, Body, ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Rate, RefusedLogins,
     TokenHolder, Witness,
@@ -59,7 +61,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SLOWEST: u64 = 64 << 10;
 
 /// What is known of every EKDO.
-pub(super) static KIND: Kind = Kind { name: "ekdo", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &["HTTP-409"] };
+pub(super) static KIND: Kind = Kind {
+    name: "ekdo",
+    schemas: SCHEMAS,
+    remedies: remedy::CASES,
+    unnamed: &["HTTP-409", answer::ALREADY_SIGNED, answer::NOT_SIGNED],
+};
 
 /// The portal of personnel documents.
 pub struct EkdoPortal {
@@ -135,7 +142,7 @@ impl EkdoPortal {
             .map_err(|_| Mishap::Unsendable { reason: "the record was not examined".into() })?;
         match sent.remote_id.as_deref() {
             None => self.send_document(&document, body).await,
-            Some(id) => self.send_signature(id, &document, body).await,
+            Some(id) => self.send_signature((id, sent.open), &document, body).await,
         }
     }
 
@@ -148,6 +155,13 @@ impl EkdoPortal {
         let (name, names) = (document.row.file_name(), &wire.names);
         let mut fields = vec![(names.file_name.as_str(), name.as_str())];
         fields.extend(document.row.group(&self.settings).map(|group| (names.group.as_str(), group)));
+        let date = document.row.date.to_string();
+        fields.extend([
+            (names.number.as_str(), document.row.number.as_str()),
+            (names.date.as_str(), date.as_str()),
+            (names.subtype.as_str(), document.row.subtype.as_str()),
+            (names.employee.as_str(), document.row.employee_name.as_str()),
+        ]);
         let user_id = Some(self.settings.user_id.expose_secret()).filter(|id| !id.is_empty());
         fields.extend(user_id.map(|id| (names.user_id.as_str(), id)));
         let content =
@@ -161,7 +175,12 @@ impl EkdoPortal {
         answer::judge_document(&names.document_id, &answer, body)
     }
 
-    async fn send_signature(&self, id: &str, document: &Document, body: &[u8]) -> Result<Verdict, Failure> {
+    async fn send_signature(
+        &self,
+        (id, open): (&str, bool),
+        document: &Document,
+        body: &[u8],
+    ) -> Result<Verdict, Failure> {
         let proven = self.prove(&document.row.signature_path, &document.signature_hash, MOST_SIGNATURE_BYTES).await?;
         let Some(proven) = proven else { return Ok(changed()) };
         let Ok(Some(bytes)) = files::read(&proven.file, MOST_SIGNATURE_BYTES) else { return Ok(changed()) };
@@ -184,7 +203,7 @@ impl EkdoPortal {
             self.attempt((wire.signature_method.clone(), &path), upload, Bytes::Held(Arc::clone(&bytes)), bearer).await
         };
         let answer = self.tokens.authorized(attempt, |answer: &Answer| answer.status == 401).await?;
-        answer::judge_signature(id, &answer, body)
+        answer::judge_signature((id, open), &wire.terms, &answer, body)
     }
 
     async fn attempt(
@@ -276,7 +295,7 @@ impl Portal for EkdoPortal {
         1
     }
 
-    fn examine(&self, _schema: &'static Schema, body: &mut Vec<u8>) -> Result<(), Vec<Violation>> {
+    fn examine(&self, _schema: &'static Schema, body: &mut Vec<u8>) -> Result<(), Unfit> {
         // What an encoder has written is a row; anything else is found out when it is to be sent.
         let Ok(row) = serde_json::from_slice::<Row>(body) else { return Ok(()) };
         let group = row.without_group(&self.settings);
@@ -285,7 +304,9 @@ impl Portal for EkdoPortal {
                 document::add_hashes(body, &hashes);
                 Ok(())
             }
-            (files, group) => Err(group.into_iter().chain(files.err().unwrap_or_default()).collect()),
+            (Err(Unfit::Broken(files)), group) => Err(Unfit::Broken(group.into_iter().chain(files).collect())),
+            (Ok(_) | Err(Unfit::Awaits { .. }), Some(group)) => Err(Unfit::Broken(vec![group])),
+            (Err(awaits), None) => Err(awaits),
         }
     }
 

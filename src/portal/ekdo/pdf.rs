@@ -75,6 +75,13 @@ fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     }
 }
 
+/// True for bytes that may be the beginning of a PDF: whoever writes it has not come to its end.
+pub(super) fn is_unfinished(bytes: &[u8]) -> bool {
+    const HEAD: &[u8] = b"%PDF-1.";
+    let tail = bytes.get(bytes.len().saturating_sub(TAIL)..).unwrap_or(bytes);
+    HEAD.starts_with(bytes) || (bytes.starts_with(HEAD) && !holds(tail, b"%%EOF"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +111,14 @@ mod tests {
         assert_eq!(check(&appended), Ok(()));
         let appended = [pdf("<pdfaid:part>1</pdfaid:part>"), pdf("<pdfaid:part>3</pdfaid:part>")].concat();
         assert_eq!(check(&appended), Err("is PDF/A-3; the portal takes PDF/A-1".into()));
+    }
+
+    #[test]
+    fn every_beginning_is_unfinished_and_a_whole_or_foreign_file_is_not() {
+        let whole = pdf("<pdfaid:part>1</pdfaid:part>");
+        let end = whole.len() - b"F\n".len();
+        assert!((0..end).all(|length| is_unfinished(&whole[..length])));
+        assert!(!is_unfinished(&whole) && !is_unfinished(b"PK\x03\x04"));
     }
 
     #[test]

@@ -32,6 +32,30 @@ pub(super) static CASES: &[Case] = &[
         },
     ),
     case(
+        "ALREADY_SIGNED",
+        Actor::Data,
+        Phrase {
+            en: "The portal says that the document has a signature already, although none of ours can have got there.",
+            ru: "Портал сообщает, что у документа уже есть подпись, хотя нашей там быть не может.",
+        },
+        Phrase {
+            en: "Look at the document in the employer's account: if it is signed as it should be, say `vitrina rejects resolve PORTAL.document KEY --sent ID` with its id; if not, ask support_ekd@rostrud.gov.ru.",
+            ru: "Посмотрите документ в личном кабинете работодателя: если он подписан как надо, скажите `vitrina rejects resolve ПОРТАЛ.document КЛЮЧ --sent ID` с его идентификатором; если нет, обратитесь на support_ekd@rostrud.gov.ru.",
+        },
+    ),
+    case(
+        "NOT_SIGNED",
+        Actor::Operator,
+        Phrase {
+            en: "The portal took the signature, but the document's status there is none that is expected of a signed one.",
+            ru: "Портал принял подпись, но статус документа там не тот, которого ждут от подписанного.",
+        },
+        Phrase {
+            en: "Look at the document in the employer's account. If its status means that it is signed, add it to signed_statuses and say `vitrina rejects resolve PORTAL.document KEY --sent ID`; if not, ask support_ekd@rostrud.gov.ru.",
+            ru: "Посмотрите документ в личном кабинете работодателя. Если такой статус значит, что он подписан, добавьте его в signed_statuses и скажите `vitrina rejects resolve ПОРТАЛ.document КЛЮЧ --sent ID`; если нет, обратитесь на support_ekd@rostrud.gov.ru.",
+        },
+    ),
+    case(
         "HTTP-400",
         Actor::Mapping,
         Phrase {

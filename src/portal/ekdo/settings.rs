@@ -9,6 +9,7 @@ use reqwest::Method;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::record::Stage;
 use crate::transport::Pauses;
 
 /// What the portal takes at most: 15 MB.
@@ -112,6 +113,25 @@ pub struct EkdoWire {
     pub signature_types: BTreeMap<String, String>,
     /// Names of fields.
     pub names: FieldNames,
+    /// By which answers a document is signed.
+    pub terms: Terms,
+}
+
+/// By which answers to its signature a document is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// What the portal calls a document that is signed, whatever the letter case.
+    pub signed_statuses: Vec<String>,
+    /// How far a document got whose signature was taken without a word about its status.
+    pub bare_success: Stage,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Terms {
+            signed_statuses: ["Вступил в силу", "SIGNED"].map(str::to_owned).into(), bare_success: Stage::Sent
+        }
+    }
 }
 
 /// Names of fields in requests and answers. A field whose name is empty is not sent.
@@ -129,6 +149,14 @@ pub struct FieldNames {
     pub file_name: String,
     /// Of a document.
     pub group: String,
+    /// Of a document: its number. Not sent by default, as the next three.
+    pub number: String,
+    /// Of a document: its date.
+    pub date: String,
+    /// Of a document: its subtype.
+    pub subtype: String,
+    /// Of a document: the employee's full name.
+    pub employee: String,
     /// Of a signature: its content.
     pub signature: String,
     /// Of a signature.
@@ -153,6 +181,7 @@ impl Default for EkdoWire {
             signature_form: SignatureForm::AsItIs,
             signature_types: BTreeMap::new(),
             names: FieldNames::default(),
+            terms: Terms::default(),
         }
     }
 }
@@ -166,6 +195,10 @@ impl Default for FieldNames {
             file: "file".into(),
             file_name: "file_name".into(),
             group: "group".into(),
+            number: String::new(),
+            date: String::new(),
+            subtype: String::new(),
+            employee: String::new(),
             signature: "signature".into(),
             signature_type: "type".into(),
             document_id: "id".into(),

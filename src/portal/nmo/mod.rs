@@ -35,8 +35,8 @@ pub use by_pin::ByPin;
 pub use evaluation::{Evaluation, evaluation};
 pub use schema::{MODULE_FEED, SCHEMAS};
 
-use super::{Abilities, Asked, Batch, Delivery, Finding, Inquiry, Kind, Portal, Removal, Verdict};
-use crate::record::{Key, Schema, Violation};
+use super::{Abilities, Asked, Batch, Delivery, Finding, Inquiry, Kind, Portal, Removal, Unfit, Verdict};
+use crate::record::{Key, Schema};
 use crate::transport::{
     Bearer, ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Pauses, Rate, RefusedLogins, Witness,
 };
@@ -199,8 +199,8 @@ impl Portal for NmoPortal {
         Delivery::Judged(verdicts)
     }
 
-    fn examine(&self, schema: &'static Schema, body: &mut Vec<u8>) -> Result<(), Vec<Violation>> {
-        if is_module(schema) { module::examine(body) } else { Ok(()) }
+    fn examine(&self, schema: &'static Schema, body: &mut Vec<u8>) -> Result<(), Unfit> {
+        if is_module(schema) { module::examine(body).map_err(Unfit::Broken) } else { Ok(()) }
     }
 
     async fn inquire(&self, schema: &'static Schema, asked: &[Asked]) -> Result<Vec<Finding>, Failure> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use vitrina::portal::fer::SCHEMAS;
-use vitrina::portal::{Abilities, Ask, Asked, Batch, Cure, Delivery, Finding, Held, Portal, Reading, Verdict};
+use vitrina::portal::{Abilities, Ask, Asked, Batch, Cure, Delivery, Finding, Held, Portal, Reading, Unfit, Verdict};
 use vitrina::record::{Key, Receipt, Rule, Schema, Stage, Violation};
 use vitrina::transport::{Failure, Trouble};
 
@@ -361,7 +361,7 @@ impl Portal for ScriptedPortal {
         self.seen().abilities.get(schema.feed).copied().unwrap_or(Abilities::KEYED)
     }
 
-    fn examine(&self, _: &'static Schema, body: &mut Vec<u8>) -> Result<(), Vec<Violation>> {
+    fn examine(&self, _: &'static Schema, body: &mut Vec<u8>) -> Result<(), Unfit> {
         let disk = self.seen().disk.clone();
         if let Some(disk) = disk {
             disk.read();
@@ -373,7 +373,7 @@ impl Portal for ScriptedPortal {
                 Ok(())
             }
             Some(Err(field)) => {
-                Err(vec![Violation { field: field.into(), rule: Rule::File, text: "cannot be read".into() }])
+                Err(vec![Violation { field: field.into(), rule: Rule::File, text: "cannot be read".into() }].into())
             }
             None => Ok(()),
         }

@@ -19,6 +19,9 @@ const CONTEXT_0: u8 = 0xa0;
 mod oid {
     /// 1.2.840.113549.1.7.1 and .2: data, signed data.
     pub(super) const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
+    /// 1.2.840.113549.1.9.3 and .4: attributes with the kind of the content and its digest.
+    pub(super) const CONTENT_TYPE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x03];
+    pub(super) const MESSAGE_DIGEST: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x04];
     pub(super) const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
     /// 2.16.840.1.101.3.4.2.1
     pub(super) const SHA256: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
@@ -39,13 +42,15 @@ pub(crate) fn signature(content: &[u8]) -> Result<Vec<u8>, Unspecified> {
     let (name, serial, one) = (name(), element(INTEGER, &[17]), element(INTEGER, &[1]));
     let to_be_signed = certificate_content(&name, &serial, &algorithm, key.public_key().as_ref());
     let certificate = sequence(&[&to_be_signed, &algorithm, &bits(&sign(&to_be_signed)?)]);
+    let attributes = attributes(content);
     let signer = sequence(&[
         &one,
         &sequence(&[&name, &serial]),
         &digest,
+        &element(CONTEXT_0, &attributes),
         &algorithm,
-        // Without signed attributes the content itself is what is signed.
-        &element(OCTETS, &sign(content)?),
+        // What is signed is the set of attributes under its own tag.
+        &element(OCTETS, &sign(&element(SET, &attributes))?),
     ]);
     let signed = sequence(&[
         &one,
@@ -55,6 +60,17 @@ pub(crate) fn signature(content: &[u8]) -> Result<Vec<u8>, Unspecified> {
         &element(SET, &signer),
     ]);
     Ok(sequence(&[&element(OID, oid::SIGNED_DATA), &element(CONTEXT_0, &signed)]))
+}
+
+/// What the signer states of the content, in the order that DER wants.
+fn attributes(content: &[u8]) -> Vec<u8> {
+    let attribute = |kind: &[u8], value: &[u8]| sequence(&[&element(OID, kind), &element(SET, value)]);
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, content);
+    [
+        attribute(oid::CONTENT_TYPE, &element(OID, oid::DATA)),
+        attribute(oid::MESSAGE_DIGEST, &element(OCTETS, digest.as_ref())),
+    ]
+    .concat()
 }
 
 /// What a certificate that signs itself says, for the years 2020 to 2049.

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::settings::Terms;
 use super::{judge_document, judge_signature};
 use crate::fuzzing::{Input, PERSON, assert_hidden};
 use crate::portal::Verdict;
@@ -24,9 +25,11 @@ pub fn ekdo_answer(bytes: &[u8]) {
         }
         other => not_accepted(other),
     }
-    match judge_signature("5", &answer, sent.as_bytes()) {
-        Ok(Verdict::Accepted { .. }) => assert!((200..300).contains(&status) || status == 409),
-        other => not_accepted(other),
+    for open in [false, true] {
+        match judge_signature(("5", open), &Terms::default(), &answer, sent.as_bytes()) {
+            Ok(Verdict::Accepted { .. }) => assert!((200..300).contains(&status) || (open && status == 409)),
+            other => not_accepted(other),
+        }
     }
 }
 

@@ -4,6 +4,11 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::*;
 
+/// What is wrong with a file.
+fn check(bytes: &[u8]) -> Result<(), &'static str> {
+    read(bytes).map(|_| ()).map_err(|fault| fault.text)
+}
+
 fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len();
     let length = match length {
@@ -67,6 +72,35 @@ fn a_detached_signature_with_its_signers_certificate_is_taken_in_every_wrapping(
     assert_eq!(check(&signed(&[], Some(&[certificate(4)]), &[key_id_signer()])), Ok(()));
 }
 
+/// A signer that states a digest of the document.
+fn stating(serial: u8, algorithm: &[u8], attributes: &[u8]) -> Vec<u8> {
+    let name = tlv(SEQUENCE, &[tlv(SEQUENCE, &[]), tlv(INTEGER, &[serial])].concat());
+    let algorithm = tlv(SEQUENCE, &tlv(OID, algorithm));
+    let parts =
+        [tlv(INTEGER, &[1]), name, algorithm, tlv(CONTEXT_0, attributes), tlv(SEQUENCE, &[]), tlv(OCTETS, &[9; 64])];
+    tlv(SEQUENCE, &parts.concat())
+}
+
+fn attribute(oid: &[u8], value: &[u8]) -> Vec<u8> {
+    tlv(SEQUENCE, &[tlv(OID, oid), tlv(SET, &tlv(OCTETS, value))].concat())
+}
+
+#[test]
+fn each_signers_digest_of_the_document_is_found() {
+    const STREEBOG: &[u8] = &[0x2a, 0x85, 0x03, 0x07, 0x01, 0x01, 0x02, 0x02];
+    const SHA_1: &[u8] = &[0x2b, 0x0e, 0x03, 0x02, 0x1a];
+    let attributes = [attribute(&[1, 2, 3], &[1]), attribute(MESSAGE_DIGEST, &[7; 32])].concat();
+    let known = stating(5, STREEBOG, &attributes);
+    let all = |signers: &[Vec<u8>]| read(&signed(&[], Some(&[certificate(5)]), signers)).unwrap();
+    let digest = Digest { algorithm: Algorithm::Streebog256, value: [7; 32].into() };
+    assert_eq!(all(std::slice::from_ref(&known)), Signature { digests: vec![digest.clone()], uncompared: false });
+    for other in [signer(5), stating(5, SHA_1, &attributes)] {
+        assert_eq!(all(&[known.clone(), other]), Signature { digests: vec![digest.clone()], uncompared: true });
+    }
+    let silent = signed(&[], Some(&[certificate(5)]), &[stating(5, STREEBOG, &attribute(&[1, 2, 3], &[1]))]);
+    assert!(check(&silent).unwrap_err().contains("without the digest"));
+}
+
 #[test]
 fn lengths_may_be_indefinite() {
     let Some((outer, _)) = element(&sound(), 0).map(|(outer, rest)| (outer.content.to_vec(), rest.len())) else {
@@ -90,7 +124,7 @@ fn what_is_wrong_is_named() {
         (tlv(SEQUENCE, &tlv(OID, &[1, 2])), "no whole CMS"),
         ([sound(), vec![0]].concat(), "no whole CMS"),
         (b"%PDF-1.4 not a signature".to_vec(), "neither DER"),
-        (Vec::new(), "no whole CMS"),
+        (Vec::new(), "is empty"),
     ] {
         let text = check(&bytes).unwrap_err();
         assert!(text.contains(says), "{text} instead of {says}");
