@@ -26,7 +26,13 @@ databases() {
 need gcc cc
 case "${1:?which target}" in
 demo) ;;
-test) databases ;;
+test)
+    databases
+    # The languages of the documentation's examples.
+    need python3 python3
+    need nodejs node
+    need php-cli php
+    ;;
 lint)
     command -v cargo-deny >/dev/null 2>&1 || cargo install --locked cargo-deny
     ;;

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use chrono::Utc;
+
 use super::{AnyLine, AssemblyError};
 use crate::config::{Config, Own, PlatformConfig};
+use crate::portal::AnyPortal;
 use crate::portal::nmo::{Evaluation, MODULE_FEED};
 use crate::record::{Key, Receipt};
-use crate::serve::platform::{Evaluated, PlatformSettings, Reviewer, Taken, Target};
+use crate::serve::platform::{Evaluated, PlatformSettings, Question, Reply, Reviewer, Taken, Target};
 use crate::sync::Heard;
+use crate::transport::Health;
 
 /// The portals of a configuration that may call the platform.
 pub fn platforms(config: &Config) -> Result<Vec<PlatformSettings>, AssemblyError> {
@@ -31,6 +35,8 @@ fn settings(portal: &str, platform: &PlatformConfig) -> Result<PlatformSettings,
         portal_id: platform.portal_id.clone(),
         portal_secret: platform.portal_secret.clone(),
         reviewer,
+        handover_secret: platform.handover_secret.clone(),
+        api_token: platform.api_token.clone(),
         target: Target::parse(&platform.redirect_template).map_err(wrong)?,
     })
 }
@@ -63,5 +69,25 @@ impl Evaluated for Evaluations {
                 Taken::Later
             }
         }
+    }
+
+    async fn ask(&self, portal: &str, question: Question) -> Reply {
+        let line = self.0.iter().find(|line| line.name == portal);
+        let Some((line, AnyPortal::Nmo(wire))) = line.map(|line| (line, line.portal())) else { return Reply::Failed };
+        let now = Utc::now().timestamp();
+        let health = line.breaker().health(now);
+        if let Health::Paused { until, .. } | Health::Parked { until, .. } = health {
+            return Reply::Paused(u64::try_from(until.saturating_sub(now)).unwrap_or_default());
+        }
+        let answered = match question {
+            Question::Plan { module, snils, pin } => {
+                wire.plan_status(&module, &snils, pin.as_deref()).await.map(Reply::Plan)
+            }
+            Question::Evaluation { module } => wire.evaluation_of(&module).await.map(Reply::Evaluation),
+        };
+        answered.unwrap_or_else(|failure| {
+            tracing::warn!(portal, "the portal did not answer what the learning system asked: {}", failure.text);
+            Reply::Failed
+        })
     }
 }

@@ -159,6 +159,16 @@ fn each_mistake_of_a_kind_is_found_at_its_key() {
         (GOOD.replace("= \"Приказы\"", "= 5"), "portals.ekdo.groups.Приказ № 1.2 о приёме"),
         (GOOD.replace("/{module_id}", "/{module}"), "portals.nmo_higher.platform.redirect_template"),
         (without("portal_secret = \"hunter2\""), "portals.nmo_higher.platform.portal_secret"),
+        (GOOD.replace("/{module_id}", "/{module_id}?s={signature}"), "portals.nmo_higher.platform.handover_secret"),
+        (
+            after("portal_secret = \"hunter2\"", "handover_secret = \"hunter2hunter2hunter2\""),
+            "portals.nmo_higher.platform.redirect_template",
+        ),
+        (
+            after("portal_secret = \"hunter2\"", "handover_secret = \"hunter2hunter2hunter2\"")
+                .replace("/{module_id}", "/{module_id}?s={signature}"),
+            "portals.nmo_higher.platform.redirect_template",
+        ),
         (without("platform_listen = \"127.0.0.1:9465\""), "portals.nmo_higher.platform"),
     ];
     for (text, key) in cases {
@@ -174,6 +184,21 @@ fn a_reviewer_has_all_three_secrets_or_none() {
     let text = after("portal_secret = \"hunter2\"", "reviewer_snils = \"00000000000\"");
     let keys = ["reviewer_full_pin", "reviewer_test_pin"];
     assert_eq!(problems(&text).0, keys.map(|key| format!("error portals.nmo_higher.platform.{key}")));
+}
+
+#[test]
+fn an_address_that_strangers_could_make_up_is_warned_of() {
+    let warned = |template: &str, more: &str| {
+        problems(&after("portal_secret = \"hunter2\"", more).replace("/{module_id}", template)).0
+    };
+    let (template, secret) =
+        ("warning portals.nmo_higher.platform.redirect_template", "handover_secret = \"hunter2hunter2hunter2\"");
+    let whole = "/{module_id}?u={snils}&r={reviewer}&e={expires}&s={signature}";
+    assert_eq!(warned("/{module_id}?u={snils}", ""), [template]);
+    assert_eq!(warned("/{module_id}?u={snils}&e={expires}&s={signature}", secret), [template]);
+    assert_eq!(warned(whole, secret), Vec::<String>::new());
+    assert_eq!(warned(whole, "handover_secret = \"short\""), ["warning portals.nmo_higher.platform.handover_secret"]);
+    assert_eq!(warned("/{module_id}", "api_token = \"short\""), ["warning portals.nmo_higher.platform.api_token"]);
 }
 
 #[test]

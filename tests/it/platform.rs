@@ -9,13 +9,15 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use reqwest::{Client, Response, StatusCode, redirect};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use vitrina::portal::nmo::Evaluation;
+use vitrina::portal::nmo::{Evaluation, PlanStatus};
 use vitrina::record::Key;
-use vitrina::serve::platform::{Evaluated, PlatformSettings, Reviewer, Taken, Target, router};
+use vitrina::serve::platform::{Evaluated, PlatformSettings, Question, Reply, Reviewer, Taken, Target, router};
 
 use crate::support::traces::Traces;
 
 const SECRET: &str = "portal-secret-never-shown";
+const HANDOVER: &str = "handover-secret-never-shown";
+const TOKEN: &str = "api-token-never-shown";
 const SNILS: &str = "11223344595";
 
 /// Remembers what it was told; knows module `A` alone.
@@ -34,6 +36,26 @@ impl Evaluated for Told {
             _ => Taken::Unknown,
         }
     }
+
+    async fn ask(&self, portal: &str, question: Question) -> Reply {
+        match question {
+            Question::Plan { module, snils, pin } => {
+                assert_eq!((portal, snils.as_str()), ("nmo_vo", SNILS));
+                match (module.as_str(), pin.as_deref()) {
+                    ("slow", _) => std::future::pending().await,
+                    ("down", _) => Reply::Failed,
+                    ("rests", _) => Reply::Paused(90),
+                    (_, Some("wrong")) => Reply::Plan(PlanStatus { included: false, status: "incorrect_pin" }),
+                    _ => Reply::Plan(PlanStatus { included: true, status: "started" }),
+                }
+            }
+            Question::Evaluation { module } if module == "A" => {
+                Reply::Evaluation(Some(Evaluation::NotApproved { reason: "слайд 12".into() }))
+            }
+            Question::Evaluation { module } if module == "B" => Reply::Evaluation(Some(Evaluation::Approved)),
+            Question::Evaluation { .. } => Reply::Evaluation(None),
+        }
+    }
 }
 
 struct Platform {
@@ -48,6 +70,8 @@ fn portal(name: &str, id: &str, secret: &str) -> PlatformSettings {
         portal_id: id.into(),
         portal_secret: secret.into(),
         reviewer: Some(Reviewer { snils: "087-654-303 00".into(), test_pin: "T1".into(), full_pin: "F1".into() }),
+        handover_secret: Some(HANDOVER.into()),
+        api_token: Some(format!("{TOKEN}-{name}").into()),
         target: Target::parse(&format!(
             "https://edu.hospital.ru/{name}/{{module_id}}?u={{snils}}&p={{pin}}&r={{reviewer}}"
         ))
@@ -57,8 +81,11 @@ fn portal(name: &str, id: &str, secret: &str) -> PlatformSettings {
 
 /// Two portals side by side: higher and secondary education.
 async fn platform() -> Platform {
+    serve(vec![portal("nmo_vo", "EduPortal", SECRET), portal("nmo_spo", "SpoPortal", "another-secret")]).await
+}
+
+async fn serve(portals: Vec<PlatformSettings>) -> Platform {
     let told = Arc::new(Told::default());
-    let portals = vec![portal("nmo_vo", "EduPortal", SECRET), portal("nmo_spo", "SpoPortal", "another-secret")];
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = router(portals, Arc::clone(&told));
@@ -85,6 +112,14 @@ impl Platform {
         self.client.get(format!("{}/redirect?{query}", self.url)).send().await.unwrap()
     }
 
+    async fn ask(&self, path: &str, authorization: &str) -> (StatusCode, Value) {
+        let request = self.client.get(format!("{}{path}", self.url)).header("authorization", authorization);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        let status = response.status();
+        (status, serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default())
+    }
+
     async fn post(&self, path: &str, authorization: &str, body: Option<Value>) -> Response {
         let request = self.client.post(format!("{}{path}", self.url)).header("authorization", authorization);
         let request = match body {
@@ -93,6 +128,10 @@ impl Platform {
         };
         request.send().await.unwrap()
     }
+}
+
+fn bearer(portal: &str) -> String {
+    format!("Bearer {TOKEN}-{portal}")
 }
 
 fn location(response: &Response) -> &str {
@@ -111,6 +150,24 @@ async fn a_signed_redirect_leads_to_the_sites_address() {
     );
     let other = platform.redirect(&signed(&query(SNILS, "B", "P", "SpoPortal"), "another-secret")).await;
     assert_eq!(location(&other), format!("https://edu.hospital.ru/nmo_spo/B?u={SNILS}&p=P&r="));
+}
+
+#[tokio::test]
+async fn a_redirect_is_also_genuine_from_the_snils_on_and_over_decoded_values() {
+    let platform = platform().await;
+    let own = format!("course=7&{}", signed(&query(SNILS, "A", "P", "EduPortal"), SECRET));
+    let expected = format!("https://edu.hospital.ru/nmo_vo/A?u={SNILS}&p=P&r=");
+    assert_eq!(location(&platform.redirect(&own).await), expected);
+    let plain = signed(&query(SNILS, "A/1", "P", "EduPortal"), SECRET);
+    let encoded = plain.replace("A/1", "A%2F1");
+    let expected = format!("https://edu.hospital.ru/nmo_vo/A%2F1?u={SNILS}&p=P&r=");
+    assert_eq!(location(&platform.redirect(&encoded).await), expected);
+    // What stands before the signed part decides nothing.
+    let smuggled = format!("moduleId=B&{}", signed(&query(SNILS, "A", "P", "EduPortal"), SECRET));
+    assert!(location(&platform.redirect(&smuggled).await).contains("/nmo_vo/A?"));
+    for forged in [own.replace("moduleId=A", "moduleId=B"), plain.replace("A/1&pin=", "A/1%26pin=")] {
+        assert_eq!(platform.redirect(&forged).await.status(), StatusCode::UNAUTHORIZED, "{forged}");
+    }
 }
 
 #[tokio::test]
@@ -285,7 +342,159 @@ async fn no_trace_holds_a_secret_or_a_person() {
     let body = json!({"module_id": "A", "snils": SNILS, "pin": "DASJ23"});
     platform.post("/getUrl", &basic("EduPortal", SECRET), Some(body)).await;
     let settings = format!("{:?}", portal("nmo_vo", "EduPortal", SECRET));
-    for secret in [SECRET, SNILS, "DASJ23", "087-654-303", "T1\"", "F1\""] {
+    for path in ["plan-status", "evaluation"] {
+        platform.ask(&format!("/nmo/nmo_vo/{path}?snils={SNILS}&module_id=A&pin=DASJ23"), &bearer("nmo_vo")).await;
+    }
+    for secret in [SECRET, HANDOVER, TOKEN, SNILS, "DASJ23", "087-654-303", "T1\"", "F1\""] {
         assert!(!traces.text().contains(secret) && !settings.contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn a_learning_system_asks_about_plans_and_evaluations() {
+    let platform = platform().await;
+    let ask = async |path: &str| platform.ask(&format!("/nmo/nmo_vo/{path}"), &bearer("nmo_vo")).await;
+    let plan = |more: &str| format!("plan-status?snils=112-233-445+95{more}");
+    let ok = |body: Value| (StatusCode::OK, body);
+    assert_eq!(ask(&plan("&module_id=A%2F1")).await, ok(json!({"included": true, "status": "started"})));
+    assert_eq!(ask(&plan("&module_id=A&pin=wrong")).await, ok(json!({"included": false, "status": "incorrect_pin"})));
+    assert_eq!(ask("evaluation?module_id=A").await, ok(json!({"status": "not_approved", "status_reason": "слайд 12"})));
+    assert_eq!(ask("evaluation?module_id=B").await, ok(json!({"status": "approved"})));
+    assert_eq!(ask("evaluation?module_id=C").await, ok(json!({"status": "unknown_module"})));
+    // The portal is not asked about the reviewer: the answer of the platform here would fail the test.
+    let reviewer = ask("plan-status?snils=08765430300&module_id=A").await;
+    assert_eq!(reviewer, ok(json!({"included": true, "status": "planned"})));
+    assert_eq!(ask(&plan("&module_id=down")).await.0, StatusCode::BAD_GATEWAY);
+    assert_eq!(ask(&plan("&module_id=rests")).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    let long = "m".repeat(256);
+    for bad in [
+        "plan-status?module_id=A".to_owned(),
+        "plan-status?snils=1122&module_id=A".to_owned(),
+        plan("&module_id="),
+        plan("&module_id=A&module_id=B"),
+        format!("evaluation?module_id={long}"),
+        "evaluation".to_owned(),
+    ] {
+        assert_eq!(ask(&bad).await, (StatusCode::BAD_REQUEST, json!({"success": false, "reason": "incomplete_data"})));
+    }
+}
+
+#[tokio::test]
+async fn only_the_token_of_the_portals_own_section_may_ask() {
+    let platform = platform().await;
+    let path = format!("/nmo/nmo_vo/plan-status?snils={SNILS}&module_id=A");
+    let elsewhere = path.replace("nmo_vo", "nmo_xx");
+    let tokens = [
+        String::new(),
+        bearer("nmo_spo"),
+        bearer(""),
+        "Bearer ".to_owned(),
+        basic("EduPortal", SECRET),
+        format!("Bearer {SECRET}"),
+        format!("Bearer {}", "x".repeat(5000)),
+    ];
+    for authorization in &tokens {
+        assert_eq!(
+            platform.ask(&path, authorization).await,
+            (StatusCode::UNAUTHORIZED, Value::Null),
+            "{authorization}"
+        );
+    }
+    assert_eq!(platform.ask(&elsewhere, &bearer("nmo_vo")).await.0, StatusCode::UNAUTHORIZED);
+    // Nor does the learning system speak for the portal.
+    assert_eq!(platform.post("/getToken", &bearer("nmo_vo"), None).await.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_learning_system_that_asks_too_much_at_once_is_told_to_wait() {
+    let platform = platform().await;
+    let ask = |module: &'static str| {
+        let url = format!("{}/nmo/nmo_vo/plan-status?snils={SNILS}&module_id={module}", platform.url);
+        let request = platform.client.get(url).header("authorization", bearer("nmo_vo"));
+        async move { request.send().await.unwrap() }
+    };
+    let mut slow: Vec<_> = (0..4).map(|_| tokio::spawn(ask("slow"))).collect();
+    loop {
+        let answer = ask("A").await;
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            assert_eq!(answer.headers()["retry-after"], "1");
+            break;
+        }
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+    assert_eq!(slow.remove(0).await.unwrap().status(), StatusCode::GATEWAY_TIMEOUT);
+}
+
+/// The example of this language in the documentation, and a program around it that says whether it lets a specialist in.
+async fn lets_in(language: &str, doc: &str, secret: &str, query: &[(String, String)], module: &str) -> bool {
+    let fence = format!("```{language}\n");
+    let example = doc.split(&fence).nth(1).unwrap().split("```").next().unwrap();
+    let fields: serde_json::Map<String, Value> =
+        query.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    let (input, program, arguments, code) = (
+        json!([secret, fields, module]).to_string(),
+        match language {
+            "python" => "python3",
+            "javascript" => "node",
+            other => other,
+        },
+        if language == "php" {
+            "-r"
+        } else if language == "python" {
+            "-c"
+        } else {
+            "-e"
+        },
+        match language {
+            "python" => format!("{example}\nimport json, sys\nprint(is_from_vitrina(*json.loads(sys.argv[1])))"),
+            "javascript" => format!("{example}\nconsole.log(isFromVitrina(...JSON.parse(process.argv[1])))"),
+            _ => format!("{example}\nvar_export(is_from_vitrina(...json_decode($argv[1], true)));"),
+        },
+    );
+    let mut command = tokio::process::Command::new(program);
+    command.args([arguments, &code]);
+    if language == "php" {
+        command.arg("--");
+    }
+    let output = command.arg(input).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_lowercase();
+    assert!(said == "true" || said == "false", "{language}: {said} {}", String::from_utf8_lossy(&output.stderr));
+    said == "true"
+}
+
+#[tokio::test]
+async fn the_documentations_examples_let_in_whom_the_platform_sends_and_nobody_else() {
+    let mut settings = portal("nmo_vo", "EduPortal", SECRET);
+    let template = "https://edu.hospital.ru/course/{module_id}?user={snils}&pin={pin}&reviewer={reviewer}&expires={expires}&signature={signature}";
+    settings.target = Target::parse(template).unwrap();
+    let platform = serve(vec![settings]).await;
+    for (snils, pin) in [(SNILS, "DASJ23"), ("08765430300", "F1")] {
+        let sent = platform.redirect(&signed(&query(snils, "%D0%9A%201%2F2", pin, "EduPortal"), SECRET)).await;
+        let address: url::Url = location(&sent).parse().unwrap();
+        let module = "К 1/2";
+        let genuine: Vec<(String, String)> = address.query_pairs().into_owned().collect();
+        let with = |name: &str, value: &str| -> Vec<(String, String)> {
+            let change = |(known, old): &(String, String)| {
+                (known.clone(), if known == name { value.to_owned() } else { old.clone() })
+            };
+            genuine.iter().map(change).collect()
+        };
+        for doc in [include_str!("../../docs/portals/nmo.md"), include_str!("../../docs/ru/portals/nmo.md")] {
+            for language in ["php", "python", "javascript"] {
+                assert!(lets_in(language, doc, HANDOVER, &genuine, module).await, "{language}");
+                for forged in [
+                    with("user", "11223344594"),
+                    with("reviewer", "test"),
+                    with("expires", "99999999999"),
+                    with("expires", "1"),
+                    with("signature", ""),
+                    genuine[..3].to_vec(),
+                ] {
+                    assert!(!lets_in(language, doc, HANDOVER, &forged, module).await, "{language}: {forged:?}");
+                }
+                assert!(!lets_in(language, doc, "another", &genuine, module).await);
+                assert!(!lets_in(language, doc, HANDOVER, &genuine, "К 1").await);
+            }
+        }
     }
 }

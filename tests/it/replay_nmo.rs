@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use vitrina::portal::nmo::{ByPin, Evaluation, NmoPortal, NmoSettings};
 use vitrina::portal::{Asked, Finding, Portal, Verdict};
 use vitrina::record::{Key, Stage};
-use vitrina::serve::platform::{Evaluated, PlatformSettings, Taken, Target, router};
+use vitrina::serve::platform::{Evaluated, PlatformSettings, Question, Reply as Told, Taken, Target, router};
 
 use crate::support::gateway::{Gateway, Reply, Seen};
 use crate::support::nmo::{portal, schema, send_module, send_result, settings, verdict};
@@ -212,6 +212,10 @@ impl Evaluated for Anything {
         assert!(matches!(evaluation, Evaluation::NotApproved { .. }));
         Taken::Applied
     }
+
+    async fn ask(&self, _: &str, _: Question) -> Told {
+        Told::Failed
+    }
 }
 
 #[tokio::test]
@@ -222,6 +226,8 @@ async fn what_the_portal_calls() {
         portal_id: "client".into(),
         portal_secret: "secret".into(),
         reviewer: None,
+        handover_secret: None,
+        api_token: None,
         target,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -56,9 +56,13 @@ pub struct PlatformConfig {
     pub reviewer_test_pin: Option<SecretString>,
     /// The reviewer's PIN for access to everything.
     pub reviewer_full_pin: Option<SecretString>,
-    /// Where a learner is sent on to: an address with the places `{module_id}`, `{snils}`, `{pin}`, `{portal_id}`, and
-    /// `{reviewer}`, which is `test` or `full` for the reviewer and empty for everybody else.
+    /// Where a learner is sent on to: an address with the places `{module_id}`, `{snils}`, `{pin}`, `{portal_id}`,
+    /// `{reviewer}`, which is `test` or `full` for the reviewer and empty for everybody else, `{expires}` and `{signature}`.
     pub redirect_template: String,
+    /// The secret that `{signature}` is made with; the learning system has it too.
+    pub handover_secret: Option<SecretString>,
+    /// The token with which the learning system asks about plans and evaluations; without one it cannot.
+    pub api_token: Option<SecretString>,
 }
 
 /// How it is sent to: one record a request.
@@ -86,13 +90,15 @@ pub(in crate::config) const PLATFORM_KEYS: &[Key] = &[
     Key::may("reviewer_test_pin", Shape::Secret),
     Key::may("reviewer_full_pin", Shape::Secret),
     Key::must("redirect_template", Shape::text(template)),
+    Key::may("handover_secret", Shape::Secret),
+    Key::may("api_token", Shape::Secret),
 ];
 
 /// Its feeds, parents before children.
 pub(super) const FEEDS: &[Key] = &[feed("module"), feed("result")];
 
 /// What a redirect's address can be filled with.
-const PLACES: [&str; 5] = ["module_id", "snils", "pin", "portal_id", "reviewer"];
+const PLACES: [&str; 7] = ["module_id", "snils", "pin", "portal_id", "reviewer", "expires", "signature"];
 
 /// Checks the address of a redirect: with known places, and the same host for everybody.
 fn template(text: &str) -> Result<(), String> {

@@ -8,6 +8,9 @@ use crate::config::tree::{Look, Table};
 /// The keys of the reviewer, which belong together.
 const REVIEWER: [&str; 3] = ["reviewer_snils", "reviewer_test_pin", "reviewer_full_pin"];
 
+/// Characters of a secret that is not guessed.
+const SHORTEST: usize = 16;
+
 pub(super) fn check(tree: &Table, problems: &mut Problems) {
     let listens = tree.table("serve").is_some_and(|serve| serve.contains_key("platform_listen"));
     let mut names: BTreeMap<&str, &str> = BTreeMap::new();
@@ -25,6 +28,8 @@ pub(super) fn check(tree: &Table, problems: &mut Problems) {
             problems.error(format!("{key}.portal_id"), format!("portal {other} signs in under the same name"));
         }
         check_reviewer(&key, platform, problems);
+        check_handover(&key, platform, problems);
+        check_strength(&key, platform, problems);
     }
     if listens && !served {
         problems.warning("serve.platform_listen", "has no effect: no portal has a platform section");
@@ -38,5 +43,43 @@ fn check_reviewer(key: &str, platform: &Table, problems: &mut Problems) {
     }
     for name in missing {
         problems.error(format!("{key}.{name}"), "is missing: a reviewer has a SNILS and both PINs, or none of them");
+    }
+}
+
+/// A signature, its secret and its end belong together, and the learning system must see what was signed.
+fn check_handover(key: &str, platform: &Table, problems: &mut Problems) {
+    let Some(template) = platform.text("redirect_template") else { return };
+    let has = |place: &str| template.contains(&format!("{{{place}}}"));
+    let named = format!("{key}.redirect_template");
+    let secret = platform.contains_key("handover_secret");
+    match (secret, has("signature"), has("expires")) {
+        (true, true, true) => {
+            for place in ["module_id", "snils", "reviewer"].into_iter().filter(|place| !has(place)) {
+                let text = format!("lacks {{{place}}}, which {{signature}} covers: the learning system must see it to verify the signature");
+                problems.warning(&named, text);
+            }
+        }
+        (true, true, false) => problems.error(&named, "has {signature} without {expires}, which is a part of what is signed"),
+        (true, false, _) => problems.error(&named, "lacks {signature}, although handover_secret is given: the learning system would have to trust any address"),
+        (false, false, false) if has("snils") => problems.warning(
+            &named,
+            "is not signed: whoever knows the address can pose as any specialist; add {reviewer}, {expires} and {signature}, and set handover_secret",
+        ),
+        (false, false, false) => {}
+        (false, _, _) => problems.error(
+            format!("{key}.handover_secret"),
+            "is missing: {signature} and {expires} of redirect_template are made with it",
+        ),
+    }
+}
+
+/// Secrets that strangers may guess at over the network.
+fn check_strength(key: &str, platform: &Table, problems: &mut Problems) {
+    for name in ["handover_secret", "api_token"] {
+        if platform.text(name).is_some_and(|secret| secret.trim().chars().count() < SHORTEST) {
+            let text =
+                format!("is shorter than {SHORTEST} characters and can be guessed; `openssl rand -hex 32` makes one");
+            problems.warning(format!("{key}.{name}"), text);
+        }
     }
 }

@@ -72,17 +72,24 @@ impl Evaluation {
     }
 }
 
-/// Asks where a module stands.
+/// Asks where a module stands; none for one that the portal does not know.
+pub(super) async fn ask(wire: &Wire, module: &str) -> Result<Option<Evaluation>, Failure> {
+    let reply = wire.call(Service::Status, &json!({"module_id": module})).await?;
+    let word = reply.word("status").filter(|_| reply.is_success()).ok_or_else(|| reply.failure(&[]))?;
+    if word == "unknown_module" {
+        return Ok(None);
+    }
+    evaluation(&word, reply.text("status_reason")).map(Some).ok_or_else(|| reply.failure(&[]))
+}
+
+/// Asks where a module of ours stands.
 pub(super) async fn inquire(wire: &Wire, asked: &Asked) -> Result<Finding, Failure> {
     let reply = wire.call(Service::Status, &json!({"module_id": asked.key.to_string()})).await?;
-    if !reply.is_success() {
-        return Err(reply.failure(&[]));
-    }
-    let Some(status) = reply.word("status") else { return Err(reply.failure(&[])) };
-    if status == "unknown_module" {
+    let word = reply.word("status").filter(|_| reply.is_success()).ok_or_else(|| reply.failure(&[]))?;
+    if word == "unknown_module" {
         return Ok(Finding::Absent);
     }
-    Ok(match evaluation(&status, reply.text("status_reason")) {
+    Ok(match evaluation(&word, reply.text("status_reason")) {
         Some(evaluation) => Finding::Held(evaluation.receipt(asked.receipt.clone().unwrap_or_default())),
         None => Finding::Unclear,
     })

@@ -10,6 +10,7 @@ mod auth;
 mod by_pin;
 mod evaluation;
 mod module;
+mod plan;
 mod remedy;
 mod result;
 mod schema;
@@ -33,6 +34,7 @@ use url::Url;
 
 pub use by_pin::ByPin;
 pub use evaluation::{Evaluation, evaluation};
+pub use plan::PlanStatus;
 pub use schema::{MODULE_FEED, SCHEMAS};
 
 use super::{Abilities, Asked, Batch, Delivery, Finding, Inquiry, Kind, Portal, Removal, Unfit, Verdict};
@@ -143,6 +145,16 @@ impl NmoPortal {
             return Ok(ByPin::Reviewer);
         }
         by_pin::ask(&self.wire, &snils, pin).await
+    }
+
+    /// How a module stands in the plan of a specialist, eleven digits.
+    pub async fn plan_status(&self, module: &str, snils: &str, pin: Option<&str>) -> Result<PlanStatus, Failure> {
+        plan::ask(&self.wire, module, snils, pin).await
+    }
+
+    /// How a module fared in the technical evaluation; none for one that the portal does not know.
+    pub async fn evaluation_of(&self, module: &str) -> Result<Option<Evaluation>, Failure> {
+        evaluation::ask(&self.wire, module).await
     }
 
     async fn deliver_one(&self, schema: &'static Schema, batch: &Batch, at: usize) -> Result<Verdict, Failure> {

@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
+use super::handover::Handover;
 use super::learner::{Learner, parameter};
 use super::tokens::Tokens;
 use super::{PlatformSettings, signature};
@@ -27,6 +28,7 @@ const LONGEST_HEADER: usize = 1024;
 pub(super) struct Known {
     settings: PlatformSettings,
     key: hmac::Key,
+    handover: Option<Handover>,
     tokens: Mutex<Tokens>,
 }
 
@@ -50,12 +52,17 @@ impl Known {
 
     /// Where a specialist goes. None for who calls himself the reviewer and does not have the pin.
     pub fn target_of(&self, learner: &Learner) -> Option<String> {
-        self.settings.target.of(learner, &self.settings.portal_id, self.settings.reviewer.as_ref())
+        let reviewer = self.settings.reviewer.as_ref();
+        self.settings.target.of(learner, &self.settings.portal_id, reviewer, self.handover.as_ref())
+    }
+
+    /// True for the technical reviewer, of whom the portal is not asked.
+    pub fn is_reviewer(&self, snils: &str) -> bool {
+        self.settings.reviewer.as_ref().is_some_and(|reviewer| reviewer.is(snils))
     }
 
     fn has_secret(&self, secret: &[u8]) -> bool {
-        let ours = digest(&SHA256, self.settings.portal_secret.expose_secret().as_bytes());
-        verify_slices_are_equal(ours.as_ref(), digest(&SHA256, secret).as_ref()).is_ok()
+        is_same(&self.settings.portal_secret, secret)
     }
 
     fn has_issued(&self, token: &str) -> bool {
@@ -67,6 +74,7 @@ impl Portals {
     pub fn new(portals: Vec<PlatformSettings>) -> Self {
         let known = |settings: PlatformSettings| Known {
             key: signature::key(settings.portal_secret.expose_secret()),
+            handover: settings.handover_secret.as_ref().map(Handover::new),
             tokens: Mutex::default(),
             settings,
         };
@@ -94,14 +102,28 @@ impl Portals {
             .filter(|portal| portal.has_secret(secret))
     }
 
+    /// The portal of this name, for a learning system that shows the token of its section.
+    pub fn learning(&self, name: &str, headers: &HeaderMap) -> Option<&Known> {
+        let ("bearer", token) = credentials(headers)? else { return None };
+        let portal = self.0.iter().find(|portal| portal.name() == name)?;
+        portal.settings.api_token.as_ref().is_some_and(|known| is_same(known, token.as_bytes())).then_some(portal)
+    }
+
     /// The portal that signed a query, and the specialist whom it sends.
     pub fn signed(&self, query: &str) -> Option<(&Known, Learner)> {
-        let (signed, signature) = signature::split(query)?;
-        let id = parameter(&signed, "portalId")?;
-        let portal = self.0.iter().find(|portal| portal.is_called(&id))?;
-        let genuine = signature::is_genuine(&portal.key, &signed, signature);
-        Some((portal, Learner::of_query(&signed)?)).filter(|_| genuine)
+        let (query, signature) = signature::split(query)?;
+        self.0.iter().find_map(|portal| {
+            let signed = signature::genuine(&portal.key, &query, signature)?;
+            let id = parameter(signed, "portalId").filter(|id| portal.is_called(id));
+            id.and_then(|_| Some((portal, Learner::of_query(signed)?)))
+        })
     }
+}
+
+/// Compares in a time that tells nothing of the secret, not even its length.
+fn is_same(secret: &SecretString, shown: &[u8]) -> bool {
+    let ours = digest(&SHA256, secret.expose_secret().as_bytes());
+    verify_slices_are_equal(ours.as_ref(), digest(&SHA256, shown).as_ref()).is_ok()
 }
 
 /// The scheme of the `Authorization` header, in lower case, and what follows it.

@@ -29,6 +29,8 @@ pub(crate) fn platform(bytes: &[u8]) {
         portal_id: NAME.into(),
         portal_secret: SECRET.into(),
         reviewer: None,
+        handover_secret: None,
+        api_token: None,
         target,
     };
     let portals = Portals::new(vec![settings]);

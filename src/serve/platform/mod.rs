@@ -1,13 +1,15 @@
 //! The platform side of medical education («Сервисы платформы онлайн-обучения»): what the portal calls here.
 //!
 //! The portal sends specialists to their modules, by a signed redirect or by asking for an address, and tells how a module fared in the
-//! technical evaluation. Several portals share one listener; `portalId` tells them apart. Who is not let in learns nothing, and nothing
+//! technical evaluation. The learning system behind the platform may ask the portal through it. Several portals share one listener; `portalId` tells them apart. Who is not let in learns nothing, and nothing
 //! of what is asked is logged: every request names a person.
 
 mod caller;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod handover;
 mod learner;
+mod learning;
 mod signature;
 mod target;
 mod tokens;
@@ -25,7 +27,9 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
+pub use learning::{Question, Reply};
 pub use target::{Reviewer, Target, TemplateError};
 
 use crate::portal::nmo::{Evaluation, evaluation};
@@ -51,14 +55,21 @@ pub struct PlatformSettings {
     pub portal_secret: SecretString,
     /// The account of the technical reviewer.
     pub reviewer: Option<Reviewer>,
+    /// The secret that is shared with the learning system, to sign the addresses that specialists are sent to.
+    pub handover_secret: Option<SecretString>,
+    /// The token with which the learning system asks; without one it cannot.
+    pub api_token: Option<SecretString>,
     /// Where specialists go.
     pub target: Target,
 }
 
-/// Takes what portals tell of modules.
+/// Takes what portals tell of modules, and asks them.
 pub trait Evaluated: Send + Sync + 'static {
     /// A portal, by its name in the configuration, told how a module fared. Durable when it returns [`Taken::Applied`].
     fn evaluated(&self, portal: &str, module: &Key, evaluation: Evaluation) -> impl Future<Output = Taken> + Send;
+
+    /// Asks a portal, by its name in the configuration, what the learning system wants to know.
+    fn ask(&self, portal: &str, question: Question) -> impl Future<Output = Reply> + Send;
 }
 
 /// What became of a portal's news.
@@ -78,16 +89,19 @@ pub enum Taken {
 struct Shared<E> {
     portals: Portals,
     evaluated: Arc<E>,
+    questions: Arc<Semaphore>,
 }
 
 /// The platform's services for these portals.
 pub fn router<E: Evaluated>(portals: Vec<PlatformSettings>, evaluated: Arc<E>) -> Router {
-    let shared = Arc::new(Shared { portals: Portals::new(portals), evaluated });
+    let shared = Arc::new(Shared { portals: Portals::new(portals), evaluated, questions: learning::questions() });
     Router::new()
         .route("/redirect", get(redirect::<E>))
         .route("/getUrl", post(get_url::<E>))
         .route("/getToken", post(get_token::<E>))
         .route("/statusUpdate", post(status_update::<E>))
+        .route("/nmo/{portal}/plan-status", get(learning::plan_status::<E>))
+        .route("/nmo/{portal}/evaluation", get(learning::evaluation::<E>))
         .fallback(nothing)
         .method_not_allowed_fallback(nothing)
         .layer(from_fn(in_time))

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use chrono::Utc;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::handover::Handover;
 use super::learner::Learner;
 
 /// The account of the portal's technical reviewer, who sees a module as a learner does, or whole.
@@ -16,6 +18,13 @@ pub struct Reviewer {
     pub test_pin: SecretString,
     /// The pin for everything.
     pub full_pin: SecretString,
+}
+
+impl Reviewer {
+    /// True for the reviewer's SNILS in any form.
+    pub(super) fn is(&self, snils: &str) -> bool {
+        digits(self.snils.expose_secret()) == digits(snils)
+    }
 }
 
 /// An address with places.
@@ -35,13 +44,17 @@ enum Place {
     Pin,
     PortalId,
     Reviewer,
+    Expires,
+    Signature,
 }
 
 /// What is wrong with an address with places.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// A place that nobody can fill.
-    #[error("has a place that is none of {{module_id}}, {{snils}}, {{pin}}, {{portal_id}}, {{reviewer}}")]
+    #[error(
+        "has a place that is none of {{module_id}}, {{snils}}, {{pin}}, {{portal_id}}, {{reviewer}}, {{expires}}, {{signature}}"
+    )]
     Place,
     /// No address of the web.
     #[error("must be an address that begins with http:// or https://")]
@@ -79,19 +92,30 @@ impl Target {
     }
 
     /// The address of a specialist. None for who has the reviewer's SNILS and neither of the reviewer's pins.
-    pub(super) fn of(&self, learner: &Learner, portal_id: &str, reviewer: Option<&Reviewer>) -> Option<String> {
-        let role = match reviewer.filter(|reviewer| digits(reviewer.snils.expose_secret()) == digits(&learner.snils)) {
+    pub(super) fn of(
+        &self,
+        learner: &Learner,
+        portal_id: &str,
+        reviewer: Option<&Reviewer>,
+        handover: Option<&Handover>,
+    ) -> Option<String> {
+        let role = match reviewer.filter(|reviewer| reviewer.is(&learner.snils)) {
             None => "",
             Some(reviewer) if reviewer.test_pin.expose_secret() == learner.pin => "test",
             Some(reviewer) if reviewer.full_pin.expose_secret() == learner.pin => "full",
             Some(_) => return None,
         };
+        let now = Utc::now().timestamp();
+        let stamp = handover.map(|handover| handover.stamp(&learner.module_id, &learner.snils, role, now));
+        let stamp = stamp.unwrap_or_default();
         Some(self.filled(|place| match place {
             Place::ModuleId => &learner.module_id,
             Place::Snils => &learner.snils,
             Place::Pin => &learner.pin,
             Place::PortalId => portal_id,
             Place::Reviewer => role,
+            Place::Expires => &stamp.expires,
+            Place::Signature => &stamp.signature,
         }))
     }
 
@@ -115,12 +139,14 @@ impl Place {
             "pin" => Some(Place::Pin),
             "portal_id" => Some(Place::PortalId),
             "reviewer" => Some(Place::Reviewer),
+            "expires" => Some(Place::Expires),
+            "signature" => Some(Place::Signature),
             _ => None,
         }
     }
 }
 
-fn digits(text: &str) -> String {
+pub(super) fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
@@ -151,7 +177,7 @@ mod tests {
     fn values_cannot_change_the_address_around_them() {
         let target = Target::parse("https://edu.hospital.ru/m/{module_id}?s={snils}&p={pin}&from={portal_id}").unwrap();
         assert_eq!(
-            target.of(&learner("1 2", "a#b"), "Edu Portal", None).unwrap(),
+            target.of(&learner("1 2", "a#b"), "Edu Portal", None, None).unwrap(),
             "https://edu.hospital.ru/m/%D0%90%26b%2F..%2Fc?s=1%202&p=a%23b&from=Edu%20Portal"
         );
     }
@@ -159,7 +185,7 @@ mod tests {
     #[test]
     fn the_reviewer_is_told_by_the_pin_and_nobody_else_may_use_that_name() {
         let target = Target::parse("https://h/?r={reviewer}").unwrap();
-        let of = |snils, pin| target.of(&learner(snils, pin), "P", Some(&reviewer()));
+        let of = |snils, pin| target.of(&learner(snils, pin), "P", Some(&reviewer()), None);
         assert_eq!(of("11223344595", "TEST1").as_deref(), Some("https://h/?r=test"));
         assert_eq!(of("11223344595", "FULL1").as_deref(), Some("https://h/?r=full"));
         assert_eq!(of("11223344595", "OTHER"), None);
