@@ -237,6 +237,13 @@ pub enum Delivery {
     Judged(Vec<Verdict>),
     /// The request as a whole came to nothing, or nobody knows what came of it.
     Failed(Failure),
+    /// The portal has blocked a unit, and says which: nothing was applied.
+    Blocked {
+        /// The unit.
+        unit: Key,
+        /// What it said.
+        failure: Failure,
+    },
 }
 
 /// What can change a portal's mind about a version that it refused.

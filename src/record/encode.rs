@@ -197,7 +197,7 @@ impl Encoder {
             status: schema.status.and_then(position),
             unit: match schema.unit {
                 Unit::Itself => position(schema.key),
-                Unit::Field(name) => position(name),
+                Unit::Field(name) | Unit::FieldIfOurs(name) => position(name),
                 Unit::OfParent(_) | Unit::None => None,
             },
             expires: match schema.expires {

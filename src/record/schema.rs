@@ -206,6 +206,8 @@ pub enum Unit {
     Itself,
     /// This field names it.
     Field(&'static str),
+    /// This field names it, if it is one of ours at all: another hospital's unit is no unit of ours.
+    FieldIfOurs(&'static str),
     /// That of the parent which this field names.
     OfParent(&'static str),
     /// The portal has no units.

@@ -38,7 +38,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                 let parent = self.feeds.get(parent)?;
                 Some((edge, parent.plan.schema, parent.index()))
             }),
-            Unit::Itself | Unit::Field(_) | Unit::None => None,
+            Unit::Itself | Unit::Field(_) | Unit::FieldIfOurs(_) | Unit::None => None,
         };
         Belonging { schema, parent }
     }
@@ -55,7 +55,8 @@ pub(super) fn own_units(schema: &Schema, index: &Index, at: At) -> Vec<Key> {
     let edge = match schema.unit {
         Unit::Itself => return vec![index.key(at)],
         Unit::Field(field) => edge_of(schema, field).map(|(edge, _)| edge),
-        Unit::OfParent(_) | Unit::None => None,
+        // No edge that holds leads to it: what is remembered is the unit of the row.
+        Unit::FieldIfOurs(_) | Unit::OfParent(_) | Unit::None => None,
     };
     let hangs_on = index.parents_at_portal(at);
     match edge.filter(|_| !hangs_on.is_empty()) {

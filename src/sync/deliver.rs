@@ -86,11 +86,37 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     feed.searched(pieces.is_bisected() || (alone && !refused.is_empty()));
                     self.count_refusals(outgoing, &refused).await?;
                 }
-                Delivery::Failed(failure) => {
+                Delivery::Blocked { unit, failure } if self.is_own_unit(&unit) => {
+                    self.set_apart(pieces, outgoing, positions, &unit, failure).await?;
+                }
+                Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => {
                     self.take_failure(feed, pieces, outgoing, positions, failure).await?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// The portal has blocked this unit, and says so: it pauses, and the records of others are sent without it.
+    async fn set_apart(
+        &self,
+        pieces: &mut Pieces,
+        outgoing: &Outgoing,
+        positions: Vec<usize>,
+        unit: &Key,
+        failure: Failure,
+    ) -> Result<(), LedgerError> {
+        self.block_unit(unit, &failure.text).await?;
+        let is_of_unit = |at: &usize| outgoing.entries.get(*at).is_some_and(|entry| entry.unit.as_ref() == Some(unit));
+        let (blocked, others): (Vec<_>, Vec<_>) = positions.into_iter().partition(is_of_unit);
+        if blocked.is_empty() {
+            // Without it nothing would be sent that was not refused just now.
+            pieces.leave_open(&others, false);
+            pieces.failure = Some(failure);
+            return Ok(());
+        }
+        pieces.leave_open(&blocked, false);
+        pieces.add([others]);
         Ok(())
     }
 
@@ -159,8 +185,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         }
         for (unit, positions) in units {
             pieces.leave_open(&positions, false);
-            if let Some(unit) = unit {
-                self.block_unit(&unit, &failure.text).await?;
+            match unit {
+                Some(unit) => self.block_unit(&unit, &failure.text).await?,
+                // No unit of ours: the feed tries again after the pauses of its own.
+                None => pieces.failure = Some(failure.clone()),
             }
         }
         Ok(())

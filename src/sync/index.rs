@@ -158,6 +158,11 @@ impl Index {
         KeyId(join(self.slim[at.0 as usize].id))
     }
 
+    /// The ids of all records.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.positions().map(|at| self.id(at))
+    }
+
     /// Finds a record.
     pub fn find(&self, id: KeyId) -> Option<At> {
         let id = split(id.0);

@@ -1,5 +1,6 @@
 //! Planning: each row of a read meets what is remembered of its record, and is dropped, held, refused or put into a request.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::MutexGuard;
 
@@ -64,6 +65,8 @@ pub(super) struct Plan {
     pub(super) tells_all: bool,
     /// What the portal can do with these records.
     pub(super) abilities: Abilities,
+    /// The units that are ours, where records may name others'.
+    pub(super) own_units: BTreeSet<KeyId>,
     now: i64,
     batch: usize,
     max_batch_bytes: usize,
@@ -93,6 +96,7 @@ impl Plan {
             report: CycleReport::default(),
             tells_all: false,
             abilities: Abilities::KEYED,
+            own_units: BTreeSet::new(),
             now,
             batch: batch.max(1),
             max_batch_bytes,
@@ -477,6 +481,7 @@ impl Plan {
                 let paused = units.iter().find(|unit| self.gate.is_paused(unit));
                 paused.or(units.first()).cloned()
             }),
+            Unit::FieldIfOurs(_) => record.unit.clone().filter(|unit| self.own_units.contains(&unit.id())),
             Unit::Itself | Unit::Field(_) | Unit::None => record.unit.clone(),
         }
     }

@@ -1,6 +1,6 @@
 //! Probation: how pauses of units begin and end on a line, in memory and in the ledger, and who may go when one ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::deliver::TOO_LARGE;
 use super::index::At;
@@ -84,6 +84,16 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// Feeds whose records are units themselves.
     fn feeds_of_units(&self) -> impl Iterator<Item = &FeedLine<S>> {
         self.feeds.values().filter(|feed| feed.plan.schema.unit == Unit::Itself)
+    }
+
+    /// The units that are ours: those that the feeds of units know.
+    pub(super) fn own_units(&self) -> BTreeSet<KeyId> {
+        self.feeds_of_units().flat_map(|feed| feed.index().ids().collect::<Vec<_>>()).collect()
+    }
+
+    /// True when the unit is ours.
+    pub(super) fn is_own_unit(&self, unit: &Key) -> bool {
+        self.feeds_of_units().any(|feed| feed.index().find(unit.id()).is_some())
     }
 
     /// The units' own records that were to be sent after a pause when the process ended are so still.

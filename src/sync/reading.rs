@@ -14,7 +14,7 @@ use super::units::Gate;
 use super::watermark::Watermark;
 use crate::ledger::{Ledger, Refusal, State};
 use crate::portal::Portal;
-use crate::record::{Encoder, Hold, Key, RowChunk};
+use crate::record::{Encoder, Hold, Key, RowChunk, Unit};
 use crate::source::{Query, Read, RowStream, Source};
 use crate::transport::is_due;
 
@@ -134,6 +134,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         planned.tells_all = self.order.dry_run;
         planned.wants = matches!(wanted, Wanted::Contested(_)).then(Wants::new);
         planned.abilities = self.feed.abilities;
+        if matches!(schema.unit, Unit::FieldIfOurs(_)) {
+            planned.own_units = line.own_units();
+        }
         let examination = if self.feed.abilities.examines {
             let line = Arc::clone(self.line);
             let look: Look = Arc::new(move |body| line.portal.examine(schema, body));

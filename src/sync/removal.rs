@@ -393,7 +393,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     Some(Verdict::Begun { .. } | Verdict::Unknown) | None => Ok(Away::Open { maybe_applied: true }),
                 }
             }
-            Delivery::Failed(failure) => self.not_removed(feed, &units, failure, removed).await,
+            Delivery::Blocked { unit, failure } if self.is_own_unit(&unit) => {
+                self.not_removed(feed, &[unit], failure, removed).await
+            }
+            Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => {
+                self.not_removed(feed, &units, failure, removed).await
+            }
         }
     }
 

@@ -102,7 +102,7 @@ async fn deliver(portal: &EkdoPortal, body: &[u8], remote_id: Option<&str>) -> R
     batch.push(Key::parse("17"), Fingerprint::of(body), remote_id.map(Into::into), false, body);
     match portal.deliver(SCHEMAS[0], &batch).await {
         Delivery::Judged(mut verdicts) => Ok(verdicts.pop().unwrap()),
-        Delivery::Failed(failure) => Err(failure),
+        Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => Err(failure),
     }
 }
 

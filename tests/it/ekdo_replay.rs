@@ -88,7 +88,7 @@ async fn the_steps_of_the_document_follow_one_another() {
         batch.push(Key::parse("17"), Fingerprint::of(&body), remote_id.map(Into::into), false, &body);
         match portal.deliver(SCHEMAS[0], &batch).await {
             Delivery::Judged(mut verdicts) => verdicts.pop().unwrap(),
-            Delivery::Failed(failure) => panic!("{failure:?}"),
+            Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => panic!("{failure:?}"),
         }
     };
     assert_eq!(deliver(None).await, Verdict::Begun { remote_id: "d5f1a6f0-17".into() });

@@ -20,13 +20,13 @@ fn accepted(delivery: Delivery) {
         Delivery::Judged(verdicts) => {
             assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Accepted { .. })), "{verdicts:?}");
         }
-        Delivery::Failed(failure) => panic!("{failure:?}"),
+        Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => panic!("{failure:?}"),
     }
 }
 
 fn failed(delivery: Delivery) -> Failure {
     match delivery {
-        Delivery::Failed(failure) => failure,
+        Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => failure,
         Delivery::Judged(verdicts) => panic!("{verdicts:?}"),
     }
 }

@@ -17,7 +17,7 @@ use crate::support::traces::Traces;
 
 fn failed(delivery: Delivery) -> Failure {
     match delivery {
-        Delivery::Failed(failure) => failure,
+        Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => failure,
         Delivery::Judged(verdicts) => panic!("{verdicts:?}"),
     }
 }

@@ -84,7 +84,7 @@ fn batch(record: &Value, remote_id: Option<&str>) -> Batch {
 async fn deliver(portal: &PosPortal, record: &Value, remote_id: Option<&str>) -> Result<Verdict, Failure> {
     match portal.deliver(schema("poll"), &batch(record, remote_id)).await {
         Delivery::Judged(mut verdicts) => Ok(verdicts.pop().unwrap()),
-        Delivery::Failed(failure) => Err(failure),
+        Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => Err(failure),
     }
 }
 

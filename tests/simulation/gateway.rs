@@ -330,7 +330,8 @@ pub fn unit_of(mart: &BTreeMap<(Feed, Id), Body>, feed: Feed, body: &str) -> Opt
     match feed {
         Feed::Mo => wire::id_in(body, "id"),
         Feed::Resource | Feed::Slot => wire::id_in(body, "mo_id"),
-        Feed::Referral => wire::id_in(body, "to_mo_id"),
+        // The hospital's referrals name no unit that gives them.
+        Feed::Referral => None,
         Feed::Service | Feed::Profile | Feed::Period => of_parent(Feed::Resource, "resource_id"),
         Feed::Book => of_parent(Feed::Slot, "slot_id"),
     }

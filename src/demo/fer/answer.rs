@@ -136,13 +136,14 @@ impl Answer {
         Answer::failed(StatusCode::NOT_FOUND, "Результат по заданному идентификатору SQL-запроса не найден")
     }
 
-    /// 405: the unit is blocked. The text names no unit: the print masks it.
-    pub(super) fn unit_blocked() -> Self {
-        Answer::failed(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "Обновление информации о структурных подразделениях МО [***] заблокировано. Для разъяснения обратитесь в \
-             группу сопровождения: «Витрина данных ХМАО».",
-        )
+    /// 405: the unit is blocked. The print masks what the text calls it.
+    pub(super) fn unit_blocked(called: Option<&str>) -> Self {
+        let called = called.unwrap_or("***");
+        let text = format!(
+            "Обновление информации о структурных подразделениях МО [{called}] заблокировано. Для разъяснения обратитесь в \
+             группу сопровождения: «Витрина данных ХМАО»."
+        );
+        Answer::failed(StatusCode::METHOD_NOT_ALLOWED, &text)
     }
 
     /// 413: too many bytes or records.

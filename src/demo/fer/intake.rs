@@ -12,7 +12,7 @@ use super::check;
 use super::form;
 use super::mart::{Conflict, Facts, Mart, Place, SlotStatus};
 use super::rules::Reading;
-use super::settings::GatewaySettings;
+use super::settings::{GatewaySettings, NamedBy};
 use super::subsystem::Subsystem;
 
 /// The documented request: `{"data": [ … ]}`.
@@ -107,7 +107,7 @@ pub(super) fn facts(subsystem: Subsystem, record: &Map<String, Value>) -> Facts 
     }
     match subsystem {
         Subsystem::Mo => facts.place = text("name").map(|name| Place::Name(name.into())),
-        Subsystem::Referral => facts.unit = guid("from_mo_id").or_else(|| guid("to_mo_id")),
+        Subsystem::Referral => facts.unit = guid("from_mo_id"),
         Subsystem::Slot => {
             facts.visit_time = text("visit_time").and_then(form::time).unwrap_or_default();
             facts.place = guid("resource_id").map(|resource| Place::Visit(resource, facts.visit_time));
@@ -127,10 +127,11 @@ pub(super) fn facts(subsystem: Subsystem, record: &Map<String, Value>) -> Facts 
 }
 
 /// Judges a checked batch and stores what stands.
-pub(super) fn store(mart: &mut Mart, subsystem: Subsystem, batch: Vec<Checked>, format_errors_as_400: bool) -> Outcome {
+pub(super) fn store(mart: &mut Mart, subsystem: Subsystem, batch: Vec<Checked>, settings: &GatewaySettings) -> Outcome {
     let total = batch.len() as u64;
-    if is_blocked(mart, subsystem, &batch) {
-        return Outcome { answer: Answer::unit_blocked(), accepted: 0, refused: total };
+    if let Some(unit) = blocked_unit(mart, subsystem, &batch) {
+        let called = called(mart, unit, settings.blocked_unit_named);
+        return Outcome { answer: Answer::unit_blocked(called.as_deref()), accepted: 0, refused: total };
     }
     let all_malformed = batch.iter().all(|record| !record.faults.is_empty());
     let mut seen = HashSet::with_capacity(batch.len());
@@ -149,7 +150,7 @@ pub(super) fn store(mart: &mut Mart, subsystem: Subsystem, batch: Vec<Checked>, 
         }
     }
     let accepted = stored.len() as u64;
-    let answer = match (errors.is_empty(), all_malformed && format_errors_as_400) {
+    let answer = match (errors.is_empty(), all_malformed && settings.format_errors_as_400) {
         (true, _) => Answer::stored(subsystem, stored),
         (false, true) => Answer::refused(subsystem, 400, errors, stored),
         (false, false) => Answer::refused(subsystem, 422, errors, stored),
@@ -201,9 +202,16 @@ fn taken(subsystem: Subsystem, id: &str, holder: u128) -> String {
     }
 }
 
-fn is_blocked(mart: &Mart, subsystem: Subsystem, batch: &[Checked]) -> bool {
+/// The first blocked unit that a record of the batch belongs to.
+fn blocked_unit(mart: &Mart, subsystem: Subsystem, batch: &[Checked]) -> Option<u128> {
     let unit = |record: &Checked| mart.unit_of(subsystem, record.key?, &record.facts);
-    mart.counts_errors() && batch.iter().filter_map(unit).any(|unit| mart.is_blocked(unit))
+    batch.iter().filter(|_| mart.counts_errors()).filter_map(unit).find(|unit| mart.is_blocked(*unit))
+}
+
+/// What a refusal calls a unit.
+fn called(mart: &Mart, unit: u128, named: NamedBy) -> Option<String> {
+    let NamedBy::Field(field) = named else { return None };
+    mart.get(Subsystem::Mo, unit)?[field].as_str().map(str::to_owned)
 }
 
 fn note_error(mart: &mut Mart, subsystem: Subsystem, record: &Checked) {

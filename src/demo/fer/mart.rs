@@ -240,7 +240,8 @@ impl Mart {
     pub(super) fn unit_of(&self, subsystem: Subsystem, key: u128, facts: &Facts) -> Option<u128> {
         match subsystem {
             Subsystem::Mo => Some(key),
-            Subsystem::Referral => facts.unit,
+            // Other hospitals' units are none of the account's.
+            Subsystem::Referral => facts.unit.filter(|unit| self.holds(Subsystem::Mo, *unit)),
             Subsystem::Resource | Subsystem::Slot => facts.parents[0],
             Subsystem::Service | Subsystem::ProfilecodeResource | Subsystem::UnaccessablePeriod => {
                 self.unit_of_parent(Subsystem::Resource, facts)

@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use citizen::{BookRequest, CancelRequest, ForwardError, Forwarded, PatientData};
 pub use journal::{Counters, LogEntry, Totals};
-pub use settings::GatewaySettings;
+pub use settings::{GatewaySettings, NamedBy};
 pub use subsystem::Subsystem;
 
 use auth::Tokens;

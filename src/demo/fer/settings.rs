@@ -3,6 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
+/// What a refusal calls a unit by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// Nothing: the print masks it.
+    Nothing,
+    /// This field of the unit.
+    Field(&'static str),
+}
+
 /// Settings of the mock gateway.
 #[derive(Clone)]
 pub struct GatewaySettings {
@@ -20,6 +29,8 @@ pub struct GatewaySettings {
     pub max_records: usize,
     /// Records of one unit that may be refused before its updates are blocked with 405. None: never.
     pub block_unit_after: Option<u32>,
+    /// What the refusal of a blocked unit's records names in its brackets.
+    pub blocked_unit_named: NamedBy,
     /// True: a CANCELED slot still holds its (resource, time), as some marts do.
     pub canceled_slot_holds_place: bool,
     /// True: a book without `referral_id` is refused, as the letter of table 7 has it.
@@ -44,6 +55,7 @@ impl Default for GatewaySettings {
             max_inflated_bytes: 64 << 20,
             max_records: 10_000,
             block_unit_after: None,
+            blocked_unit_named: NamedBy::Nothing,
             canceled_slot_holds_place: false,
             book_needs_referral: false,
             referral_by_scenario: false,

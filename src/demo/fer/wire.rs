@@ -117,7 +117,7 @@ fn take_in(shared: &Shared, subsystem: Subsystem, path: &str, body: &Bytes, gzip
         Err(unreadable) => return unreadable.into(),
     };
     let ids: Vec<String> = batch.iter().map(|record| record.id().to_owned()).collect();
-    let outcome = intake::store(&mut shared.mart(), subsystem, batch, shared.settings.format_errors_as_400);
+    let outcome = intake::store(&mut shared.mart(), subsystem, batch, &shared.settings);
     let mut journal = shared.journal();
     journal.count(subsystem, |counters| {
         counters.received += ids.len() as u64;

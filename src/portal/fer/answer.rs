@@ -97,6 +97,14 @@ impl Reply {
         Mishap::Unreadable { reason: shape.into() }.into()
     }
 
+    /// What a 405 names in square brackets, if it names one thing: a unit's id, OID or name. The print masks it.
+    pub fn blocked(&self) -> Option<&str> {
+        let envelope = self.envelope.as_ref().filter(|_| self.status == 405)?;
+        let text = &envelope.error.as_ref().or(envelope.errors.first())?.text;
+        let named = text.split_once('[')?.1.split_once(']')?.0.trim();
+        (!named.is_empty() && !named.starts_with('*')).then_some(named)
+    }
+
     /// The records of a read: `result` holds an array, one object, or nothing.
     pub fn records(&self) -> Result<Vec<Map<String, Value>>, Failure> {
         if !(200..300).contains(&self.status) {

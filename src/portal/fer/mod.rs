@@ -34,11 +34,12 @@ pub use schema::{ReferralRequired, SCHEMAS, schemas};
 pub use webhook::{Reachability, Registration, WebhookMethods, WebhookStanding, shown_address};
 
 use super::{Abilities, Ask, Batch, Delivery, Held, Kind, Portal, Reading};
-use crate::record::{Key, Schema};
+use crate::record::{Key, Schema, guid};
 use crate::transport::{
     Bearer, Body, ClientError, ClientSettings, Failure, HostName, HttpClient, Level, Packed, Pauses, Rate,
     RefusedLogins, Witness,
 };
+use answer::Reply;
 use wire::{Call, Wire};
 
 /// Longest wait for a connection: a gateway that is up answers within a network round trip.
@@ -135,6 +136,20 @@ impl FerPortal {
     pub async fn read(&self, read: &Read<'_>) -> Result<Vec<Map<String, Value>>, Failure> {
         reads::read(&self.wire, read).await
     }
+
+    /// Says which unit a refusal speaks of, where its text names one by id, OID or name. The gateway itself is asked what OIDs and names
+    /// stand for: reading is not blocked.
+    async fn naming(&self, reply: &Reply, delivery: Delivery) -> Delivery {
+        let (Some(named), Delivery::Failed(failure)) = (reply.blocked(), &delivery) else { return delivery };
+        let unit = match guid::parse(named) {
+            Some(id) => Some(Key::Guid(id)),
+            None => self.read(&Read::Units(&self.oid)).await.ok().and_then(|units| reads::unit_called(named, units)),
+        };
+        match unit {
+            Some(unit) => Delivery::Blocked { unit, failure: failure.clone() },
+            None => delivery,
+        }
+    }
 }
 
 /// The body of an upsert: `{"data":[…]}`.
@@ -158,7 +173,7 @@ impl Portal for FerPortal {
         let packed = Packed::of(&framed(batch), self.gzip_level);
         let call = Call { method: Method::POST, path: &["api", schema.feed], query: &[], body: Body::Gzip(&packed) };
         match self.wire.call(&call).await {
-            Ok(reply) => answer::judge(batch, &reply),
+            Ok(reply) => self.naming(&reply, answer::judge(batch, &reply)).await,
             Err(failure) => Delivery::Failed(failure),
         }
     }
@@ -168,7 +183,7 @@ impl Portal for FerPortal {
         let query = [("id", id.as_str())];
         let call = Call { method: Method::DELETE, path: &["api", schema.feed], query: &query, body: Body::AsBuilt };
         match self.wire.call(&call).await {
-            Ok(reply) => answer::judge_removal(key, &reply),
+            Ok(reply) => self.naming(&reply, answer::judge_removal(key, &reply)).await,
             Err(failure) => Delivery::Failed(failure),
         }
     }

@@ -70,6 +70,17 @@ pub(super) fn held(schema: &Schema, record: Map<String, Value>) -> Result<Held, 
     }
 }
 
+/// The one unit that has this OID of its own or this name. An organisation's OID stands for all of its units, and so for none.
+pub(super) fn unit_called(called: &str, units: Vec<Map<String, Value>>) -> Option<Key> {
+    let schema = super::SCHEMAS.iter().find(|schema| schema.feed == "mo")?;
+    let is_called = |held: &Held| {
+        let text = |field: &str| held.record.get(field).and_then(Value::as_str).map(str::trim);
+        text("branch_oid") == Some(called) || text("name").is_some_and(|name| name.eq_ignore_ascii_case(called))
+    };
+    let mut found = units.into_iter().filter_map(|unit| held(schema, unit).ok()).filter(is_called);
+    found.next().filter(|_| found.next().is_none()).map(|held| held.key)
+}
+
 /// A path and a query.
 struct Address {
     path: Vec<String>,

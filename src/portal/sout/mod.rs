@@ -279,7 +279,7 @@ impl Portal for SoutPortal {
         }
         match self.push(&batch.pick(&going), records).await {
             Delivery::Judged(judged) => Delivery::Judged(joined(refused, judged)),
-            failed @ Delivery::Failed(_) => failed,
+            failed @ (Delivery::Failed(_) | Delivery::Blocked { .. }) => failed,
         }
     }
 

@@ -109,6 +109,7 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
     fn unit_of(&self, feed: &FeedLine<S>, record: Option<&Record>) -> Option<Key> {
         match feed.plan.schema.unit {
             Unit::OfParent(field) => self.of_parent(feed, record?, field, |index, id| index.unit(index.find(id)?)),
+            Unit::FieldIfOurs(_) => record?.unit.clone().filter(|unit| self.line.is_own_unit(unit)),
             Unit::Itself | Unit::Field(_) | Unit::None => record?.unit.clone(),
         }
     }

@@ -30,7 +30,7 @@ async fn push(portal: &SoutPortal, batch: &Batch) -> Receipt {
             Some(Verdict::Accepted { receipt: Some(receipt) }) => *receipt,
             other => panic!("{other:?}"),
         },
-        Delivery::Failed(failure) => panic!("{failure:?}"),
+        Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => panic!("{failure:?}"),
     }
 }
 

@@ -26,13 +26,13 @@ fn client(running: &Running, signed: bool) -> SoutPortal {
 async fn judged(portal: &SoutPortal, batch: &Batch) -> Vec<Verdict> {
     match portal.deliver(schema(), batch).await {
         Delivery::Judged(verdicts) => verdicts,
-        Delivery::Failed(failure) => panic!("{failure:?}"),
+        Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => panic!("{failure:?}"),
     }
 }
 
 async fn failed(portal: &SoutPortal, batch: &Batch) -> Failure {
     match portal.deliver(schema(), batch).await {
-        Delivery::Failed(failure) => failure,
+        Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => failure,
         Delivery::Judged(verdicts) => panic!("{verdicts:?}"),
     }
 }

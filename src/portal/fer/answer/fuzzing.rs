@@ -81,7 +81,7 @@ pub fn upsert(bytes: &[u8]) {
     let (status, body, reply) = answer(bytes);
     let batch = batch();
     let verdicts = match judge(&batch, &reply) {
-        Delivery::Failed(failure) => {
+        Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => {
             assert_hidden(&failure.text, &PERSON);
             return check_failure(&failure);
         }
@@ -112,7 +112,7 @@ pub fn removal(bytes: &[u8]) {
     let (status, body, reply) = answer(bytes);
     let key = Key::Guid(IDS[0]);
     let mut verdicts = match judge_removal(&key, &reply) {
-        Delivery::Failed(failure) => return check_failure(&failure),
+        Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => return check_failure(&failure),
         Delivery::Judged(verdicts) => verdicts,
     };
     let verdict = verdicts.pop();

@@ -22,7 +22,7 @@ fn reply(status: u16, body: impl AsRef<[u8]>) -> Reply {
 /// `A` accepted, `R` refused, `?` unknown, in the order of the batch; else the trouble.
 fn outcome(delivery: Delivery) -> Result<String, Trouble> {
     match delivery {
-        Delivery::Failed(failure) => Err(failure.trouble),
+        Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => Err(failure.trouble),
         Delivery::Judged(verdicts) => Ok(verdicts
             .iter()
             .map(|verdict| match verdict {

@@ -149,7 +149,7 @@ mod tests {
         for schema in SCHEMAS {
             let edges = schema.parents.iter().map(|edge| edge.field);
             let unit = match schema.unit {
-                Unit::Field(field) | Unit::OfParent(field) => Some(field),
+                Unit::Field(field) | Unit::FieldIfOurs(field) | Unit::OfParent(field) => Some(field),
                 Unit::Itself | Unit::None => None,
             };
             let expiry = match schema.expires {

@@ -5,6 +5,7 @@
 //! - `to_service_name` is asked for by that chapter alone and missing from the table: sent when the source has it.
 //! - `patient_id` is text, unlike that of a book; a GUID in any form is written canonically, so that both name one patient alike.
 //! - `to_service_id` is the code of a service, not the id of one: no edge follows it.
+//! - The gateway counts a referral to the unit that gives it, never to the one it leads to.
 //! - Units and resources may be another hospital's, so its edges order the feeds and hold nothing back.
 
 use super::{ID, NAME, UNSIZED};
@@ -91,7 +92,7 @@ const fn schema(fields: &'static [Field]) -> Schema {
         key: "id",
         discriminator: Some("type"),
         parents: PARENTS,
-        unit: Unit::Field("to_mo_id"),
+        unit: Unit::FieldIfOurs("from_mo_id"),
         expires: Expiry::At("end_date"),
         place: &[],
         status: None,

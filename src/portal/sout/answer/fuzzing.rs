@@ -39,7 +39,7 @@ pub fn push(bytes: &[u8]) {
     let answer = Answer { status, retry_after: None, date: None, body: body.to_vec() };
     let batch = batch(records);
     let verdicts = match judge(&batch, &answer, bytes.len().is_multiple_of(2), SECRET) {
-        Delivery::Failed(failure) => return check(&failure),
+        Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => return check(&failure),
         Delivery::Judged(verdicts) => verdicts,
     };
     assert_eq!(verdicts.len(), records);

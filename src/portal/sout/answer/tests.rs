@@ -24,7 +24,7 @@ fn answer(status: u16, body: &str) -> Answer {
 fn judged(ids: &[&str], status: u16, body: &str, signed: bool) -> Result<Vec<Verdict>, Failure> {
     match judge(&batch(ids), &answer(status, body), signed, KEY) {
         Delivery::Judged(verdicts) => Ok(verdicts),
-        Delivery::Failed(failure) => Err(failure),
+        Delivery::Failed(failure) | Delivery::Blocked { failure, .. } => Err(failure),
     }
 }
 
