@@ -31,6 +31,17 @@ pub(super) fn any(_: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Checks an id that the portal wants as a GUID.
+pub(super) fn guid(text: &str) -> Result<(), String> {
+    match crate::record::guid::parse(text.trim()) {
+        Some(_) => Ok(()),
+        None => {
+            Err("is no GUID; expected 32 hexadecimal digits with hyphens, as 00000000-0000-0000-0000-000000000000"
+                .into())
+        }
+    }
+}
+
 /// Checks a column's name.
 pub(super) fn column(text: &str) -> Result<(), String> {
     let plain = text.chars().all(|c| c.is_alphanumeric() || c == '_') && text.len() <= 63;
@@ -100,5 +111,13 @@ mod tests {
     fn a_query_must_fit_inside_another() {
         assert_eq!(query("SELECT 1"), Ok(()));
         assert!(query("SELECT 1;\n").is_err());
+    }
+
+    #[test]
+    fn an_id_that_is_no_guid_is_an_error_that_shows_one() {
+        assert_eq!(guid("7B0C8F6E-2E68-40D2-881B-6F957B044818"), Ok(()));
+        for wrong in ["", "0", "none", "7b0c8f6e-2e68-40d2-881b-6f957b04481"] {
+            assert!(guid(wrong).unwrap_err().contains("00000000-0000"), "{wrong}");
+        }
     }
 }

@@ -500,6 +500,12 @@ mod reading {
     }
 }
 
+#[tokio::test]
+async fn a_referral_may_name_its_service() {
+    let mart = Mart::with_schedule(GatewaySettings::default()).await;
+    mart.accepts("referral", &[with(referral(), json!({"to_service_name": "Общий анализ крови"}))]).await;
+}
+
 mod units {
     use super::*;
 

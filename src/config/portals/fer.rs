@@ -119,7 +119,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::or("webhook_update", "PUT", Scalar::Word(&["PUT", "POST", "GET"])),
     Key::or("webhook_remove", "DELETE", Scalar::Word(&["DELETE", "GET"])),
     Key::or("referral_required", "table", Scalar::Word(&["table", "scenario"])),
-    Key::may("no_referral_id", Shape::text(names::any)),
+    Key::may("no_referral_id", Shape::text(names::guid)),
     Key::may("feeds", Shape::Table(FEEDS)),
 ];
 
