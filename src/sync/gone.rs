@@ -38,13 +38,13 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         if !removable {
             let index = self.feed.index();
             if let Some(mut register) = self.feed.register() {
-                inability::note_gone(&index, &mut register, settlement, &to_remove, self.report.full);
+                inability::note_gone(&index, &mut register, settlement, &to_remove, self.report.sees_all());
             }
             drop(index);
             vanished::hold_back(&mut self.feed.index(), settlement, &to_remove, now);
             return Ok(());
         }
-        if to_remove.is_empty() && !self.report.full {
+        if to_remove.is_empty() && !self.report.sees_all() {
             return Ok(());
         }
         let passes = self.rule(&to_remove, &with_a_parent, now).await?;
@@ -122,14 +122,13 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let removal = Removal {
             ids: keys.iter().map(Key::id).collect::<IdSet>(),
             losses: if keys.is_empty() { Default::default() } else { self.line.losses(self.feed, lost) },
-            // Rows of which none has a usable key are as good as none.
-            empty: self.report.full && self.report.rows == self.report.findings,
+            empty: self.report.saw_none(),
         };
         let before = lock(self.feed).clone();
         let ruling = self.line.settings.fuse.rule(removal, before.as_ref(), now);
         match ruling {
             Ruling::Pass => {
-                if before.is_some() && self.report.full && !self.order.dry_run {
+                if before.is_some() && self.report.sees_all() && !self.order.dry_run {
                     self.line.ledger.drop_note(&self.note_place()).await?;
                     *lock(self.feed) = None;
                 }

@@ -281,8 +281,10 @@ impl Index {
             state,
             status: u8::MAX,
             flags: 0,
-            seen: NEVER,
+            // What becomes known while a read runs is not missed for having no row in it.
+            seen: self.scan,
         };
+        self.seen += usize::from(self.scan != NEVER);
         let at = match self.free.pop() {
             Some(at) => {
                 self.slim[at as usize] = slim;
@@ -626,5 +628,21 @@ impl Index {
             unknown: count(State::Unknown),
             oldest_pending: self.oldest_pending,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_becomes_known_while_a_read_runs_is_not_missed_for_having_no_row_in_it() {
+        let mut index = Index::default();
+        index.put(&Entry::new(Key::Guid(1)), 0);
+        index.begin_read();
+        index.take_over(Key::Guid(2), [None, None], 0);
+        assert_eq!(index.unseen(), [KeyId(1)]);
+        index.begin_read();
+        assert_eq!(index.unseen(), [KeyId(1), KeyId(2)], "the next read looks for it");
     }
 }

@@ -14,14 +14,14 @@ use super::units::Gate;
 use super::watermark::Watermark;
 use crate::ledger::{Ledger, Refusal, State};
 use crate::portal::Portal;
-use crate::record::{Encoder, Hold, Key, RowChunk};
-use crate::source::{Query, Read, RowStream, Source};
+use crate::record::{Encoder, Hold, Key, KeyReader, RowChunk};
+use crate::source::{Query, Read, RowStream, Source, Stamp};
 use crate::transport::is_due;
 
 /// Shortest time between two attempts at a full scan where changes can be read alone, in seconds.
 const FULL_SCAN_PAUSE: i64 = 300;
 /// Most records that are read again by their keys in one cycle.
-const MOST_KEYS: usize = 10_000;
+pub(super) const MOST_KEYS: usize = 10_000;
 
 impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     /// What this cycle reads: everything, or what is due by key and what has changed.
@@ -36,6 +36,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         };
         let database_now = plan.source.now().await?;
         let watermark = Watermark::new(column, plan.encode.zone, progress.watermark, database_now);
+        let full_due = full_due || self.feed.sweeps().need_full_scan;
         let full = self.order.full || (full_due && self.may_begin_full_scan(now));
         match watermark.since(plan.overlap) {
             Some(since) if !full => {
@@ -48,11 +49,21 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 if !keys.is_empty() {
                     reads.push(Wanted::Keys(keys));
                 }
-                reads.push(Wanted::Changed(since));
+                reads.push(self.changed_since(since, now));
                 Ok((reads, watermark))
             }
             _ => Ok((vec![Wanted::All], watermark)),
         }
+    }
+
+    /// What has changed is read with all keys when these are due.
+    fn changed_since(&self, since: Stamp, now: i64) -> Wanted {
+        let mut sweeps = self.feed.sweeps();
+        if !self.order.sweep && !sweeps.is_due(now, self.feed.plan.sweep_every) {
+            return Wanted::Changed(since);
+        }
+        sweeps.begin(now);
+        Wanted::Swept(since)
     }
 
     /// A full scan that broke off is not begun again at once: changes are read meanwhile.
@@ -117,13 +128,17 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let plan = &self.feed.plan;
         let schema = plan.schema;
         let query = Query { label: schema.feed, sql: &plan.query };
+        let key_columns = KeyReader::columns(schema);
         let read = match (&wanted, &plan.changed_at) {
             (Wanted::Keys(keys) | Wanted::Contested(keys) | Wanted::Named(keys), _) => {
                 Read::Keys { column: schema.key, keys }
             }
             (Wanted::Changed(since), Some(column)) => Read::Changed { column, since: *since },
+            (Wanted::Swept(since), Some(column)) => Read::Swept { column, since: *since, keys: &key_columns },
             _ => Read::All,
         };
+        // Before the database's state is fixed: what becomes known from here on is not missed for having no row in it.
+        self.feed.index().begin_read();
         let mut rows = plan.source.read(query, read).await?;
         let columns: Vec<&str> = rows.columns().iter().map(|column| column.name.as_str()).collect();
         let encoder = Encoder::bind(schema, &columns, &plan.encode)?;
@@ -141,7 +156,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         } else {
             None
         };
-        self.feed.index().begin_read();
+        let swept = if matches!(wanted, Wanted::Swept(_)) { self.sweep(&mut rows).await? } else { None };
         let scanned = self.scan(&mut rows, watermark, &mut planned, examination).await;
         drop(rows);
         if scanned.is_ok() {
@@ -153,6 +168,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         self.flush(&mut planned, true).await?;
         if scanned.is_ok() && self.report.stop.is_none() {
             self.note_gone(&wanted, planned.report.rows);
+            if let Some(swept) = swept {
+                self.take_swept(swept);
+            }
             self.look_again_at_faults(&mut planned);
         }
         self.add(&planned.report);
@@ -186,7 +204,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 let unseen = |key: &&Key| index.find(key.id()).is_some_and(|at| index.is_unseen(at));
                 self.gone.extend(keys.iter().filter(unseen).map(Key::id));
             }
-            Wanted::Keys(_) | Wanted::Changed(_) | Wanted::Contested(_) | Wanted::Named(_) => {}
+            Wanted::Keys(_) | Wanted::Changed(_) | Wanted::Swept(_) | Wanted::Contested(_) | Wanted::Named(_) => {}
         }
     }
 

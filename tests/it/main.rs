@@ -44,6 +44,7 @@ mod sources;
 mod sout;
 mod storm;
 mod support;
+mod sweep;
 mod transport;
 mod tunnel;
 mod uploads;

@@ -193,6 +193,35 @@ impl Hospital {
         }
     }
 
+    /// What happens after the last full scan: only sweeps and change times tell of it.
+    pub fn change_once_more(&mut self, now: i64, database_now: i64) {
+        (self.now, self.database_now) = (now, database_now);
+        for _ in 0..self.chance.between(1, 3) {
+            let feed = self.any_feed();
+            self.delete_whole(feed);
+            self.delete_whole(Feed::Slot);
+            self.slip_in(feed);
+            self.slip_in(Feed::Slot);
+            self.edit(feed);
+            self.add(feed);
+        }
+    }
+
+    /// A row goes, with every other of its key: the change time of one that stayed would tell nothing.
+    fn delete_whole(&mut self, feed: Feed) {
+        let Some(id) = self.any_id(feed) else { return };
+        let versions = &self.versions;
+        self.tables[feed as usize].retain(|version| versions[*version].row.id != id);
+    }
+
+    /// A row comes into view with the change time of long ago.
+    fn slip_in(&mut self, feed: Feed) {
+        let Some(row) = self.new_row(feed) else { return };
+        self.insert(feed, row);
+        let last = self.versions.len() - 1;
+        self.versions[last].stamp = Some((self.now - 10 * 86_400) * 1_000_000);
+    }
+
     fn any_feed(&mut self) -> Feed {
         self.chance.any(&FEEDS)
     }

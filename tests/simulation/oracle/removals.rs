@@ -164,11 +164,19 @@ impl Seen {
                     rows.push(version.body.clone());
                 }
             }
+            What::KeysShown { read, ids } => {
+                let Some((feed, _, shown)) = self.reads.get_mut(read) else { return };
+                for id in ids {
+                    shown.insert(*id);
+                    self.absent.remove(&(*feed, *id));
+                    self.gone_at.remove(&(*feed, *id));
+                }
+            }
             What::ReadDone { read } => {
                 let Some((feed, asked, shown)) = self.reads.remove(read) else { return };
                 let unseen = |id: &Id| !shown.contains(id);
                 match asked {
-                    Asked::All => {
+                    Asked::All | Asked::Swept(_) => {
                         // What was sent and not answered for may be there as well.
                         let known: BTreeSet<Record> = mart.keys().chain(self.maybe.keys()).copied().collect();
                         let held = known.into_iter().filter(|(other, _)| *other == feed).map(|(_, id)| id);

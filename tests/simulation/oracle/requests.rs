@@ -124,6 +124,9 @@ impl Watch<'_> {
                 self.looks.insert(*read, look);
             }
             What::Shown { read, rows } => rows.iter().for_each(|number| self.see(*read, *number)),
+            What::KeysShown { read, ids } => {
+                self.looks.get_mut(read).into_iter().for_each(|look| look.seen.extend(ids));
+            }
             What::ReadDone { read } => self.end_look(*read, second),
             What::Marked { mark, feed, ids } => {
                 self.marks.insert(*mark, ids.iter().map(|id| (*feed, *id)).collect());
@@ -240,7 +243,7 @@ impl Watch<'_> {
     fn end_look(&mut self, read: usize, second: i64) {
         let Some(look) = self.looks.remove(&read) else { return };
         let asked_for = |id: &Id| match &look.asked {
-            Asked::All => true,
+            Asked::All | Asked::Swept(_) => true,
             Asked::Keys(keys) => keys.contains(id),
             Asked::Changed(_) => false,
         };

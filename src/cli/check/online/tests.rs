@@ -42,6 +42,14 @@ impl RowStream for NoRows {
         &[]
     }
 
+    fn key_columns(&self) -> &[Column] {
+        &[]
+    }
+
+    async fn next_keys(&mut self, _: &mut RowChunk) -> Result<bool, SourceError> {
+        Ok(false)
+    }
+
     async fn next(&mut self, _: &mut RowChunk) -> Result<bool, SourceError> {
         Ok(false)
     }
