@@ -247,6 +247,7 @@ fn summary(label: &str, report: &CycleReport, dry_run: bool) -> String {
         ("held", report.held),
         ("of unknown outcome", report.unknown),
         ("postponed", report.postponed),
+        ("giving way to others", report.yielded),
         ("gone from the source", report.vanished),
         ("removed", report.removed),
         ("unusable rows", report.findings),
@@ -274,7 +275,7 @@ fn refusal_lines(label: &str, refusal: &Refusal) -> String {
     let state = match refusal.state {
         State::Held => "held",
         State::Unknown => "unknown",
-        State::Accepted | State::Pending | State::Rejected | State::Past | State::Gone => "rejected",
+        State::Accepted | State::Pending | State::Rejected | State::Past | State::Gone | State::Yielded => "rejected",
     };
     if refusal.violations.is_empty() {
         return format!("{label} {key}: {state}: {}: {}\n", refusal.code, refusal.text);

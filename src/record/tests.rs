@@ -379,6 +379,7 @@ static OTHERS: Schema = Schema {
     place: &[],
     status: None,
     spare: &[],
+    yields: &[],
     cascades: &[],
     urgent: false,
     derived_key: &["level", "paid"],

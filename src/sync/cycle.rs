@@ -120,6 +120,8 @@ pub(super) struct Run<'a, S: Source, P: Portal, L: Ledger> {
     pub(super) contested: Vec<Contest>,
     /// Records that a read should have seen and did not.
     pub(super) gone: Vec<KeyId>,
+    /// Records that give their places up, each with the one that it gives way to, as far as the portal may hold them.
+    pub(super) giving_way: BTreeMap<KeyId, Key>,
     /// Keys of rows that nobody here knew before a sweep found them.
     pub(super) strays: Vec<Key>,
     /// Which places the rows of the last read of contested records want.
@@ -151,6 +153,7 @@ impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
             put_back: 0,
             contested: Vec::new(),
             gone: Vec::new(),
+            giving_way: BTreeMap::new(),
             strays: Vec::new(),
             wants: Wants::new(),
             said: BTreeMap::new(),

@@ -21,19 +21,26 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         now: i64,
     ) -> Result<(), CycleError> {
         let gone = std::mem::take(&mut self.gone);
+        let giving_way = std::mem::take(&mut self.giving_way);
         let mut moment = now;
-        if !gone.is_empty() {
+        if !gone.is_empty() || !giving_way.is_empty() {
             // Rows leave a view by the database's clock.
             moment = moment.max(self.feed.plan.source.now().await?.div_euclid(1_000_000));
         }
         self.follow_the_time_of_parents(&gone);
+        // What is leaving with a parent at this moment is lost to the feed as well.
+        let leaving: Vec<At> = {
+            let index = self.feed.index();
+            gone.iter().filter_map(|id| index.find(*id)).filter(|at| index.is_leaving(*at)).collect()
+        };
         let to_remove = {
             let mut index = self.feed.index();
             let has_children = !self.feed.children.is_empty();
             vanished::sort(&mut index, settlement, &gone, has_children, (now, moment))
         };
         let removable = self.line.portal.abilities(self.feed.plan.schema).removal != portal::Removal::Unsupported;
-        let (to_remove, with_a_parent) = self.part_those_that_go_with_a_parent(to_remove);
+        let (to_remove, mut with_a_parent) = self.part_those_that_go_with_a_parent(to_remove);
+        with_a_parent.extend(leaving);
         self.report.vanished = to_remove.len() as u64;
         if !removable {
             let index = self.feed.index();
@@ -44,12 +51,15 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             vanished::hold_back(&mut self.feed.index(), settlement, &to_remove, now);
             return Ok(());
         }
-        if to_remove.is_empty() && !self.report.sees_all() {
+        let giving_way = vanished::sort_giving_way(&self.feed.index(), giving_way, moment);
+        if to_remove.is_empty() && giving_way.is_empty() && !self.report.sees_all() {
             return Ok(());
         }
-        let passes = self.rule(&to_remove, &with_a_parent, now).await?;
+        let all: Vec<At> = to_remove.iter().chain(giving_way.keys()).copied().collect();
+        let passes = self.rule(&all, &with_a_parent, now).await?;
         let mut index = self.feed.index();
         if passes {
+            vanished::let_give_way(&mut index, settlement, giving_way, self.line.last_run(), now);
             vanished::let_go(
                 &mut index,
                 settlement,
@@ -113,7 +123,8 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     async fn rule(&mut self, to_remove: &[At], with_a_parent: &[At], now: i64) -> Result<bool, CycleError> {
         let (keys, lost) = {
             let index = self.feed.index();
-            let on_their_way = index.detailed().filter(|(_, state, _)| *state == State::Gone).map(|(at, ..)| at);
+            let leaves = |at: At, state: State| state == State::Gone || index.is_to_make_way(at);
+            let on_their_way = index.detailed().filter(|(at, state, _)| leaves(*at, *state)).map(|(at, ..)| at);
             let all: BTreeSet<At> = to_remove.iter().copied().chain(on_their_way).collect();
             let lost: BTreeSet<At> = all.iter().chain(with_a_parent).copied().collect();
             let keys = |all: BTreeSet<At>| all.into_iter().map(|at| index.key(at)).collect::<Vec<Key>>();

@@ -86,7 +86,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let is_due = |state: State, detail: &Detail| match state {
             State::Rejected => detail.due || detail.next_attempt.is_some_and(has_come),
             State::Pending => detail.due || detail.next_attempt.is_none_or(has_come),
-            State::Held => detail.due,
+            State::Held | State::Yielded => detail.due,
             State::Accepted | State::Unknown | State::Past | State::Gone => false,
         };
         let mut keys: Vec<Key> = index
@@ -98,7 +98,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let edges: Vec<_> = self.feed.plan.schema.holding_edges().collect();
         let held: Vec<_> = index
             .detailed()
-            .filter(|(at, state, detail)| *state == State::Held && !detail.due && !index.waits_for_place(*at))
+            .filter(|(at, state, detail)| {
+                // One that is to be taken away first is read after that.
+                let rests = *state == State::Yielded && !index.may_be_at_portal(*at);
+                (*state == State::Held || rests) && !detail.due && !index.waits_for_place(*at)
+            })
             .map(|(at, ..)| at)
             .collect();
         for at in held.into_iter().take(MOST_KEYS - keys.len()) {
@@ -188,7 +192,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let waits: BTreeSet<&Key> = planned.contested.iter().map(|contest| &contest.key).collect();
         let is_again = |fault: &Contest| waits.contains(&fault.holder) || contest::may_be_over(fault, &index);
         let again: Vec<_> = faults.into_iter().filter(is_again).collect();
-        planned.report.invalid -= again.len() as u64;
+        let gives_way =
+            |fault: &&Contest| index.find(fault.key.id()).is_some_and(|at| index.state(at) == State::Yielded);
+        let yielded = again.iter().filter(gives_way).count() as u64;
+        planned.report.yielded -= yielded;
+        planned.report.invalid -= again.len() as u64 - yielded;
         planned.report.held += again.len() as u64;
         planned.contested.extend(again);
     }
@@ -198,6 +206,8 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     fn note_gone(&mut self, wanted: &Wanted, rows: u64) {
         let index = self.feed.index();
         self.gone.retain(|id| index.find(*id).is_some_and(|at| index.is_unseen(at)));
+        // A row that was read again is decided on anew.
+        self.giving_way.retain(|id, _| index.find(*id).is_some_and(|at| index.is_unseen(at)));
         match wanted {
             Wanted::All => self.gone = index.unseen(),
             Wanted::Keys(keys) if rows > 0 => {
@@ -228,6 +238,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 more = rows.next(&mut chunk) => more?,
             };
             if !more {
+                planned.take_late(self.feed, &parents);
                 break;
             }
             watermark.take(&chunk);

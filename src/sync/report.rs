@@ -65,6 +65,8 @@ pub struct CycleReport {
     pub invalid: u64,
     /// Records that wait for a parent.
     pub held: u64,
+    /// Records that give way to others.
+    pub yielded: u64,
     /// Records left for a later cycle: their next attempt is not due, or their unit is paused, or delivery failed.
     pub postponed: u64,
     /// Records of which nobody knows whether the portal took them.

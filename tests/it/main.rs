@@ -51,3 +51,4 @@ mod uploads;
 mod webhook;
 mod write_back;
 mod writers;
+mod yields;

@@ -42,7 +42,7 @@ impl Default for GatewaySettings {
             max_inflated_bytes: 64 << 20,
             max_records: 10_000,
             block_unit_after: None,
-            canceled_slot_holds_place: false,
+            canceled_slot_holds_place: true,
             book_needs_referral: false,
             format_errors_as_400: false,
             log_requests: 10_000,

@@ -174,7 +174,16 @@ mod tests {
         let columns = ["Id", "note", "at"].map(|name| Column { name: name.into(), type_name: "x".into() });
         let read = Read::Swept { column: "at", since: Stamp::Local(0), keys: &["absent", "id"] };
         let wires = vec![Wire::Uuid, Wire::Text, Wire::Timestamp];
-        let plan = Plan::new("SELECT 1", &columns, wires, read, ZONE, &Place::new("mis", "read", "fer.slot")).unwrap();
+        let plan = Plan::new(
+            "SELECT 1",
+            &columns,
+            wires,
+            read,
+            ZONE,
+            Encoding::Unknown,
+            &Place::new("mis", "read", "fer.slot"),
+        )
+        .unwrap();
         let keys = plan.keys.unwrap();
         assert_eq!(keys.statement, "COPY (SELECT q.\"Id\" FROM (\nSELECT 1\n) AS q) TO STDOUT (FORMAT binary)");
         assert_eq!((keys.wires, plan.statements.len()), (vec![Wire::Uuid], 1));

@@ -25,6 +25,7 @@ static SLOT: Schema = Schema {
     place: &[],
     status: None,
     spare: &[],
+    yields: &[],
 };
 
 static SCHEMAS: &[&Schema] = &[&SLOT];
