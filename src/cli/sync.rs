@@ -127,7 +127,7 @@ impl Pass {
         again: bool,
     ) -> Result<BTreeSet<&'static str>, CliError> {
         let label = format!("{}.{feed}", line.name);
-        let order = Order { full: args.full && !again, dry_run: args.dry_run, whole: true };
+        let order = Order { full: args.full && !again, sweep: !again, dry_run: args.dry_run, whole: true };
         let report = match with_progress(line, feed, &label, order).await {
             Ok(report) => report,
             Err(error) => {
@@ -145,7 +145,7 @@ impl Pass {
         }
         self.failed |= report.failure.is_some() || report.stop.is_some();
         if args.dry_run {
-            let asked = report.full || report.fused.is_some();
+            let asked = report.sees_all() || report.fused.is_some();
             let fused = asked.then(|| report.fused.clone());
             self.pretended.insert(feed, Pretended { refusals: report.refusals.clone(), fused });
         }
@@ -237,7 +237,9 @@ async fn with_progress(
 
 fn summary(label: &str, report: &CycleReport, dry_run: bool) -> String {
     let verb = if dry_run { "would send" } else { "sent" };
-    let mut text = format!("{label}: {} rows, {} unchanged, {verb} {}", report.rows, report.unchanged, report.sent);
+    let keys = if report.swept { format!("{} keys, ", report.keys) } else { String::new() };
+    let mut text =
+        format!("{label}: {keys}{} rows, {} unchanged, {verb} {}", report.rows, report.unchanged, report.sent);
     let parts = [
         ("accepted", if dry_run { 0 } else { report.accepted }),
         ("refused by the portal", report.refused),
@@ -245,6 +247,7 @@ fn summary(label: &str, report: &CycleReport, dry_run: bool) -> String {
         ("held", report.held),
         ("of unknown outcome", report.unknown),
         ("postponed", report.postponed),
+        ("giving way to others", report.yielded),
         ("gone from the source", report.vanished),
         ("removed", report.removed),
         ("unusable rows", report.findings),
@@ -272,7 +275,7 @@ fn refusal_lines(label: &str, refusal: &Refusal) -> String {
     let state = match refusal.state {
         State::Held => "held",
         State::Unknown => "unknown",
-        State::Accepted | State::Pending | State::Rejected | State::Past | State::Gone => "rejected",
+        State::Accepted | State::Pending | State::Rejected | State::Past | State::Gone | State::Yielded => "rejected",
     };
     if refusal.violations.is_empty() {
         return format!("{label} {key}: {state}: {}: {}\n", refusal.code, refusal.text);

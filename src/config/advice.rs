@@ -204,6 +204,12 @@ fn on_feed(key: &str, section: &Table, given: &BTreeSet<String>, problems: &mut 
         problems
             .warning(format!("{key}.overlap"), "without overlap a row that commits late waits for the next full scan");
     }
+    if let (Some(sweep), Some(full)) = (section.duration("sweep_every"), section.duration("full_every"))
+        && full <= sweep
+        && given.contains(&format!("{key}.sweep_every"))
+    {
+        problems.warning(format!("{key}.sweep_every"), "has no effect: full scans come as often");
+    }
     if let (Some(every), Some(full)) = (section.duration("every"), section.duration("full_every"))
         && full < every
     {

@@ -23,6 +23,8 @@ pub struct FeedConfig {
     pub changed_at: Option<String>,
     /// Longest time between two full scans when `changed_at` is set.
     pub full_every: Duration,
+    /// How often, between full scans, all keys are read when `changed_at` is set, so that a row that vanished is noticed.
+    pub sweep_every: Duration,
     /// How far a read by change time reaches back behind the last one.
     pub overlap: Duration,
     /// Most records of one request; without one the portal's `batch` counts.
@@ -43,6 +45,8 @@ struct Section {
     changed_at: Option<String>,
     #[serde(with = "humantime_serde")]
     full_every: Duration,
+    #[serde(with = "humantime_serde")]
+    sweep_every: Duration,
     #[serde(with = "humantime_serde")]
     overlap: Duration,
     batch: Option<u32>,
@@ -82,6 +86,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::may("query", Shape::text(names::query)),
     Key::may("changed_at", Shape::text(names::column)),
     Key::or("full_every", "1h", Scalar::seconds(1, 31 * 24 * 3600)),
+    Key::may("sweep_every", Shape::Scalar(Scalar::seconds(1, 31 * 24 * 3600))),
     Key::or("overlap", "5m", Scalar::seconds(0, 24 * 3600)),
     Key::may("batch", Shape::Scalar(BATCH)),
     Key::may("write_back", Shape::Texts(Texts { check: names::statement, alone: true, most: MOST_STATEMENTS })),
@@ -108,6 +113,7 @@ impl FeedConfig {
             query: None,
             changed_at: None,
             full_every: FULL_EVERY,
+            sweep_every: sweep_every(kind, feed),
             overlap: OVERLAP,
             batch: None,
             write_back: None,
@@ -126,6 +132,14 @@ pub(super) fn usual(kind: PortalKind, feed: &str, reads_changes: bool) -> Usual 
         (PortalKind::Fer, SLOT) => Usual::Every(SLOT_LIMIT),
         (PortalKind::Sout, _) => Usual::Cron(NIGHTLY),
         _ => Usual::Every(Duration::from_secs(3600)),
+    }
+}
+
+/// Default of `sweep_every`: a slot that was deleted must not be bookable for longer than one that was changed.
+pub(super) fn sweep_every(kind: PortalKind, feed: &str) -> Duration {
+    match (kind, feed) {
+        (PortalKind::Fer, SLOT) => SLOT_LIMIT,
+        _ => Duration::from_secs(300),
     }
 }
 
@@ -155,6 +169,7 @@ impl TryFrom<Section> for FeedConfig {
             query: section.query,
             changed_at: section.changed_at,
             full_every: section.full_every,
+            sweep_every: section.sweep_every,
             overlap: section.overlap,
             batch: section.batch,
             write_back: section.write_back,
@@ -177,6 +192,13 @@ mod tests {
         };
         let feed = FeedConfig::without_section(PortalKind::Fer, "mo", "mis");
         assert_eq!((feed.full_every, feed.overlap), (default("full_every"), default("overlap")));
+    }
+
+    #[test]
+    fn slots_are_swept_by_the_documents_ceiling() {
+        let swept = |feed| FeedConfig::without_section(PortalKind::Fer, feed, "mis").sweep_every;
+        assert_eq!((swept("slot"), swept("book")), (Duration::from_secs(30), Duration::from_secs(300)));
+        assert_eq!(sweep_every(PortalKind::Pos, "slot"), Duration::from_secs(300));
     }
 
     #[test]

@@ -125,6 +125,14 @@ fn complete(key: &str, kind: PortalKind, feed: &str, section: &mut Table, source
             Usual::Cron(cron) => section.insert("cron".into(), cron.into()),
         };
     }
+    if section.contains_key("sweep_every") && !section.contains_key("changed_at") {
+        let text =
+            "needs changed_at: without it every run reads every row, and a sweep has nothing to add; take it out";
+        problems.error(format!("{key}.sweep_every"), text);
+    } else if !section.contains_key("sweep_every") {
+        let every = format_duration(feeds::sweep_every(kind, feed)).to_string();
+        section.insert("sweep_every".into(), every.into());
+    }
     match (section.text("source"), sources) {
         (Some(source), _) if !sources.iter().any(|known| known == source) => {
             let suggestion = did_you_mean(source, sources.iter().map(String::as_str));

@@ -518,6 +518,7 @@ fn plan(
         query: feed.query.clone(),
         changed_at: feed.config.changed_at.clone(),
         full_every: feed.config.full_every,
+        sweep_every: feed.config.sweep_every,
         overlap: feed.config.overlap,
         encode: EncodeSettings { salt, ..encode_settings(portal, feed) },
         batch: (feed.batch as usize).min(wire.most_records(schema)),

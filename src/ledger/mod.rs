@@ -54,6 +54,9 @@ pub enum State {
     Past,
     /// Its row is gone and the portal holds it, or may hold it: to be removed. Set at the end of a scan, once the fuse has let it pass.
     Gone,
+    /// Its row gives its place up to that of another record, or hangs on one that does: it is taken away where the portal may hold it, and not
+    /// sent before that changes. Nothing is wrong. Set by planning, and at the end of a read once the fuse has let it pass.
+    Yielded,
 }
 
 /// What a batch in flight may already have done to a record at the portal.

@@ -4,11 +4,14 @@
 //! row breaks a rule. [`Encoder::encode`] leaves the body and what was learnt on the way inside the encoder, because most rows
 //! turn out unchanged and need nothing but their key and fingerprint.
 
+mod keys;
+
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 use xxhash_rust::xxh3::xxh3_64;
 
+pub use self::keys::KeyReader;
 use super::field::{FieldWriter, Value};
 use super::{
     Cell, Condition, Edge, Expiry, Field, Fingerprint, Hold, Key, KeyId, Kind, Presence, Row, Rule, Schema, Unit,
@@ -159,6 +162,28 @@ impl Encoder {
         columns: &[impl AsRef<str>],
         settings: &EncodeSettings,
     ) -> Result<Encoder, BindError> {
+        let encoder = Encoder::bind_any(schema, columns, settings)?;
+        let fields = &encoder.fields;
+        let missing: Vec<_> = fields
+            .iter()
+            .filter(|bound| {
+                let needed = matches!(bound.field.presence, Presence::Mandatory | Presence::OrEmpty);
+                bound.column.is_none() && bound.default.is_none() && needed
+            })
+            .map(|bound| bound.field.name)
+            .collect();
+        if !missing.is_empty() {
+            return Err(BindError::Missing { feed: schema.feed, table: schema.table, columns: missing });
+        }
+        Ok(encoder)
+    }
+
+    /// As [`Self::bind`], whatever columns there are.
+    fn bind_any(
+        schema: &'static Schema,
+        columns: &[impl AsRef<str>],
+        settings: &EncodeSettings,
+    ) -> Result<Encoder, BindError> {
         let mut fields = Vec::with_capacity(schema.fields.len());
         for field in schema.fields {
             let mut matching =
@@ -171,17 +196,6 @@ impl Encoder {
             let decider = field.presence.condition().and_then(|condition| schema.position(condition.field));
             let default = settings.defaults.get(field.name).cloned();
             fields.push(Bound { field, column, prefix, default, decider });
-        }
-        let missing: Vec<_> = fields
-            .iter()
-            .filter(|bound| {
-                let needed = matches!(bound.field.presence, Presence::Mandatory | Presence::OrEmpty);
-                bound.column.is_none() && bound.default.is_none() && needed
-            })
-            .map(|bound| bound.field.name)
-            .collect();
-        if !missing.is_empty() {
-            return Err(BindError::Missing { feed: schema.feed, table: schema.table, columns: missing });
         }
         let position = |name: &str| schema.position(name);
         let count = fields.len();
@@ -230,10 +244,7 @@ impl Encoder {
         let withdrawn = self.is_withdrawn(row);
         for at in 0..self.fields.len() {
             let ignored = withdrawn && at != self.key && Some(at) != self.withdraws;
-            self.values[at] = match self.wanted(row, at, kind) {
-                wanted if !ignored && wanted != Wanted::Never => self.write_field(row, at, wanted),
-                _ => Value::Absent,
-            };
+            self.values[at] = if ignored { Value::Absent } else { self.take_field(row, at, kind) };
         }
         self.read_remote_id(row);
         if let Some(first) = self.body.first_mut() {
@@ -241,6 +252,14 @@ impl Encoder {
         }
         self.body.push(b'}');
         self.violations.is_empty()
+    }
+
+    /// Checks and writes one field of a row of this kind.
+    fn take_field(&mut self, row: Row<'_>, at: usize, kind: Option<&'static str>) -> Value {
+        match self.wanted(row, at, kind) {
+            Wanted::Never => Value::Absent,
+            wanted => self.write_field(row, at, wanted),
+        }
     }
 
     /// Whether the field at `at` must be there in this row, whose type is `kind`.

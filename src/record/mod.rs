@@ -20,7 +20,7 @@ mod zone;
 
 pub use cell::{Cell, Row, RowChunk};
 pub use datetime::{Written, parse as parse_time};
-pub use encode::{BindError, EncodeSettings, Encoder, Record, Salt, VisitTimeZone};
+pub use encode::{BindError, EncodeSettings, Encoder, KeyReader, Record, Salt, VisitTimeZone};
 pub use fingerprint::{ENCODER_VERSION, Fingerprint};
 pub use key::{Key, KeyId};
 pub use phrase::{Language, Phrase, retold};

@@ -26,6 +26,9 @@ pub struct Schema {
     /// The values of that field under which nothing that counts hangs on a record, so that it may be taken away for a moment to free its
     /// place. The best first.
     pub spare: &'static [&'static str],
+    /// The values of that field under which a record gives its place up to a record of another status: such a record is over, and the other
+    /// one is what counts.
+    pub yields: &'static [&'static str],
     /// Feeds whose records the portal itself removes together with a parent of this feed. All that the document names, at any
     /// depth; children that are not named must be removed first.
     pub cascades: &'static [&'static str],
@@ -293,6 +296,11 @@ impl Schema {
     /// The positions of the statuses under which nothing that counts hangs on a record, the best first.
     pub fn spare_statuses(&self) -> impl Iterator<Item = u8> {
         self.spare.iter().filter_map(|status| self.status_number(status))
+    }
+
+    /// The positions of the statuses under which a record gives its place up.
+    pub fn yielding_statuses(&self) -> impl Iterator<Item = u8> {
+        self.yields.iter().filter_map(|status| self.status_number(status))
     }
 
     /// The edges that can hold a child back, in the order in which the ledger keeps parent keys.

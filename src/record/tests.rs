@@ -321,6 +321,9 @@ proptest! {
         }
         for row in chunk.rows() {
             let sound = encoder.encode(row);
+            let mut reader = KeyReader::bind(schema, &columns, &settings()).unwrap();
+            prop_assert_eq!(reader.key_id(row), encoder.key_id());
+            prop_assert_eq!(reader.key(), encoder.key());
             prop_assert_eq!(sound, encoder.violations().is_empty());
             if sound {
                 let body: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(encoder.body()).unwrap();
@@ -376,6 +379,7 @@ static OTHERS: Schema = Schema {
     place: &[],
     status: None,
     spare: &[],
+    yields: &[],
     cascades: &[],
     urgent: false,
     derived_key: &["level", "paid"],
@@ -473,6 +477,30 @@ fn a_condition_may_name_the_absence_of_the_other_field() {
         assert_eq!(row(marked).contains("\"unmarked\":\"u\""), kept, "{marked:?}");
     }
     assert_eq!(UNMARKED.told(), "marked is empty or false");
+}
+
+#[test]
+fn keys_alone_are_those_of_the_whole_rows() {
+    let settings = EncodeSettings { salt: Some(Salt::new(b"x")), ..settings() };
+    let columns = ["paid", "ID", "level"];
+    assert_eq!(KeyReader::columns(&OTHERS), ["id", "level", "paid"]);
+    let mut reader = KeyReader::bind(&OTHERS, &columns, &settings).unwrap();
+    let mut chunk = RowChunk::default();
+    chunk.reset(columns.len());
+    let rows = [
+        (Cell::Bool(false), Cell::Null, Cell::Text("near")),
+        (Cell::Null, Cell::Text(" a-1 "), Cell::Null),
+        (Cell::Text("да"), Cell::Null, Cell::Text("FAR")),
+        (Cell::Null, Cell::Null, Cell::Text("near")),
+    ];
+    for (paid, id, level) in rows {
+        [paid, id, level].into_iter().for_each(|cell| chunk.push(cell));
+    }
+    for (row, (paid, id, level)) in chunk.rows().zip(rows) {
+        let whole = encode_other(&[("id", id), ("level", level), ("paid", paid)], b"x").1;
+        assert_eq!(reader.key_id(row), whole.as_ref().map(Key::id));
+        assert_eq!(reader.key(), whole);
+    }
 }
 
 #[test]

@@ -67,7 +67,11 @@ struct Table {
 #[derive(Debug)]
 pub struct MemoryRows {
     columns: Vec<Column>,
+    key_columns: Vec<Column>,
+    keys: VecDeque<Vec<Value>>,
     rows: VecDeque<Vec<Value>>,
+    /// What comes instead of the end of the keys, if that is where the read breaks off.
+    end_of_keys: Option<SourceError>,
     /// What comes instead of the end.
     end: Option<SourceError>,
 }
@@ -127,13 +131,15 @@ impl MemorySource {
         };
         let (index, zone) = match read {
             Read::All => return Ok(table.rows.clone()),
-            Read::Changed { column, .. } | Read::Keys { column, .. } => (find(column)?, self.zone),
+            Read::Changed { column, .. } | Read::Swept { column, .. } | Read::Keys { column, .. } => {
+                (find(column)?, self.zone)
+            }
         };
         let keep = |row: &&Vec<Value>| {
             let value = row.get(index).unwrap_or(&Value::Null);
             match read {
                 Read::All => true,
-                Read::Changed { since, .. } => value.is_at_or_after(since, zone),
+                Read::Changed { since, .. } | Read::Swept { since, .. } => value.is_at_or_after(since, zone),
                 Read::Keys { keys, .. } => keys.iter().any(|key| value.is_key(key)),
             }
         };
@@ -157,20 +163,30 @@ impl Source for MemorySource {
         };
         let table = self.table(query, &place)?;
         let mut rows = self.wanted(&table, read, &place)?;
-        let end = match fault {
-            None => None,
+        let positions = read.swept(&table.columns, &place)?.unwrap_or_default();
+        let key_of =
+            |row: &Vec<Value>| positions.iter().map(|at| row.get(*at).cloned().unwrap_or(Value::Null)).collect();
+        let mut keys: Vec<Vec<Value>> =
+            if positions.is_empty() { Vec::new() } else { table.rows.iter().map(key_of).collect() };
+        let (count, broken) = match fault {
+            None => (usize::MAX, None),
             Some(Fault::Unreachable) => return Err(place.unreachable()),
             Some(Fault::Refused) => return Err(place.refused_as("42501")),
-            Some(Fault::TimeoutAfter(count)) => {
-                rows.truncate(count);
-                Some(place.timeout())
-            }
-            Some(Fault::LostAfter(count)) => {
-                rows.truncate(count);
-                Some(place.lost())
-            }
+            Some(Fault::TimeoutAfter(count)) => (count, Some(place.timeout())),
+            Some(Fault::LostAfter(count)) => (count, Some(place.lost())),
         };
-        Ok(MemoryRows { columns: table.columns, rows: rows.into(), end })
+        // Keys come first and count as rows.
+        let (end_of_keys, end) = if count < keys.len() { (broken, None) } else { (None, broken) };
+        rows.truncate(count.saturating_sub(keys.len()));
+        keys.truncate(count);
+        Ok(MemoryRows {
+            key_columns: positions.iter().map(|at| table.columns[*at].clone()).collect(),
+            columns: table.columns,
+            keys: keys.into(),
+            rows: rows.into(),
+            end_of_keys,
+            end,
+        })
     }
 
     async fn now(&self) -> Result<i64, SourceError> {
@@ -187,21 +203,38 @@ impl RowStream for MemoryRows {
         &self.columns
     }
 
-    async fn next(&mut self, chunk: &mut RowChunk) -> Result<bool, SourceError> {
-        chunk.reset(self.columns.len());
-        let count = self.rows.len().min(CHUNK_ROWS);
-        for mut row in self.rows.drain(..count) {
-            row.resize(self.columns.len(), Value::Null);
-            row.iter().for_each(|value| chunk.push(value.cell()));
-        }
-        match (count, mem::take(&mut self.end)) {
-            (0, Some(end)) => Err(end),
-            (count, end) => {
-                self.end = end;
-                Ok(count > 0)
-            }
-        }
+    fn key_columns(&self) -> &[Column] {
+        &self.key_columns
     }
+
+    async fn next_keys(&mut self, chunk: &mut RowChunk) -> Result<bool, SourceError> {
+        pour(&mut self.keys, self.key_columns.len(), &mut self.end_of_keys, chunk)
+    }
+
+    async fn next(&mut self, chunk: &mut RowChunk) -> Result<bool, SourceError> {
+        self.keys.clear();
+        if let Some(end) = mem::take(&mut self.end_of_keys) {
+            return Err(end);
+        }
+        pour(&mut self.rows, self.columns.len(), &mut self.end, chunk)
+    }
+}
+
+/// The next rows of these, or what comes after them.
+fn pour(
+    rows: &mut VecDeque<Vec<Value>>,
+    width: usize,
+    end: &mut Option<SourceError>,
+    chunk: &mut RowChunk,
+) -> Result<bool, SourceError> {
+    chunk.reset(width);
+    let count = rows.len().min(CHUNK_ROWS);
+    for mut row in rows.drain(..count) {
+        row.resize(width, Value::Null);
+        row.iter().for_each(|value| chunk.push(value.cell()));
+    }
+    let broken = if count == 0 { mem::take(end) } else { None };
+    broken.map_or(Ok(count > 0), Err)
 }
 
 impl Value {

@@ -29,6 +29,7 @@ pub use sqlite::SqliteSource;
 pub use statement::{Script, ScriptError, Values};
 pub use writer::{Row, Run, WriteError, Writer, Written};
 
+use self::failure::Place;
 use crate::record::{Key, RowChunk};
 
 /// A database we read.
@@ -89,6 +90,15 @@ pub enum Read<'a> {
         /// The point, inclusive.
         since: Stamp,
     },
+    /// The keys of all rows, and after them the rows that [`Read::Changed`] gives, both out of one state of the database.
+    Swept {
+        /// Column with the change time.
+        column: &'a str,
+        /// The point, inclusive.
+        since: Stamp,
+        /// Columns that make up a key. Those that the query does not give are left out.
+        keys: &'a [&'a str],
+    },
     /// Rows with one of these keys, in whatever form the source keeps them.
     Keys {
         /// Column with the key.
@@ -122,7 +132,19 @@ impl Read<'_> {
         match self {
             Read::All => "full read",
             Read::Changed { .. } => "change read",
+            Read::Swept { .. } => "sweep and change read",
             Read::Keys { .. } => "key read",
+        }
+    }
+
+    /// Positions among these columns of those that a sweep reads; none for any other read.
+    fn swept(&self, columns: &[Column], place: &Place) -> Result<Option<Vec<usize>>, SourceError> {
+        let Read::Swept { keys, .. } = self else { return Ok(None) };
+        let found: Vec<usize> =
+            keys.iter().filter_map(|key| Column::find(columns, key)).map(|(position, _)| position).collect();
+        match (found.is_empty(), keys.first()) {
+            (true, Some(key)) => Err(place.no_column(key)),
+            _ => Ok(Some(found)),
         }
     }
 }
@@ -156,6 +178,13 @@ impl Column {
 pub trait RowStream: Send + 'static {
     /// The columns of the rows to come, in order.
     fn columns(&self) -> &[Column];
+
+    /// The columns of the keys of a [`Read::Swept`], in order; none for any other read.
+    fn key_columns(&self) -> &[Column];
+
+    /// As [`Self::next`], for the keys of a [`Read::Swept`]: they come before its rows, and asking for rows skips those that are left.
+    /// Only after a false was the sweep complete.
+    fn next_keys(&mut self, chunk: &mut RowChunk) -> impl Future<Output = Result<bool, SourceError>> + Send;
 
     /// Resets `chunk` and fills it with the next rows, at most [`CHUNK_ROWS`] and about [`CHUNK_BYTES`]. False when there
     /// are no more rows; only then was the read complete.

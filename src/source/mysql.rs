@@ -185,12 +185,20 @@ impl Source for MySqlSource {
         let folder = self.settings.spool_folder.clone();
         let clocks = predicate::Clocks { zone: self.settings.zone, session: session.clock };
         let statements = predicate::statements(query.sql, &columns, &kinds, read, clocks, &place)?;
-        Ok(Rows::new(columns, wait, place.clone(), move |mut outlet| async move {
+        let keys = read.swept(&columns, &place)?.map(|keys| {
+            let of_keys: Vec<Column> = keys.iter().map(|at| columns[*at].clone()).collect();
+            let kinds: Vec<Kind> = keys.iter().map(|at| kinds[*at]).collect();
+            (of_keys, kinds)
+        });
+        let sweep = keys.as_ref().map(|(columns, kinds)| (predicate::sweep(query.sql, columns), kinds.clone()));
+        let key_columns = keys.map(|(columns, _)| columns);
+        let statements = Statements { sweep, rows: statements, kinds };
+        Ok(Rows::new(columns, key_columns, wait, place.clone(), move |mut outlet| async move {
             // Not every server ends a statement by itself.
             if holds_writers {
                 outlet.spool_in(&folder);
             }
-            let read = timeout(wait, stream(session, statements, kinds, &place, &mut outlet)).await;
+            let read = timeout(wait, stream(session, statements, &place, &mut outlet)).await;
             read.map_err(|_| place.timeout())??;
             outlet.finish().await
         }))
@@ -216,28 +224,52 @@ impl Source for MySqlSource {
     }
 }
 
+/// What one read asks the server for.
+struct Statements {
+    /// All keys, and how each of their columns is sent.
+    sweep: Option<(String, Vec<Kind>)>,
+    rows: Vec<String>,
+    kinds: Vec<Kind>,
+}
+
 async fn stream(
     mut session: Session,
-    statements: Vec<String>,
-    kinds: Vec<Kind>,
+    statements: Statements,
     place: &Place,
     outlet: &mut Outlet,
 ) -> Result<(), SourceError> {
-    for statement in statements {
-        let mut rows = sqlx::query(AssertSqlSafe(statement)).fetch(&mut session.connection);
-        while let Some(row) = rows.try_next().await.map_err(|error| place.failure(&error))? {
-            if row.len() != kinds.len() {
-                return Err(place.unreadable());
-            }
-            for (index, kind) in kinds.iter().enumerate() {
-                let pushed = cells::push(&row, index, *kind, session.clock, outlet.chunk());
-                pushed.map_err(|cells::Malformed| place.unreadable())?;
-            }
-            outlet.row_done().await?;
-        }
+    if let Some((statement, kinds)) = statements.sweep {
+        answer_of(&mut session, statement, &kinds, place, outlet).await?;
+        outlet.keys_done().await;
+    }
+    for statement in statements.rows {
+        answer_of(&mut session, statement, &statements.kinds, place, outlet).await?;
     }
     // The transaction only read: an error while saying good-bye changes nothing.
     let _ = session.connection.close().await;
+    Ok(())
+}
+
+/// Hands the rows of one statement on.
+async fn answer_of(
+    session: &mut Session,
+    statement: String,
+    kinds: &[Kind],
+    place: &Place,
+    outlet: &mut Outlet,
+) -> Result<(), SourceError> {
+    let clock = session.clock;
+    let mut rows = sqlx::query(AssertSqlSafe(statement)).fetch(&mut session.connection);
+    while let Some(row) = rows.try_next().await.map_err(|error| place.failure(&error))? {
+        if row.len() != kinds.len() {
+            return Err(place.unreadable());
+        }
+        for (index, kind) in kinds.iter().enumerate() {
+            let pushed = cells::push(&row, index, *kind, clock, outlet.chunk());
+            pushed.map_err(|cells::Malformed| place.unreadable())?;
+        }
+        outlet.row_done().await?;
+    }
     Ok(())
 }
 

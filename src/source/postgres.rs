@@ -191,7 +191,8 @@ impl Source for PostgresSource {
         let (columns, wires) = answer(wait, &place, describe(&mut session.connection, query.sql, &place)).await?;
         place.need_distinct(Engine::Postgres, &columns)?;
         let plan = Plan::new(query.sql, &columns, wires, read, self.settings.zone, session.encoding, &place)?;
-        Ok(Rows::new(columns, wait, place.clone(), move |outlet| stream(session, plan, place, outlet)))
+        let keys = plan.keys.as_ref().map(|keys| keys.columns.clone());
+        Ok(Rows::new(columns, keys, wait, place.clone(), move |outlet| stream(session, plan, place, outlet)))
     }
 
     async fn now(&self) -> Result<i64, SourceError> {
@@ -215,21 +216,34 @@ impl Source for PostgresSource {
 }
 
 async fn stream(mut session: Session, plan: Plan, place: Place, mut outlet: Outlet) -> Result<(), SourceError> {
+    if let Some(keys) = &plan.keys {
+        copy_out(&mut session, &keys.statement, &keys.wires, &place, &mut outlet).await?;
+        outlet.keys_done().await;
+    }
     for statement in &plan.statements {
-        let mut decoder = Decoder::new(&plan.wires, session.encoding);
-        let mut copy = session.connection.copy_out_raw(statement).await.map_err(|error| place.failure(&error))?;
-        while let Some(data) = copy.try_next().await.map_err(|error| place.failure(&error))? {
-            decoder.take(&data);
-            while decoder.next_row(outlet.chunk()).map_err(|_| place.unreadable())? {
-                outlet.row_done().await?;
-            }
-        }
-        if !decoder.is_complete() {
-            return Err(place.unreadable());
-        }
+        copy_out(&mut session, statement, &plan.wires, &place, &mut outlet).await?;
     }
     session.end().await;
     outlet.finish().await
+}
+
+/// Hands the rows of one COPY on.
+async fn copy_out(
+    session: &mut Session,
+    statement: &str,
+    wires: &[Wire],
+    place: &Place,
+    outlet: &mut Outlet,
+) -> Result<(), SourceError> {
+    let mut decoder = Decoder::new(wires, session.encoding);
+    let mut copy = session.connection.copy_out_raw(statement).await.map_err(|error| place.failure(&error))?;
+    while let Some(data) = copy.try_next().await.map_err(|error| place.failure(&error))? {
+        decoder.take(&data);
+        while decoder.next_row(outlet.chunk()).map_err(|_| place.unreadable())? {
+            outlet.row_done().await?;
+        }
+    }
+    if decoder.is_complete() { Ok(()) } else { Err(place.unreadable()) }
 }
 
 #[cfg(test)]

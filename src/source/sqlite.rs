@@ -147,14 +147,18 @@ impl Source for SqliteSource {
         let conditions = predicate::conditions(&columns, read, self.settings.zone, &place)?;
         let row = packed::expression(&columns);
         let statements = conditions.iter().map(|condition| format!("SELECT {row} FROM {from}{condition}")).collect();
-        let width = columns.len();
+        let key_columns: Option<Vec<Column>> =
+            read.swept(&columns, &place)?.map(|keys| keys.into_iter().map(|at| columns[at].clone()).collect());
+        let keys =
+            key_columns.as_ref().map(|keys| (format!("SELECT {} FROM {from}", packed::expression(keys)), keys.len()));
+        let statements = Statements { keys, rows: statements, width: columns.len() };
         let holds_writers = holds_writers(&mut connection, &place).await?;
         let folder = self.settings.spool_folder.clone();
-        Ok(Rows::new(columns, wait, place.clone(), move |mut outlet| {
+        Ok(Rows::new(columns, key_columns, wait, place.clone(), move |mut outlet| {
             if holds_writers {
                 outlet.spool_in(&folder);
             }
-            stream(connection, stop, statements, width, place, outlet)
+            stream(connection, stop, statements, place, outlet)
         }))
     }
 
@@ -175,26 +179,50 @@ impl Source for SqliteSource {
     }
 }
 
+/// What one read asks SQLite for.
+struct Statements {
+    /// The keys of a sweep, and their number of columns.
+    keys: Option<(String, usize)>,
+    rows: Vec<String>,
+    width: usize,
+}
+
 async fn stream(
     mut connection: SqliteConnection,
     stop: StopOnDrop,
-    statements: Vec<String>,
-    width: usize,
+    statements: Statements,
     place: Place,
     mut outlet: Outlet,
 ) -> Result<(), SourceError> {
-    let (place, mut scratch) = (place.running(), Vec::new());
-    for statement in statements {
-        let mut rows = sqlx::query(AssertSqlSafe(statement)).persistent(false).fetch(&mut connection);
-        while let Some(row) = rows.try_next().await.map_err(|error| place.failure(&error))? {
-            let packed = <&[u8] as Decode<Sqlite>>::decode(row.try_get_raw(0).map_err(|error| place.failure(&error))?);
-            let packed = packed.map_err(|_| place.unreadable())?;
-            packed::unpack(packed, width, outlet.chunk(), &mut scratch).map_err(|_| place.unreadable())?;
-            outlet.row_done().await?;
-        }
+    let place = place.running();
+    if let Some((statement, width)) = statements.keys {
+        answer_of(&mut connection, statement, width, &place, &mut outlet).await?;
+        outlet.keys_done().await;
+    }
+    for statement in statements.rows {
+        answer_of(&mut connection, statement, statements.width, &place, &mut outlet).await?;
     }
     // The file is only read: an error while closing it changes nothing.
     let _ = connection.close().await;
     drop(stop);
     outlet.finish().await
+}
+
+/// Hands the packed rows of one statement on.
+async fn answer_of(
+    connection: &mut SqliteConnection,
+    statement: String,
+    width: usize,
+    place: &Place,
+    outlet: &mut Outlet,
+) -> Result<(), SourceError> {
+    let mut scratch = Vec::new();
+    let mut rows = sqlx::query(AssertSqlSafe(statement)).persistent(false).fetch(connection);
+    while let Some(row) = rows.try_next().await.map_err(|error| place.failure(&error))? {
+        let packed = <&[u8] as Decode<Sqlite>>::decode(row.try_get_raw(0).map_err(|error| place.failure(&error))?);
+        let packed = packed.map_err(|_| place.unreadable())?;
+        packed::unpack(packed, width, outlet.chunk(), &mut scratch).map_err(|_| place.unreadable())?;
+        outlet.row_done().await?;
+    }
+    Ok(())
 }

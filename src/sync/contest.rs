@@ -17,8 +17,17 @@ pub(super) const DUPLICATE_PLACE: &str = "DUPLICATE_PLACE";
 /// Times that one version may be tried, and refused over a place that a stranger holds, before that is taken for an answer.
 const MOST_REFUSALS: u16 = 3;
 
-/// Which place each row of a read wants; rows that were not there are not in it.
-pub(super) type Wants = BTreeMap<KeyId, Option<u64>>;
+/// What each row of a read wants; rows that were not there are not in it.
+pub(super) type Wants = BTreeMap<KeyId, Want>;
+
+/// What the row of a record wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Want {
+    /// Which place; none when the row breaks rules and so changes nothing.
+    pub(super) place: Option<u64>,
+    /// Its status says that it gives its place up to another.
+    pub(super) yields: bool,
+}
 
 /// A record and who holds its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +46,10 @@ pub(super) enum Decision {
     HolderGone,
     /// Both rows want the place.
     Fault,
+    /// Both rows want the place, and the holder's gives it up.
+    HolderYields,
+    /// Both rows want the place, and the other one gives it up: a record that is over waits for one that is there, whatever that one's status.
+    Yields,
     /// The holder goes elsewhere, or cannot: wait.
     Wait,
 }
@@ -44,12 +57,16 @@ pub(super) enum Decision {
 /// Decides on a contest by what the rows of both want. None when the record's own row is gone, or wants another place by now.
 pub(super) fn decide(contest: &Contest, wants: &Wants) -> Option<Decision> {
     let wanted = wants.get(&contest.key.id())?;
-    if *wanted != Some(contest.place) {
+    if wanted.place != Some(contest.place) {
         return None;
     }
     Some(match wants.get(&contest.holder.id()) {
         None => Decision::HolderGone,
-        Some(Some(place)) if *place == contest.place => Decision::Fault,
+        Some(holder) if holder.place == Some(contest.place) => match (wanted.yields, holder.yields) {
+            (true, _) => Decision::Yields,
+            (false, true) => Decision::HolderYields,
+            (false, false) => Decision::Fault,
+        },
         Some(_) => Decision::Wait,
     })
 }
@@ -72,7 +89,7 @@ pub(super) fn may_be_free(contest: &Contest, index: &Index) -> bool {
 /// waits or is refused. Its row may want another place by now, and nothing that is sent of it would tell.
 pub(super) fn may_be_over(fault: &Contest, index: &Index) -> bool {
     let holder = index.find(fault.holder.id());
-    let rests = holder.is_some_and(|at| matches!(index.state(at), State::Held | State::Rejected));
+    let rests = holder.is_some_and(|at| matches!(index.state(at), State::Held | State::Rejected | State::Yielded));
     rests && may_be_free(fault, index)
 }
 
@@ -186,10 +203,15 @@ pub(super) fn is_reported(contest: &Contest, index: &Index) -> bool {
     index.find(contest.key.id()).is_some_and(|at| is_at_fault(index, at, &contest.holder))
 }
 
-/// True when a record was reported because its row claims the place of this holder, whose row claims it too.
+/// True when a record was reported, or gave way, because its row claims the place of this holder, whose row claims it too.
 pub(super) fn is_at_fault(index: &Index, at: At, holder: &Key) -> bool {
     let wanted = index.detail(at).and_then(|detail| detail.wanted);
-    index.state(at) == State::Rejected && wanted == Some(fault_of(holder))
+    matches!(index.state(at), State::Rejected | State::Yielded) && wanted == Some(fault_of(holder))
+}
+
+/// A record that gives way to another from now on.
+pub(super) fn giving_way(entry: Entry, to: &Key) -> Entry {
+    Entry { state: State::Yielded, wanted: Some(fault_of(to)), attempts: 0, next_attempt: None, ..entry }
 }
 
 /// What is wrong with a record that claims the place of another.
@@ -213,7 +235,19 @@ mod tests {
     }
 
     fn wants(rows: &[(u128, Option<u64>)]) -> Wants {
-        rows.iter().map(|(id, place)| (KeyId(*id), *place)).collect()
+        rows.iter().map(|(id, place)| (KeyId(*id), Want { place: *place, yields: false })).collect()
+    }
+
+    #[test]
+    fn what_is_over_gives_way_to_what_counts_and_waits_for_all_else() {
+        let decided = |yields: bool, holder_yields: bool| {
+            let want = |yields| Want { place: Some(7), yields };
+            decide(&contest(1, 2), &Wants::from([(KeyId(1), want(yields)), (KeyId(2), want(holder_yields))]))
+        };
+        assert_eq!(decided(false, true), Some(Decision::HolderYields));
+        assert_eq!(decided(true, false), Some(Decision::Yields));
+        assert_eq!(decided(true, true), Some(Decision::Yields), "two that are over are no fault");
+        assert_eq!(decided(false, false), Some(Decision::Fault));
     }
 
     #[test]

@@ -27,6 +27,8 @@ use crate::source::{Source, SourceError};
 pub struct Order {
     /// Read every row even if a read of the changed ones would do.
     pub full: bool,
+    /// Read the keys of all rows beside the changed ones, whenever that was done last.
+    pub sweep: bool,
     /// Send nothing and remember nothing; say what would be done.
     pub dry_run: bool,
     /// Go on until all is done, however long removals take. Otherwise what is left of them is left to the next run after a while.
@@ -71,6 +73,8 @@ pub(super) enum Wanted {
     All,
     Keys(Vec<Key>),
     Changed(crate::source::Stamp),
+    /// All keys, and what has changed.
+    Swept(crate::source::Stamp),
     /// Contested records and the holders of their places.
     Contested(Vec<Key>),
     /// Records that somebody has named. One that does not come back may never have been there.
@@ -116,6 +120,10 @@ pub(super) struct Run<'a, S: Source, P: Portal, L: Ledger> {
     pub(super) contested: Vec<Contest>,
     /// Records that a read should have seen and did not.
     pub(super) gone: Vec<KeyId>,
+    /// Records that give their places up, each with the one that it gives way to, as far as the portal may hold them.
+    pub(super) giving_way: BTreeMap<KeyId, Key>,
+    /// Keys of rows that nobody here knew before a sweep found them.
+    pub(super) strays: Vec<Key>,
     /// Which places the rows of the last read of contested records want.
     pub(super) wants: Wants,
     /// What the portal said of contested records.
@@ -145,6 +153,8 @@ impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
             put_back: 0,
             contested: Vec::new(),
             gone: Vec::new(),
+            giving_way: BTreeMap::new(),
+            strays: Vec::new(),
             wants: Wants::new(),
             said: BTreeMap::new(),
             replaced: 0,
@@ -207,6 +217,7 @@ impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
                 return Ok(());
             }
         }
+        self.fetch_strays(watermark, findings).await?;
         if self.order.dry_run { Ok(()) } else { self.settle_contests(watermark, findings).await }
     }
 
@@ -279,11 +290,24 @@ impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
             }
             *progress
         };
+        self.note_that_all_was_seen(now);
         self.line.ledger.set_progress(self.feed.id, progress).await?;
         if self.report.full {
             line::shorten(&*self.line.ledger, self.feed).await?;
         }
         Ok(())
+    }
+
+    /// A full scan is a sweep as well.
+    fn note_that_all_was_seen(&self, now: i64) {
+        let mut sweeps = self.feed.sweeps();
+        if self.report.full {
+            sweeps.begin(now);
+            sweeps.need_full_scan = false;
+        }
+        if self.report.sees_all() {
+            sweeps.end();
+        }
     }
 
     /// When what begins now is left to the next run. The time begins anew for each part of a cycle: however long the scan took, each run

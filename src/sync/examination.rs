@@ -64,7 +64,7 @@ impl Plan {
     pub(super) fn await_file(&mut self, index: &mut Index, known: Option<At>, (field, file): (&'static str, Awaited)) {
         let Some(key) = self.encoder.key() else { return };
         // The row stays where it is.
-        self.tell(key.id(), None);
+        self.tell(key.id(), None, None);
         let phrase = match file {
             Awaited::Missing => said::FILE_MISSING,
             Awaited::Unfinished => said::FILE_UNFINISHED,

@@ -179,7 +179,7 @@ impl Register {
             (State::Rejected, _) => ExchangeState::Refused,
             (State::Accepted, _) => ExchangeState::Confirmed,
             (_, None) if told.is_news => ExchangeState::Confirmed,
-            (State::Pending | State::Held | State::Past | State::Gone, _) => ExchangeState::Ready,
+            (State::Pending | State::Held | State::Past | State::Gone | State::Yielded, _) => ExchangeState::Ready,
         };
         let due = self.open.get(&entry.key.id()).and_then(|open| open.row.write_back);
         let write_back = if told.is_news && self.writes_back { Some(WriteBackDue::default()) } else { due };

@@ -21,35 +21,45 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         now: i64,
     ) -> Result<(), CycleError> {
         let gone = std::mem::take(&mut self.gone);
+        let giving_way = std::mem::take(&mut self.giving_way);
         let mut moment = now;
-        if !gone.is_empty() {
+        if !gone.is_empty() || !giving_way.is_empty() {
             // Rows leave a view by the database's clock.
             moment = moment.max(self.feed.plan.source.now().await?.div_euclid(1_000_000));
         }
         self.follow_the_time_of_parents(&gone);
+        // What is leaving with a parent at this moment is lost to the feed as well.
+        let leaving: Vec<At> = {
+            let index = self.feed.index();
+            gone.iter().filter_map(|id| index.find(*id)).filter(|at| index.is_leaving(*at)).collect()
+        };
         let to_remove = {
             let mut index = self.feed.index();
             let has_children = !self.feed.children.is_empty();
             vanished::sort(&mut index, settlement, &gone, has_children, (now, moment))
         };
         let removable = self.line.portal.abilities(self.feed.plan.schema).removal != portal::Removal::Unsupported;
-        let (to_remove, with_a_parent) = self.part_those_that_go_with_a_parent(to_remove);
+        let (to_remove, mut with_a_parent) = self.part_those_that_go_with_a_parent(to_remove);
+        with_a_parent.extend(leaving);
         self.report.vanished = to_remove.len() as u64;
         if !removable {
             let index = self.feed.index();
             if let Some(mut register) = self.feed.register() {
-                inability::note_gone(&index, &mut register, settlement, &to_remove, self.report.full);
+                inability::note_gone(&index, &mut register, settlement, &to_remove, self.report.sees_all());
             }
             drop(index);
             vanished::hold_back(&mut self.feed.index(), settlement, &to_remove, now);
             return Ok(());
         }
-        if to_remove.is_empty() && !self.report.full {
+        let giving_way = vanished::sort_giving_way(&self.feed.index(), giving_way, moment);
+        if to_remove.is_empty() && giving_way.is_empty() && !self.report.sees_all() {
             return Ok(());
         }
-        let passes = self.rule(&to_remove, &with_a_parent, now).await?;
+        let all: Vec<At> = to_remove.iter().chain(giving_way.keys()).copied().collect();
+        let passes = self.rule(&all, &with_a_parent, now).await?;
         let mut index = self.feed.index();
         if passes {
+            vanished::let_give_way(&mut index, settlement, giving_way, self.line.last_run(), now);
             vanished::let_go(
                 &mut index,
                 settlement,
@@ -113,7 +123,8 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     async fn rule(&mut self, to_remove: &[At], with_a_parent: &[At], now: i64) -> Result<bool, CycleError> {
         let (keys, lost) = {
             let index = self.feed.index();
-            let on_their_way = index.detailed().filter(|(_, state, _)| *state == State::Gone).map(|(at, ..)| at);
+            let leaves = |at: At, state: State| state == State::Gone || index.is_to_make_way(at);
+            let on_their_way = index.detailed().filter(|(at, state, _)| leaves(*at, *state)).map(|(at, ..)| at);
             let all: BTreeSet<At> = to_remove.iter().copied().chain(on_their_way).collect();
             let lost: BTreeSet<At> = all.iter().chain(with_a_parent).copied().collect();
             let keys = |all: BTreeSet<At>| all.into_iter().map(|at| index.key(at)).collect::<Vec<Key>>();
@@ -122,14 +133,13 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let removal = Removal {
             ids: keys.iter().map(Key::id).collect::<IdSet>(),
             losses: if keys.is_empty() { Default::default() } else { self.line.losses(self.feed, lost) },
-            // Rows of which none has a usable key are as good as none.
-            empty: self.report.full && self.report.rows == self.report.findings,
+            empty: self.report.saw_none(),
         };
         let before = lock(self.feed).clone();
         let ruling = self.line.settings.fuse.rule(removal, before.as_ref(), now);
         match ruling {
             Ruling::Pass => {
-                if before.is_some() && self.report.full && !self.order.dry_run {
+                if before.is_some() && self.report.sees_all() && !self.order.dry_run {
                     self.line.ledger.drop_note(&self.note_place()).await?;
                     *lock(self.feed) = None;
                 }

@@ -129,7 +129,7 @@ pub struct Index {
     moved: BTreeSet<At>,
     scan: u8,
     seen: usize,
-    by_state: [u64; 7],
+    by_state: [u64; 8],
     oldest_pending: Option<i64>,
     /// Rows of the last full scan that are no records: without a key, or second of their key.
     pub findings: u64,
@@ -286,8 +286,10 @@ impl Index {
             state,
             status: u8::MAX,
             flags: 0,
-            seen: NEVER,
+            // What becomes known while a read runs is not missed for having no row in it.
+            seen: self.scan,
         };
+        self.seen += usize::from(self.scan != NEVER);
         let at = match self.free.pop() {
             Some(at) => {
                 self.slim[at as usize] = slim;
@@ -451,12 +453,11 @@ impl Index {
         self.slim[at.0 as usize].flags & LEAVING != 0
     }
 
-    /// True when a record was found gone between two runs.
+    /// True when a record was found gone, or began to make way, between two runs.
     pub fn any_gone_between(&self, after: u64, before: u64) -> bool {
-        self.by_state[State::Gone as usize] > 0
-            && self
-                .detailed()
-                .any(|(_, state, detail)| state == State::Gone && (after..before).contains(&detail.gone_in))
+        let leaves = |at: At, state: State| state == State::Gone || self.is_to_make_way(at);
+        self.by_state[State::Gone as usize] + self.by_state[State::Yielded as usize] > 0
+            && self.detailed().any(|(at, state, detail)| (after..before).contains(&detail.gone_in) && leaves(at, state))
     }
 
     /// Records that name one of these parents by an edge, each with that parent.
@@ -538,7 +539,8 @@ impl Index {
         let Some(at) = self.find(id) else { return Standing::Absent };
         let slim = &self.slim[at.0 as usize];
         // A tombstone may be that of a record of which nobody ever knew whether it arrived.
-        if slim.accepted == [0, 0] || slim.state == State::Gone || slim.flags & LEAVING != 0 {
+        let leaves = matches!(slim.state, State::Gone | State::Yielded) || slim.flags & LEAVING != 0;
+        if slim.accepted == [0, 0] || leaves {
             return Standing::NotAccepted;
         }
         match self.detail(at).and_then(|detail| detail.mark) {
@@ -594,9 +596,9 @@ impl Index {
         self.slim[at.0 as usize].expires = slim_time(expires);
     }
 
-    /// True when a record is held or rejected.
+    /// True when a record is held, rejected, or gives way.
     pub fn any_waits(&self) -> bool {
-        self.by_state[State::Held as usize] + self.by_state[State::Rejected as usize] > 0
+        [State::Held, State::Rejected, State::Yielded].iter().any(|state| self.by_state[*state as usize] > 0)
     }
 
     /// The record is to be read again and decided anew.
@@ -631,5 +633,21 @@ impl Index {
             unknown: count(State::Unknown),
             oldest_pending: self.oldest_pending,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_becomes_known_while_a_read_runs_is_not_missed_for_having_no_row_in_it() {
+        let mut index = Index::default();
+        index.put(&Entry::new(Key::Guid(1)), 0);
+        index.begin_read();
+        index.take_over(Key::Guid(2), [None, None], 0);
+        assert_eq!(index.unseen(), [KeyId(1)]);
+        index.begin_read();
+        assert_eq!(index.unseen(), [KeyId(1), KeyId(2)], "the next read looks for it");
     }
 }

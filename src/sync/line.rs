@@ -18,6 +18,7 @@ use super::index::Index;
 use super::order;
 use super::probation;
 use super::report::Live;
+use super::sweep::Sweeps;
 use super::units::{ErrorBudget, PausedUnit, Units};
 use super::write_back::WriteBack;
 use crate::ledger::{Counts, Entry, FeedId, Ledger, LedgerError, Note, NoteKind, Progress};
@@ -42,6 +43,8 @@ pub struct FeedPlan<S> {
     pub changed_at: Option<String>,
     /// Longest time between two full scans.
     pub full_every: Duration,
+    /// How often, between full scans, all keys are read beside what has changed.
+    pub sweep_every: Duration,
     /// How far behind the newest change a read starts, for transactions that commit late.
     pub overlap: Duration,
     /// How cells become fields.
@@ -133,6 +136,7 @@ pub struct FeedLine<S> {
     pub(super) written: Mutex<Option<Written>>,
     /// When a full scan was last begun: seconds since 1970-01-01T00:00:00Z.
     pub(super) full_begun: Mutex<Option<i64>>,
+    pub(super) sweeps: Mutex<Sweeps>,
     pub(super) cycle: tokio::sync::Mutex<()>,
     /// Shared by removals of other feeds that have records of this one marked: its journal cannot be shortened meanwhile.
     pub(super) journal: Arc<tokio::sync::RwLock<()>>,
@@ -155,6 +159,10 @@ pub struct FeedLine<S> {
 impl<S: Source> FeedLine<S> {
     pub(super) fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn sweeps(&self) -> MutexGuard<'_, Sweeps> {
+        self.sweeps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Every record as the ledger writes it. The index is locked for a page at a time only.
@@ -413,6 +421,7 @@ async fn open_feed<S: Source, L: Ledger>(
         progress: Mutex::new(progress),
         written: Mutex::default(),
         full_begun: Mutex::default(),
+        sweeps: Mutex::default(),
         cycle: tokio::sync::Mutex::new(()),
         journal: Arc::default(),
         fuse: Mutex::default(),

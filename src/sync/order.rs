@@ -42,6 +42,7 @@ mod tests {
             place: &[],
             status: None,
             spare: &[],
+            yields: &[],
             cascades: &[],
             urgent: false,
             derived_key: &[],

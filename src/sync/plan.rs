@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::MutexGuard;
 
 use super::belonging::own_units;
-use super::contest::{self, Contest, Wants};
+use super::contest::{self, Contest, Want, Wants};
 use super::examination::Examined;
 use super::index::{At, Index, Standing};
 use super::line::FeedLine;
@@ -22,6 +22,8 @@ use crate::source::Source;
 
 /// Most findings (rows without a key, second rows of a key) that are kept with their text; the rest are counted.
 const MOST_FINDINGS: usize = 1000;
+/// Most records that wait with their bodies for the end of a read; more are sent in their turn.
+const MOST_LATE: usize = 10_000;
 /// Code of a row that our own checks refuse.
 pub(super) const CHECK: &str = "CHECK";
 /// Code of a record that waits for a parent.
@@ -75,18 +77,44 @@ pub(super) struct Plan {
     gate: Gate,
     known: Vec<Option<At>>,
     guess: At,
+    /// Statuses under which a record gives its place up.
+    yields: Vec<u8>,
+    /// Records that would take a place which they give up to any other: they wait until all others of the read have theirs.
+    late: Vec<Late>,
+    /// The body of a record that was late.
+    late_body: Option<Box<[u8]>>,
+}
+
+/// A record that is sent at the end of a read, if nobody else wants its place.
+struct Late {
+    known: Option<At>,
+    record: Record,
+    body: Box<[u8]>,
 }
 
 /// Why a record is not sent now.
 enum Obstacle {
-    Parent { feed: &'static str, key: Key, rejected: bool, needs_status: bool },
+    Parent {
+        feed: &'static str,
+        key: Key,
+        rejected: bool,
+        needs_status: bool,
+    },
+    /// Its parent gives way to another record, which is no fault: it rests with it.
+    ParentYields,
     UnitPaused,
-    PlaceTaken { holder: At, place: u64 },
+    PlaceTaken {
+        holder: At,
+        place: u64,
+    },
 }
 
 impl Plan {
     pub(super) fn new(encoder: Encoder, batch: usize, max_batch_bytes: usize, gate: Gate, now: i64) -> Self {
         Plan {
+            yields: encoder.schema().yielding_statuses().collect(),
+            late: Vec::new(),
+            late_body: None,
             encoder,
             filling: Outgoing::default(),
             full: Vec::new(),
@@ -184,7 +212,7 @@ impl Plan {
             }
             if sound && index.holds(at, self.encoder.fingerprint()) {
                 self.report.unchanged += 1;
-                return self.tell(index.id(at), index.place(at));
+                return self.tell(index.id(at), index.place(at), index.status(at));
             }
         }
         if let Some(file) = awaited {
@@ -194,7 +222,7 @@ impl Plan {
             return self.refuse_row(index, known, row);
         }
         let Some(record) = self.encoder.record() else { return };
-        self.tell(record.key.id(), record.place);
+        self.tell(record.key.id(), record.place, record.status);
         match known {
             Some(at) => self.take_known(index, parents, at, record),
             None => self.send_or_hold(index, parents, None, record),
@@ -202,10 +230,60 @@ impl Plan {
     }
 
     /// Notes which place a row wants, if somebody asked.
-    pub(super) fn tell(&mut self, id: KeyId, place: Option<u64>) {
+    pub(super) fn tell(&mut self, id: KeyId, place: Option<u64>, status: Option<u8>) {
+        let yields = self.yields(status);
         if let Some(wants) = &mut self.wants {
-            wants.insert(id, place);
+            wants.insert(id, Want { place, yields });
         }
+    }
+
+    /// True when a record of this status gives its place up to another.
+    fn yields(&self, status: Option<u8>) -> bool {
+        status.is_some_and(|status| self.yields.contains(&status))
+    }
+
+    /// Plans the records that were late: the read is at its end, and who else wants their places has them.
+    pub(super) fn take_late<S: Source>(&mut self, feed: &FeedLine<S>, parents: &[&FeedLine<S>]) {
+        if self.late.is_empty() {
+            return;
+        }
+        let mut index = feed.index();
+        let parents = lock_parents(feed, parents);
+        for Late { known, record, body } in std::mem::take(&mut self.late) {
+            let now_known = index.find(record.key.id());
+            if known.is_none()
+                && let Some(at) = now_known
+            {
+                // Another row of its key came in between and was used.
+                self.find(Some(index.key(at)), DUPLICATE_KEY, vec![second_row(self.encoder.schema())]);
+                continue;
+            }
+            self.late_body = Some(body);
+            match now_known {
+                // It may have been taken away meanwhile, with its parent.
+                Some(at) => self.take_known(&mut index, &parents, at, record),
+                None => self.send_or_hold(&mut index, &parents, None, record),
+            }
+            self.late_body = None;
+        }
+    }
+
+    /// The record would take a place that it gives up to any other.
+    fn is_late(&self, index: &Index, known: Option<At>, record: &Record) -> bool {
+        let takes_place = record.place.is_some() && known.and_then(|at| index.place(at)) != record.place;
+        takes_place && self.yields(record.status) && self.late_body.is_none() && self.late.len() < MOST_LATE
+    }
+
+    /// Takes a record back that is late. False when it is not.
+    fn withdraw_late(&mut self, at: At) -> bool {
+        let before = self.late.len();
+        self.late.retain(|late| late.known != Some(at));
+        self.late.len() < before
+    }
+
+    /// The body of the record that is planned.
+    fn body(&self) -> &[u8] {
+        self.late_body.as_deref().unwrap_or(self.encoder.body())
     }
 
     /// A second row of one key. The copy that the portal holds is kept, else the first.
@@ -213,9 +291,12 @@ impl Plan {
         // Where that is in doubt, the first copy goes and settles it.
         let in_doubt = index.detail(at).is_some_and(|detail| detail.mark.is_some());
         let held_by_portal = sound && !in_doubt && index.accepted(at) == Some(self.encoder.fingerprint());
-        if held_by_portal && self.filling.withdraw(at) {
+        let was_filled = held_by_portal && self.filling.withdraw(at);
+        if was_filled {
             index.put_back(at);
             self.report.sent -= 1;
+        }
+        if was_filled || (held_by_portal && self.withdraw_late(at)) {
             // It stands again as before the read, and that may be as one without a row.
             if !index.holds(at, self.encoder.fingerprint())
                 && let Some(record) = self.encoder.record()
@@ -223,12 +304,7 @@ impl Plan {
                 self.take_known(index, parents, at, record);
             }
         }
-        let violation = Violation {
-            field: self.encoder.schema().key.into(),
-            rule: Rule::DuplicateKey,
-            text: "is the key of more than one row; one of them is used, the others are not".into(),
-        };
-        self.find(Some(index.key(at)), DUPLICATE_KEY, vec![violation]);
+        self.find(Some(index.key(at)), DUPLICATE_KEY, vec![second_row(self.encoder.schema())]);
     }
 
     fn find(&mut self, key: Option<Key>, code: &str, violations: Vec<Violation>) {
@@ -243,7 +319,7 @@ impl Plan {
         self.report.invalid += 1;
         if let Some(id) = self.encoder.key_id() {
             // The row stays where it is.
-            self.tell(id, None);
+            self.tell(id, None, None);
         }
         let violations = self.encoder.violations().to_vec();
         let Some(key) = self.encoder.key() else {
@@ -296,6 +372,10 @@ impl Plan {
         if index.state(at) == State::Unknown && !named {
             return self.await_outcome(index, at, record.fingerprint);
         }
+        if self.still_makes_way(index, at, &record) {
+            self.report.yielded += 1;
+            return index.clear_due(at);
+        }
         let marked = index.detail(at).is_some_and(|detail| detail.mark.is_some());
         let is_held = index.accepted(at) == Some(record.fingerprint) && !marked;
         if is_held && !self.is_turned_down(index, at, record.fingerprint) {
@@ -322,6 +402,23 @@ impl Plan {
         self.send_or_hold(index, parents, Some(at), record);
     }
 
+    /// True when a record is being taken away for another that wants its place, and its row still gives it up.
+    fn still_makes_way(&self, index: &Index, at: At, record: &Record) -> bool {
+        index.state(at) == State::Yielded
+            && index.may_be_at_portal(at)
+            && self.yields(record.status)
+            && record.place.is_some_and(|place| index.may_be_at(at, place) && index.is_wanted(place, at))
+    }
+
+    /// A record gives its place up from now on: whoever was refused for it may have it.
+    fn contest_those_refused_for(&mut self, index: &Index, at: At, key: &Key, place: u64) {
+        let refused = index.waiting_for(place).filter(|other| {
+            *other != at && index.state(*other) == State::Rejected && contest::is_at_fault(index, *other, key)
+        });
+        let again = |other: At| Contest { key: index.key(other), holder: key.clone(), place, said: None };
+        self.contested.extend(refused.map(again));
+    }
+
     /// True when this very version is not to be sent yet.
     fn waits(&self, index: &Index, at: At, version: Fingerprint) -> bool {
         let Some(detail) = index.detail(at) else { return false };
@@ -332,7 +429,7 @@ impl Plan {
         match index.state(at) {
             State::Rejected | State::Unknown => later,
             State::Pending => detail.next_attempt.is_some() && later,
-            State::Accepted | State::Held | State::Past | State::Gone => false,
+            State::Accepted | State::Held | State::Past | State::Gone | State::Yielded => false,
         }
     }
 
@@ -354,7 +451,17 @@ impl Plan {
             (None, Some(_)) => entry.expires.zip(expires).map(|(one, other)| one.max(other)),
             (None, None) => expires,
         };
+        if let Some((at, place)) = known.zip(record.place)
+            && self.yields(record.status)
+            && index.place(at) == Some(place)
+        {
+            self.contest_those_refused_for(index, at, &record.key, place);
+        }
         match self.obstacle(index, known, &record, &entry, parents) {
+            None if self.is_late(index, known, &record) => {
+                let body = self.body().into();
+                self.late.push(Late { known, record, body });
+            }
             None => match self.gate.admit(entry.unit.as_ref()) {
                 Admission::Free => self.send(index, known, Entry { expires, ..entry }, record),
                 Admission::Alone => self.send_alone(index, known, Entry { expires, ..entry }, record),
@@ -362,6 +469,7 @@ impl Plan {
             },
             Some(Obstacle::UnitPaused) => self.postpone(index, known, entry, &record),
             Some(Obstacle::PlaceTaken { holder, place }) => self.contest(index, known, entry, record, (holder, place)),
+            Some(Obstacle::ParentYields) => self.rest(index, known, entry, record),
             Some(Obstacle::Parent { feed, key, rejected, needs_status }) => {
                 self.report.held += 1;
                 self.report.missing.insert(feed);
@@ -381,6 +489,24 @@ impl Plan {
         }
     }
 
+    /// The record hangs on one that gives way: it waits for that one, and nothing is wrong.
+    fn rest(&mut self, index: &mut Index, known: Option<At>, mut entry: Entry, record: Record) {
+        self.report.yielded += 1;
+        let same = |at: &At| {
+            index.state(*at) == State::Yielded
+                && index.detail(*at).is_some_and(|detail| detail.wanted == Some(record.fingerprint))
+        };
+        if let Some(at) = known.filter(same) {
+            return index.clear_due(at);
+        }
+        entry.state = State::Yielded;
+        entry.wanted = Some(record.fingerprint);
+        entry.parents = record.parents;
+        entry.attempts = 0;
+        entry.next_attempt = None;
+        self.note(index, entry, None);
+    }
+
     /// Another record holds the place that this one claims, or is on its way there. Sent now, it would be refused; who may have the place
     /// is decided after the read.
     fn contest(
@@ -397,10 +523,18 @@ impl Plan {
         let state = known.map(|at| index.state(at));
         if let Some(at) = known {
             index.wait_for_place(place, at);
-            let known_fault = state == Some(State::Rejected) && wanted == Some(contest::fault_of(&holder_key));
+            let yields = self.yields(record.status);
+            // What was decided stands as long as both rows are of the kind that it was decided by.
+            let stands = match state {
+                Some(State::Yielded) => yields,
+                // What the holder's row says by now may be on its way.
+                _ => !yields && !index.in_flight(holder) && !self.yields(index.status(holder)),
+            };
+            let known_fault = stands && contest::is_at_fault(index, at, &holder_key);
             // Who is past has no row any more that could be at fault.
             if known_fault && index.state(holder) != State::Past && !self.tells_all {
-                self.report.invalid += 1;
+                let counter = if yields { &mut self.report.yielded } else { &mut self.report.invalid };
+                *counter += 1;
                 self.faults.push(Contest { key: record.key, holder: holder_key, place, said: None });
                 return index.clear_due(at);
             }
@@ -454,14 +588,15 @@ impl Plan {
         entry.parents = record.parents;
         entry.status = record.status;
         entry.place = record.place;
-        let body = self.encoder.body();
+        let body = self.body();
         let too_big = self.filling.len() > 0 && self.filling.batch.bytes() + body.len() > self.max_batch_bytes;
         if too_big {
             self.close_filling();
         }
         let at = index.take(known, &entry);
         index.see(at);
-        self.filling.push(at, entry, before, self.encoder.body());
+        let body = self.late_body.as_deref().unwrap_or(self.encoder.body());
+        self.filling.push(at, entry, before, body);
         self.report.sent += 1;
         if self.filling.len() >= self.batch {
             self.close_filling();
@@ -530,6 +665,9 @@ impl Plan {
                 (Standing::Accepted(status), Hold::AcceptedAs { .. }) => !needs_status || status == parent.status,
                 (Standing::Accepted(_), Hold::Accepted | Hold::AcceptedIfOurs) => true,
             };
+            if !ready && parent.index.find(key.id()).is_some_and(|at| parent.index.state(at) == State::Yielded) {
+                return Some(Obstacle::ParentYields);
+            }
             if !ready {
                 let rejected = parent.index.find(key.id()).is_some_and(|at| parent.index.state(at) == State::Rejected);
                 return Some(Obstacle::Parent { feed: parent.edge.feed, key: key.clone(), rejected, needs_status });
@@ -598,6 +736,15 @@ pub(super) fn waiting((feed, key): (&str, &Key), rejected: bool, needs_status: b
         said::PARENT_NOT_THERE
     };
     Said::ours(phrase, &[&format_args!("{feed} {key}")])
+}
+
+/// What is wrong with a second row of a key.
+fn second_row(schema: &Schema) -> Violation {
+    Violation {
+        field: schema.key.into(),
+        rule: Rule::DuplicateKey,
+        text: "is the key of more than one row; one of them is used, the others are not".into(),
+    }
 }
 
 /// Stands for a set of broken rules, so that an unchanged bad row is not written down anew.

@@ -130,7 +130,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         }
         tracing::info!(portal = %self.name, %unit, "a unit's pause has ended");
         self.ledger.drop_note(&self.place_of(unit)).await?;
-        let is_pending = |state: State| matches!(state, State::Pending | State::Gone);
+        let is_pending = |state: State| matches!(state, State::Pending | State::Gone | State::Yielded);
         let mut released = Released::new();
         for feed in self.feeds.values() {
             let mut index = feed.index();

@@ -14,14 +14,14 @@ use super::units::Gate;
 use super::watermark::Watermark;
 use crate::ledger::{Ledger, Refusal, State};
 use crate::portal::Portal;
-use crate::record::{Encoder, Hold, Key, RowChunk, Unit};
-use crate::source::{Query, Read, RowStream, Source};
+use crate::record::{Encoder, Hold, Key, KeyReader, RowChunk, Unit};
+use crate::source::{Query, Read, RowStream, Source, Stamp};
 use crate::transport::is_due;
 
 /// Shortest time between two attempts at a full scan where changes can be read alone, in seconds.
 const FULL_SCAN_PAUSE: i64 = 300;
 /// Most records that are read again by their keys in one cycle.
-const MOST_KEYS: usize = 10_000;
+pub(super) const MOST_KEYS: usize = 10_000;
 
 impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     /// What this cycle reads: everything, or what is due by key and what has changed.
@@ -36,6 +36,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         };
         let database_now = plan.source.now().await?;
         let watermark = Watermark::new(column, plan.encode.zone, progress.watermark, database_now);
+        let full_due = full_due || self.feed.sweeps().need_full_scan;
         let full = self.order.full || (full_due && self.may_begin_full_scan(now));
         match watermark.since(plan.overlap) {
             Some(since) if !full => {
@@ -48,11 +49,21 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 if !keys.is_empty() {
                     reads.push(Wanted::Keys(keys));
                 }
-                reads.push(Wanted::Changed(since));
+                reads.push(self.changed_since(since, now));
                 Ok((reads, watermark))
             }
             _ => Ok((vec![Wanted::All], watermark)),
         }
+    }
+
+    /// What has changed is read with all keys when these are due.
+    fn changed_since(&self, since: Stamp, now: i64) -> Wanted {
+        let mut sweeps = self.feed.sweeps();
+        if !self.order.sweep && !sweeps.is_due(now, self.feed.plan.sweep_every) {
+            return Wanted::Changed(since);
+        }
+        sweeps.begin(now);
+        Wanted::Swept(since)
     }
 
     /// A full scan that broke off is not begun again at once: changes are read meanwhile.
@@ -75,7 +86,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let is_due = |state: State, detail: &Detail| match state {
             State::Rejected => detail.due || detail.next_attempt.is_some_and(has_come),
             State::Pending => detail.due || detail.next_attempt.is_none_or(has_come),
-            State::Held => detail.due,
+            State::Held | State::Yielded => detail.due,
             State::Accepted | State::Unknown | State::Past | State::Gone => false,
         };
         let mut keys: Vec<Key> = index
@@ -87,7 +98,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let edges: Vec<_> = self.feed.plan.schema.holding_edges().collect();
         let held: Vec<_> = index
             .detailed()
-            .filter(|(at, state, detail)| *state == State::Held && !detail.due && !index.waits_for_place(*at))
+            .filter(|(at, state, detail)| {
+                // One that is to be taken away first is read after that.
+                let rests = *state == State::Yielded && !index.may_be_at_portal(*at);
+                (*state == State::Held || rests) && !detail.due && !index.waits_for_place(*at)
+            })
             .map(|(at, ..)| at)
             .collect();
         for at in held.into_iter().take(MOST_KEYS - keys.len()) {
@@ -117,13 +132,17 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let plan = &self.feed.plan;
         let schema = plan.schema;
         let query = Query { label: schema.feed, sql: &plan.query };
+        let key_columns = KeyReader::columns(schema);
         let read = match (&wanted, &plan.changed_at) {
             (Wanted::Keys(keys) | Wanted::Contested(keys) | Wanted::Named(keys), _) => {
                 Read::Keys { column: schema.key, keys }
             }
             (Wanted::Changed(since), Some(column)) => Read::Changed { column, since: *since },
+            (Wanted::Swept(since), Some(column)) => Read::Swept { column, since: *since, keys: &key_columns },
             _ => Read::All,
         };
+        // Before the database's state is fixed: what becomes known from here on is not missed for having no row in it.
+        self.feed.index().begin_read();
         let mut rows = plan.source.read(query, read).await?;
         let columns: Vec<&str> = rows.columns().iter().map(|column| column.name.as_str()).collect();
         let encoder = Encoder::bind(schema, &columns, &plan.encode)?;
@@ -144,7 +163,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         } else {
             None
         };
-        self.feed.index().begin_read();
+        let swept = if matches!(wanted, Wanted::Swept(_)) { self.sweep(&mut rows).await? } else { None };
         let scanned = self.scan(&mut rows, watermark, &mut planned, examination).await;
         drop(rows);
         if scanned.is_ok() {
@@ -156,6 +175,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         self.flush(&mut planned, true).await?;
         if scanned.is_ok() && self.report.stop.is_none() {
             self.note_gone(&wanted, planned.report.rows);
+            if let Some(swept) = swept {
+                self.take_swept(swept);
+            }
             self.look_again_at_faults(&mut planned);
         }
         self.add(&planned.report);
@@ -173,7 +195,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let waits: BTreeSet<&Key> = planned.contested.iter().map(|contest| &contest.key).collect();
         let is_again = |fault: &Contest| waits.contains(&fault.holder) || contest::may_be_over(fault, &index);
         let again: Vec<_> = faults.into_iter().filter(is_again).collect();
-        planned.report.invalid -= again.len() as u64;
+        let gives_way =
+            |fault: &&Contest| index.find(fault.key.id()).is_some_and(|at| index.state(at) == State::Yielded);
+        let yielded = again.iter().filter(gives_way).count() as u64;
+        planned.report.yielded -= yielded;
+        planned.report.invalid -= again.len() as u64 - yielded;
         planned.report.held += again.len() as u64;
         planned.contested.extend(again);
     }
@@ -183,13 +209,15 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
     fn note_gone(&mut self, wanted: &Wanted, rows: u64) {
         let index = self.feed.index();
         self.gone.retain(|id| index.find(*id).is_some_and(|at| index.is_unseen(at)));
+        // A row that was read again is decided on anew.
+        self.giving_way.retain(|id, _| index.find(*id).is_some_and(|at| index.is_unseen(at)));
         match wanted {
             Wanted::All => self.gone = index.unseen(),
             Wanted::Keys(keys) if rows > 0 => {
                 let unseen = |key: &&Key| index.find(key.id()).is_some_and(|at| index.is_unseen(at));
                 self.gone.extend(keys.iter().filter(unseen).map(Key::id));
             }
-            Wanted::Keys(_) | Wanted::Changed(_) | Wanted::Contested(_) | Wanted::Named(_) => {}
+            Wanted::Keys(_) | Wanted::Changed(_) | Wanted::Swept(_) | Wanted::Contested(_) | Wanted::Named(_) => {}
         }
     }
 
@@ -213,6 +241,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 more = rows.next(&mut chunk) => more?,
             };
             if !more {
+                planned.take_late(self.feed, &parents);
                 break;
             }
             watermark.take(&chunk);

@@ -184,9 +184,10 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         let belonging = self.belonging(feed);
         let is_ready = |at: At| !index.in_flight(at) && !is_past(index.expiry(at), now);
         let may_go = |at: &At| is_ready(*at) && may(*at, &belonging.units(&index, *at));
-        let due = index.detailed().filter(|(_, state, detail)| {
+        let due = index.detailed().filter(|(at, state, detail)| {
             let has_come = |next: i64| is_due(next, now, longest_wait);
-            *state == State::Gone && (detail.due || detail.next_attempt.is_none_or(has_come))
+            let leaves = *state == State::Gone || index.is_to_make_way(*at);
+            leaves && (detail.due || detail.next_attempt.is_none_or(has_come))
         });
         due.map(|(at, ..)| at).filter(may_go).take(GROUP).collect()
     }
@@ -471,10 +472,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                         let key = Some(entry.key.clone());
                         settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), said, now));
                         let slow = now.saturating_add(self.settings.slow_retry.as_secs().cast_signed());
+                        // What gives way goes on doing so: its row has nothing else to say.
+                        let gives_way = entry.state == State::Yielded;
                         let entry = Entry {
                             mark: before,
-                            state: State::Rejected,
-                            wanted: None,
+                            state: if gives_way { State::Yielded } else { State::Rejected },
+                            wanted: entry.wanted.filter(|_| gives_way),
                             next_attempt: Some(slow),
                             ..entry
                         };
@@ -518,7 +521,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
             self.settings.retry.delay(entry.attempts, &mut *rng)
         };
-        if entry.state != State::Gone && entry.mark.is_some() {
+        if !matches!(entry.state, State::Gone | State::Yielded) && entry.mark.is_some() {
             entry.state = State::Pending;
         }
         entry.attempts = entry.attempts.saturating_add(1);
@@ -575,13 +578,18 @@ fn take(index: &mut Index, records: &[At]) -> Option<Leaving> {
 fn gone(index: &mut Index, at: At, entry: Entry, purpose: Purpose, settlement: &mut Settlement, now: i64) {
     let is_back = index.is_superseded(at);
     let is_past = entry.state == State::Past;
-    if (purpose == Purpose::Gone || is_past) && !is_back {
+    let has_row = entry.state == State::Yielded;
+    if (purpose == Purpose::Gone || is_past) && !is_back && !has_row {
         settlement.cleared.push(entry.key.clone());
         settlement.dropped.push(entry.key);
         index.forget(at);
         return;
     }
     let entry = Entry { accepted: None, mark: None, status: None, place: None, ..entry };
+    if has_row && !is_back && purpose == Purpose::Gone {
+        settlement.cleared.push(entry.key.clone());
+        return restate(index, at, Entry { attempts: 0, next_attempt: None, ..entry }, settlement, now);
+    }
     if is_refused(&entry) {
         return restate(index, at, entry, settlement, now);
     }
@@ -602,7 +610,7 @@ fn waits_on(entry: &Entry) -> bool {
 
 fn restate(index: &mut Index, at: At, mut entry: Entry, settlement: &mut Settlement, now: i64) {
     let superseded = index.is_superseded(at);
-    if superseded && matches!(entry.state, State::Accepted | State::Gone | State::Past) {
+    if superseded && matches!(entry.state, State::Accepted | State::Gone | State::Past | State::Yielded) {
         // Its row was seen meanwhile, and what that says is not known: it is read again before anything else becomes of the record.
         entry.state = State::Pending;
         entry.next_attempt = None;

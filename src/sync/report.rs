@@ -47,6 +47,10 @@ pub enum Stop {
 pub struct CycleReport {
     /// True when every row was asked for, not only the changed ones.
     pub full: bool,
+    /// True when all keys were read beside what had changed.
+    pub swept: bool,
+    /// Sound keys that such a sweep has read.
+    pub keys: u64,
     /// Rows read.
     pub rows: u64,
     /// Rows whose record the portal holds already.
@@ -61,6 +65,8 @@ pub struct CycleReport {
     pub invalid: u64,
     /// Records that wait for a parent.
     pub held: u64,
+    /// Records that give way to others.
+    pub yielded: u64,
     /// Records left for a later cycle: their next attempt is not due, or their unit is paused, or delivery failed.
     pub postponed: u64,
     /// Records of which nobody knows whether the portal took them.
@@ -96,6 +102,17 @@ pub struct CycleReport {
 }
 
 impl CycleReport {
+    /// True when the cycle asked for every row, or at least for the key of every row: it can say what is gone.
+    pub fn sees_all(&self) -> bool {
+        self.full || self.swept
+    }
+
+    /// True when nothing that came shows a row with a key.
+    pub(super) fn saw_none(&self) -> bool {
+        // Rows of which none has a usable key are as good as none.
+        (self.full && self.rows == self.findings) || (self.swept && self.keys == 0)
+    }
+
     /// True when every row was read.
     pub fn complete(&self) -> bool {
         self.stop.is_none()

@@ -242,6 +242,11 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
                 None => {}
                 Some(Decision::Wait) => waiting.push(contest),
                 Some(Decision::Fault) => self.report_fault(&contest).await?,
+                Some(Decision::HolderYields | Decision::Yields) if !self.can_remove() => {
+                    self.report_fault(&contest).await?;
+                }
+                Some(Decision::HolderYields) => self.give_way(&contest.holder, &contest).await?,
+                Some(Decision::Yields) => self.give_way(&contest.key, &contest).await?,
                 Some(Decision::HolderGone) => moved |= self.holder_gone(contest).await?,
             }
         }
@@ -321,6 +326,38 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             self.line.subtree(self.feed, vec![key]).feeds.values().map(Vec::len).sum::<usize>()
         };
         members.into_iter().min_by_key(children).into_iter().collect()
+    }
+
+    /// What gives way must be taken away where the portal holds it.
+    fn can_remove(&self) -> bool {
+        self.line.portal.abilities(self.feed.plan.schema).removal != crate::portal::Removal::Unsupported
+    }
+
+    /// One of the two gives its place up to the other. What the portal holds of it is removed at the end of the cycle, if the fuse lets it.
+    async fn give_way(&mut self, who: &Key, contest: &Contest) -> Result<(), CycleError> {
+        let to = if *who == contest.key { &contest.holder } else { &contest.key };
+        if *who == contest.key {
+            self.report.held = self.report.held.saturating_sub(1);
+            self.report.yielded += 1;
+        }
+        let entry = {
+            let mut index = self.feed.index();
+            let may = |at: &At| !index.in_flight(*at) && !index.is_stranger(*at) && index.state(*at) != State::Unknown;
+            let Some(at) = index.find(who.id()).filter(may) else { return Ok(()) };
+            if index.may_be_at_portal(at) {
+                self.giving_way.insert(who.id(), to.clone());
+                return Ok(());
+            }
+            if index.state(at) == State::Yielded && contest::is_at_fault(&index, at, to) {
+                return Ok(());
+            }
+            let entry = contest::giving_way(index.entry(at), to);
+            index.put_at(at, &entry, self.line.clock.now());
+            index.wait_for_place(contest.place, at);
+            entry
+        };
+        let cleared = vec![who.clone()];
+        self.write(Settlement { entries: vec![entry], cleared, ..Settlement::default() }).await
     }
 
     /// Both rows want the place: the one that the portal holds there stays, the other is a fault of the site's data.

@@ -232,12 +232,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
 
     /// Children that wait for these records, or were refused while these were otherwise, are to be looked at again.
     pub(super) fn release_children(&self, feed: &FeedLine<S>, accepted: &[KeyId]) -> BTreeSet<&'static str> {
-        self.release(feed, accepted, |state| matches!(state, State::Held | State::Rejected))
+        self.release(feed, accepted, |state| matches!(state, State::Held | State::Rejected | State::Yielded))
     }
 
     /// Children that were held because these records were under way are to be looked at again. For one that was refused nothing has changed.
     fn release_held(&self, feed: &FeedLine<S>, parents: &[KeyId]) -> BTreeSet<&'static str> {
-        self.release(feed, parents, |state| state == State::Held)
+        self.release(feed, parents, |state| matches!(state, State::Held | State::Yielded))
     }
 
     fn release(&self, feed: &FeedLine<S>, parents: &[KeyId], waits: impl Fn(State) -> bool) -> BTreeSet<&'static str> {

@@ -1,10 +1,12 @@
 //! What is gone: records that a complete read should have seen and did not.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::contest;
 use super::index::{At, Index};
 use crate::ledger::{Mark, Settlement, State};
-use crate::record::KeyId;
+use crate::record::{Key, KeyId};
 use crate::transport::is_due;
 
 /// How long the tombstone of a past record satisfies its children, in seconds.
@@ -40,6 +42,36 @@ pub(super) fn sort(
         }
     }
     to_remove
+}
+
+/// Those of the records that give way which the portal may hold, and whose time is still to come, each with the one that it gives way to.
+pub(super) fn sort_giving_way(index: &Index, all: BTreeMap<KeyId, Key>, moment: i64) -> BTreeMap<At, Key> {
+    let is_past = |at: At| index.expiry(at).is_some_and(|expiry| expiry < moment);
+    let may = |at: &At| {
+        let at_rest = !index.in_flight(*at) && !index.is_stranger(*at) && index.state(*at) != State::Unknown;
+        at_rest && index.may_be_at_portal(*at) && !is_past(*at)
+    };
+    all.into_iter().filter_map(|(id, to)| Some((index.find(id).filter(may)?, to))).collect()
+}
+
+/// The fuse has let these records give way. One whose removal is under way already, or was refused, keeps its time.
+pub(super) fn let_give_way(
+    index: &mut Index,
+    settlement: &mut Settlement,
+    giving_way: BTreeMap<At, Key>,
+    run: u64,
+    now: i64,
+) {
+    for (at, to) in giving_way {
+        if index.in_flight(at) || (index.state(at) == State::Yielded && contest::is_at_fault(index, at, &to)) {
+            continue;
+        }
+        let entry = contest::giving_way(index.entry(at), &to);
+        settlement.cleared.push(entry.key.clone());
+        index.put_at(at, &entry, now);
+        index.gone_in(at, run);
+        settlement.entries.push(entry);
+    }
 }
 
 /// The fuse has let these records pass. `run` numbers the present, so that feeds with their children can be seen to have run since.

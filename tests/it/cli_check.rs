@@ -211,6 +211,17 @@ fn a_missing_time_zone_is_warned_of_where_it_matters() {
 }
 
 #[test]
+fn a_sweep_needs_a_change_column_and_one_that_full_scans_outrun_is_warned_of() {
+    let alone = check(&GOOD.replace("every = \"30s\"", "sweep_every = \"30s\""), &[], &[]);
+    assert_eq!(alone.code, 2, "{}", alone.out);
+    assert!(alone.out.contains("portals.fer.feeds.slot.sweep_every: needs changed_at"), "{}", alone.out);
+    let with = |more: &str| GOOD.replace("every = \"30s\"", &format!("changed_at = \"updated_at\"\n{more}"));
+    assert!(problem(&with("sweep_every = \"1m\""), &[]).ends_with("no problems\n"));
+    let idle = problem(&with("sweep_every = \"1m\"\nfull_every = \"1m\""), &[]);
+    assert!(idle.contains("portals.fer.feeds.slot.sweep_every: has no effect: full scans come as often"), "{idle}");
+}
+
+#[test]
 fn a_syntax_error_is_named_by_line_and_column() {
     let ran = check(&GOOD.replace("[portals.fer]", "[portals.fer"), &["--json"], &[]);
     assert_eq!(ran.code, 2);

@@ -35,6 +35,16 @@ impl Site {
 
     /// As [`Site::after_a_loss`], with more in the configuration.
     async fn after_a_loss_with(more: &str) -> Self {
+        let site = Site::before_a_loss(more).await;
+        site.db.execute(&["DELETE FROM vitrina_fer_slot WHERE rowid > 10"]).await;
+        let tripped = site.run("sync", &["--full"]).await;
+        assert_eq!(tripped.code, 3, "{}{}", tripped.out, tripped.err);
+        assert_eq!(tripped.out.matches(HOLDS).count(), 1, "{}", tripped.out);
+        site
+    }
+
+    /// A hospital of 100 slots at the mart.
+    async fn before_a_loss(more: &str) -> Self {
         let db = sqlite().await;
         Hospital::new(100, false).fill(&db).await;
         db.execute(&["DELETE FROM vitrina_fer_book"]).await;
@@ -56,10 +66,6 @@ impl Site {
         let config = write_private(folder.path(), "vitrina.toml", &text);
         let site = Site { config, folder, db, gateway, listen };
         assert_eq!(site.run("sync", &[]).await.code, 0);
-        site.db.execute(&["DELETE FROM vitrina_fer_slot WHERE rowid > 10"]).await;
-        let tripped = site.run("sync", &["--full"]).await;
-        assert_eq!(tripped.code, 3, "{}{}", tripped.out, tripped.err);
-        assert_eq!(tripped.out.matches(HOLDS).count(), 1, "{}", tripped.out);
         site
     }
 
@@ -148,6 +154,23 @@ async fn a_pass_that_does_not_ask_the_fuse_says_all_the_same_that_it_stands() {
     let other = site.run("sync", &["fer.mo"]).await;
     assert_eq!(other.code, 0, "what was not selected is not told of: {}", other.out);
     assert_eq!(site.slots(), 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_change_column_one_pass_removes_a_deleted_row_and_one_over_an_emptied_view_exits_3() {
+    let site = Site::before_a_loss("[portals.fer.feeds.slot]\nchanged_at = \"create_ts\"\n").await;
+    site.db.execute(&["DELETE FROM vitrina_fer_slot WHERE rowid = 7"]).await;
+    let pretended = site.run("sync", &["--dry-run"]).await;
+    assert!(pretended.out.contains("1 gone from the source"), "{}", pretended.out);
+    let pass = site.run("sync", &[]).await;
+    assert_eq!((pass.code, site.slots()), (0, 99), "{}{}", pass.out, pass.err);
+    assert!(pass.out.contains("fer.slot: 99 keys, "), "{}", pass.out);
+
+    site.db.execute(&["DELETE FROM vitrina_fer_slot"]).await;
+    let emptied = site.run("sync", &[]).await;
+    assert_eq!((emptied.code, site.slots()), (3, 99), "{}{}", emptied.out, emptied.err);
+    let named = "fer.slot: the fuse holds removals back: the query returned no row at all; 99 of 99 records of slot";
+    assert!(emptied.out.contains(named), "{}", emptied.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]

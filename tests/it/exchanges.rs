@@ -61,6 +61,7 @@ impl Ground {
             query: format!("SELECT * FROM {}", schema.feed),
             changed_at: None,
             full_every: Duration::from_secs(3600),
+            sweep_every: Duration::from_secs(300),
             overlap: Duration::from_secs(300),
             encode: EncodeSettings {
                 zone: Tz::UTC,

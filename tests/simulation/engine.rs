@@ -23,7 +23,7 @@ use vitrina::sync::{
 use vitrina::transport::{Failure, Mishap, RetryTiming};
 
 use crate::hospital::{Body, FEEDS, Feed, Id, Row, Version};
-use crate::stage::{FULL_EVERY, OVERLAP, SLOW_RETRY, Stage, UNIT_PAUSE};
+use crate::stage::{FULL_EVERY, OVERLAP, SLOW_RETRY, SWEEP_EVERY, Stage, UNIT_PAUSE};
 use crate::steps::Steps;
 use crate::trace::{Answer, Asked, Doubt, Memory, Said, What};
 use crate::wire::{self, PERSON};
@@ -59,6 +59,7 @@ pub async fn open(process: &Process, disk: MemoryLedger) -> Result<Arc<SimLine>,
         query: format!("SELECT * FROM {}", feed.name()),
         changed_at: plan.by_change.contains(&feed).then(|| "updated_at".to_owned()),
         full_every: Duration::from_secs(FULL_EVERY),
+        sweep_every: Duration::from_secs(SWEEP_EVERY),
         overlap: Duration::from_secs(OVERLAP),
         encode: EncodeSettings {
             zone: Tz::UTC,
@@ -104,7 +105,7 @@ pub enum Ended {
 
 /// Runs one cycle.
 pub async fn cycle(line: &Arc<SimLine>, stage: &Stage, feed: Feed, full: bool, whole: bool) -> Ended {
-    match line.cycle(feed.name(), Order { full, dry_run: false, whole }).await {
+    match line.cycle(feed.name(), Order { full, sweep: whole, dry_run: false, whole }).await {
         Ok(report) => {
             stage.note(What::CycleDone { feed, complete: report.complete() });
             let released = report.released.iter().map(|name| Feed::named(name)).collect();
@@ -200,6 +201,8 @@ pub struct SimRows {
     process: Process,
     read: usize,
     inner: MemoryRows,
+    keys: VecDeque<Vec<Value>>,
+    keys_failed: Option<SourceError>,
     waiting: VecDeque<Vec<Value>>,
     failed: Option<SourceError>,
 }
@@ -368,6 +371,7 @@ impl Source for SimSource {
         let asked = match read {
             Read::All => Asked::All,
             Read::Changed { since: Stamp::Instant(since) | Stamp::Local(since), .. } => Asked::Changed(since),
+            Read::Swept { since: Stamp::Instant(since) | Stamp::Local(since), .. } => Asked::Swept(since),
             Read::Keys { keys, .. } => Asked::Keys(keys.iter().map(id_of).collect()),
         };
         let number = stage.trace().next_read();
@@ -390,12 +394,22 @@ impl Source for SimSource {
             self.inner.fail_next(fault);
         }
         let inner = self.inner.read(query, read).await?;
-        Ok(SimRows { process: self.process.clone(), read: number, inner, waiting: VecDeque::new(), failed: None })
+        Ok(SimRows {
+            process: self.process.clone(),
+            read: number,
+            inner,
+            keys: VecDeque::new(),
+            keys_failed: None,
+            waiting: VecDeque::new(),
+            failed: None,
+        })
     }
 
     async fn now(&self) -> Result<i64, SourceError> {
         self.process.step().await;
-        Ok(self.process.stage.database_now())
+        let now = self.process.stage.database_now();
+        self.process.stage.note(What::DatabaseClock(now / 1_000_000));
+        Ok(now)
     }
 
     async fn has_relation(&self, name: &str) -> Result<bool, SourceError> {
@@ -404,6 +418,21 @@ impl Source for SimSource {
 }
 
 impl SimRows {
+    /// Takes all keys from the inner read; what ends them is kept for later.
+    async fn gather_keys(&mut self) {
+        let mut chunk = RowChunk::default();
+        loop {
+            match self.inner.next_keys(&mut chunk).await {
+                Ok(true) => self.keys.extend(chunk.rows().map(|row| vec![owned(row.cell(0))])),
+                Ok(false) => return,
+                Err(error) => {
+                    self.keys_failed = Some(error);
+                    return;
+                }
+            }
+        }
+    }
+
     /// Takes everything from the inner read; what ends it is kept for later.
     async fn gather(&mut self) {
         let mut chunk = RowChunk::default();
@@ -423,6 +452,15 @@ impl SimRows {
     }
 }
 
+/// The id that a key cell stands for, in whichever form it is kept.
+fn id_in(key: &Value) -> Id {
+    match key {
+        Value::Guid(id) => *id,
+        Value::Text(text) => vitrina::record::guid::parse(text).expect("the tables hold GUIDs"),
+        other => panic!("no key is {other:?}"),
+    }
+}
+
 fn owned(cell: Cell<'_>) -> Value {
     match cell {
         Cell::Null => Value::Null,
@@ -438,6 +476,26 @@ fn owned(cell: Cell<'_>) -> Value {
 impl RowStream for SimRows {
     fn columns(&self) -> &[Column] {
         self.inner.columns()
+    }
+
+    fn key_columns(&self) -> &[Column] {
+        self.inner.key_columns()
+    }
+
+    async fn next_keys(&mut self, chunk: &mut RowChunk) -> Result<bool, SourceError> {
+        let stage = Arc::clone(&self.process.stage);
+        self.gather_keys().await;
+        self.process.step().await;
+        stage.dawdle(0, 300).await;
+        chunk.reset(1);
+        let count = self.keys.len().min(stage.chance().between(1, 30) as usize);
+        let keys: Vec<_> = self.keys.drain(..count).flatten().collect();
+        keys.iter().for_each(|key| chunk.push(key.cell()));
+        if count > 0 {
+            stage.note(What::KeysShown { read: self.read, ids: keys.iter().map(id_in).collect() });
+            return Ok(true);
+        }
+        self.keys_failed.take().map_or(Ok(false), Err)
     }
 
     async fn next(&mut self, chunk: &mut RowChunk) -> Result<bool, SourceError> {

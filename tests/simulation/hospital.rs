@@ -159,7 +159,7 @@ impl Hospital {
     /// Lets one thing happen. `now` is the true time in seconds, `database_now` what the database's clock shows, in microseconds.
     pub fn change(&mut self, now: i64, database_now: i64) {
         (self.now, self.database_now) = (now, database_now);
-        match self.chance.below(if self.temper.places { 30 } else { 22 }) {
+        match self.chance.below(if self.temper.places { 33 } else { 22 }) {
             0..=3 => self.edit(Feed::Slot),
             4..=5 => self.add(Feed::Slot),
             6 => self.book_a_slot(),
@@ -189,8 +189,39 @@ impl Hospital {
             26 => self.regenerate_a_schedule(),
             27 => self.claim_a_taken_place(),
             28 => self.rename_to_a_freed_name(),
-            _ => self.move_a_slot(),
+            29 => self.move_a_slot(),
+            30..=31 => self.replace_a_slot(),
+            _ => self.call_the_successor_off(),
         }
+    }
+
+    /// What happens after the last full scan: only sweeps and change times tell of it.
+    pub fn change_once_more(&mut self, now: i64, database_now: i64) {
+        (self.now, self.database_now) = (now, database_now);
+        for _ in 0..self.chance.between(1, 3) {
+            let feed = self.any_feed();
+            self.delete_whole(feed);
+            self.delete_whole(Feed::Slot);
+            self.slip_in(feed);
+            self.slip_in(Feed::Slot);
+            self.edit(feed);
+            self.add(feed);
+        }
+    }
+
+    /// A row goes, with every other of its key: the change time of one that stayed would tell nothing.
+    fn delete_whole(&mut self, feed: Feed) {
+        let Some(id) = self.any_id(feed) else { return };
+        let versions = &self.versions;
+        self.tables[feed as usize].retain(|version| versions[*version].row.id != id);
+    }
+
+    /// A row comes into view with the change time of long ago.
+    fn slip_in(&mut self, feed: Feed) {
+        let Some(row) = self.new_row(feed) else { return };
+        self.insert(feed, row);
+        let last = self.versions.len() - 1;
+        self.versions[last].stamp = Some((self.now - 10 * 86_400) * 1_000_000);
     }
 
     fn any_feed(&mut self) -> Feed {
@@ -498,6 +529,41 @@ impl Hospital {
         second.detail = self.new_detail();
         self.put(Feed::Mo, one, first);
         self.put(Feed::Mo, other, second);
+    }
+
+    /// A slot is called off, and another of a new id takes its time: at once, or one more of them.
+    fn replace_a_slot(&mut self) {
+        let Some(at) = self.any_row(Feed::Slot) else { return };
+        let mut old = self.row(Feed::Slot, at);
+        let mut new = Row { id: self.new_id(), detail: self.new_detail(), status: "AVAILABLE", ..old.clone() };
+        if self.chance.percent(70) {
+            old.status = self.chance.any(&["CANCELED", "BLOCKED"]);
+            self.put(Feed::Slot, at, old);
+        }
+        new.status = self.chance.any(&["AVAILABLE", "AVAILABLE", "RECORDED", "CANCELED"]);
+        self.insert(Feed::Slot, new);
+    }
+
+    /// Of two slots at one time the one that counts is called off, goes, or moves away, and maybe the other one counts again.
+    fn call_the_successor_off(&mut self) {
+        let Some(at) = self.any_row(Feed::Slot) else { return };
+        let mut row = self.row(Feed::Slot, at);
+        let twin = self.tables[Feed::Slot as usize].iter().position(|other| {
+            let other = &self.versions[*other].row;
+            other.id != row.id && (other.resource, other.time) == (row.resource, row.time)
+        });
+        let Some(twin) = twin else { return };
+        match self.chance.below(4) {
+            0 => row.status = "CANCELED",
+            1 => row.status = "AVAILABLE",
+            2 => row.time = self.free_time(row.resource),
+            _ => {
+                let mut other = self.row(Feed::Slot, twin);
+                std::mem::swap(&mut row.status, &mut other.status);
+                self.put(Feed::Slot, twin, other);
+            }
+        }
+        self.put(Feed::Slot, at, row);
     }
 
     /// The schedule of a doctor is written anew: other ids, the same times.

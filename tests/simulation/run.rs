@@ -111,25 +111,35 @@ async fn live(stage: &Arc<Stage>, mut disk: MemoryLedger) -> Result<(), String> 
         line = begin(stage, &disk).await?;
     }
     stage.note(What::LastRounds);
-    last_round(&line, stage).await?;
-    for _ in 0..MOST_WORDS {
-        let accepted = engine::accept_fuses(&line).await;
-        if accepted.is_empty() {
-            break;
-        }
-        accepted.into_iter().for_each(|feed| stage.note(What::Word { feed }));
-        last_round(&line, stage).await?;
+    last_rounds(&line, stage, true).await?;
+    if stage.plan.ends_with_a_sweep {
+        stage.hospital().change_once_more(stage.second(), stage.database_now());
+        last_rounds(&line, stage, false).await?;
     }
     stage.note(What::Remembered(engine::memories(&disk).await));
     Ok(())
 }
 
+/// Cycles of every feed, full ones or only sweeps, and operators' words on what fuses hold back.
+async fn last_rounds(line: &Arc<SimLine>, stage: &Stage, full: bool) -> Result<(), String> {
+    last_round(line, stage, full).await?;
+    for _ in 0..MOST_WORDS {
+        let accepted = engine::accept_fuses(line).await;
+        if accepted.is_empty() {
+            break;
+        }
+        accepted.into_iter().for_each(|feed| stage.note(What::Word { feed }));
+        last_round(line, stage, full).await?;
+    }
+    Ok(())
+}
+
 /// One cycle of every feed, and those that they ask for.
-async fn last_round(line: &Arc<SimLine>, stage: &Stage) -> Result<(), String> {
+async fn last_round(line: &Arc<SimLine>, stage: &Stage, full: bool) -> Result<(), String> {
     let mut due: BTreeSet<Feed> = FEEDS.into_iter().collect();
     let mut cycles = 0;
     while let Some(feed) = due.pop_first() {
-        match engine::cycle(line, stage, feed, true, true).await {
+        match engine::cycle(line, stage, feed, full, true).await {
             Ended::Done { complete: true, released } => due.extend(released),
             Ended::Done { complete: false, .. } => {
                 return Err(format!("the last cycle of {} is cut short", feed.name()));

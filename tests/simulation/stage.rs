@@ -42,6 +42,8 @@ pub struct Plan {
     pub clock_steps: u64,
     /// The last rounds begin with a new process.
     pub fresh_end: bool,
+    /// After the last full scans more happens, and sweeps alone must find it.
+    pub ends_with_a_sweep: bool,
     /// What is done with strangers that hold a place.
     pub on_conflict: usize,
     pub engine_seed: u64,
@@ -53,6 +55,8 @@ pub struct Plan {
 pub const OVERLAP: u64 = 60;
 /// Longest time between full scans, in seconds.
 pub const FULL_EVERY: u64 = 300;
+/// How often all keys are read between full scans, in seconds.
+pub const SWEEP_EVERY: u64 = 20;
 /// When a refused version is tried again, in seconds.
 pub const SLOW_RETRY: u64 = 900;
 /// How long a blocked unit pauses, in seconds.
@@ -69,8 +73,10 @@ impl Plan {
             let magnitude = chance.between(1, 9);
             chance.between(1, 1 << magnitude)
         });
+        let deaths = deaths.collect();
+        let clock_steps = if chance.percent(15) && !calm { chance.any(&[5, 100, 4000]) } else { 0 };
         Plan {
-            deaths: deaths.collect(),
+            deaths,
             lasts: chance.between(60, 300),
             by_change,
             batch: chance.between(1, 8) as usize,
@@ -81,8 +87,9 @@ impl Plan {
             lies: some(chance, 30),
             ledger_faults: some(chance, 4),
             rewrites: if chance.percent(50) { 50 } else { 0 },
-            clock_steps: if chance.percent(15) && !calm { chance.any(&[5, 100, 4000]) } else { 0 },
+            clock_steps,
             fresh_end: chance.percent(50),
+            ends_with_a_sweep: chance.percent(50) && clock_steps == 0,
             on_conflict: chance.below(3) as usize,
             engine_seed: chance.next(),
             manners: Manners {

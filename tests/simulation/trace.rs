@@ -24,6 +24,10 @@ pub enum What {
     ReadBegun { read: usize, feed: Feed, asked: Asked, table: Vec<usize> },
     /// These rows of it reached the engine.
     Shown { read: usize, rows: Vec<usize> },
+    /// The database said what its clock shows: seconds since 1970.
+    DatabaseClock(i64),
+    /// The keys of these rows of it reached the engine.
+    KeysShown { read: usize, ids: Vec<Id> },
     /// It came to its end.
     ReadDone { read: usize },
     /// A cycle ended; a complete one read all that it wanted to.
@@ -66,6 +70,8 @@ pub enum Asked {
     All,
     /// Stamped at or after: microseconds since 1970.
     Changed(i64),
+    /// All keys, and what is stamped at or after.
+    Swept(i64),
     Keys(Vec<Id>),
 }
 

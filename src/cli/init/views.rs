@@ -188,6 +188,7 @@ mod tests {
         place: &[],
         status: None,
         spare: &[],
+        yields: &[],
     };
 
     static KIND: portal::Kind = portal::Kind { name: "fer", schemas: &[&EVERYTHING], remedies: &[], unnamed: &[] };

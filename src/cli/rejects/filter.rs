@@ -44,7 +44,9 @@ impl Stuck {
             State::Held => Stuck::Held,
             State::Unknown => Stuck::Unknown,
             // No refusal is written in any other state.
-            State::Rejected | State::Accepted | State::Pending | State::Past | State::Gone => Stuck::Rejected,
+            State::Rejected | State::Accepted | State::Pending | State::Past | State::Gone | State::Yielded => {
+                Stuck::Rejected
+            }
         }
     }
 

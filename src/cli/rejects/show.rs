@@ -159,6 +159,7 @@ fn state_name(entry: &Entry) -> &'static str {
         State::Unknown => "unknown",
         State::Past => "past",
         State::Gone => "gone",
+        State::Yielded => "yielded",
     }
 }
 
@@ -250,6 +251,9 @@ fn write_entry(sheet: &mut Sheet, entry: &Entry) {
         State::Unknown => Phrase { en: "of unknown outcome", ru: "исход неизвестен" },
         State::Past => Phrase { en: "past, forgotten", ru: "время прошло, забыто" },
         State::Gone => Phrase { en: "gone, to be removed", ru: "исчезло, будет удалено" },
+        State::Yielded => {
+            Phrase { en: "gives way to another record", ru: "уступает место другой записи" }
+        }
     };
     let there = Phrase { en: "a version of it", ru: "есть одна из версий" };
     let nothing = Phrase { en: "nothing, as far as is known", ru: "насколько известно, нет" };
@@ -285,7 +289,7 @@ fn next_try(entry: &Entry, language: Language) -> Option<String> {
         (State::Rejected, None) => Some(said(by_row).to_owned()),
         (State::Held, _) => Some(said(by_parent).to_owned()),
         (State::Pending | State::Unknown, Some(time)) => Some(format!("{} {}", said(at), moment(time))),
-        (State::Pending | State::Unknown | State::Accepted | State::Past | State::Gone, _) => None,
+        (State::Pending | State::Unknown | State::Accepted | State::Past | State::Gone | State::Yielded, _) => None,
     }
 }
 

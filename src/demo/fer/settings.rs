@@ -56,7 +56,7 @@ impl Default for GatewaySettings {
             max_records: 10_000,
             block_unit_after: None,
             blocked_unit_named: NamedBy::Nothing,
-            canceled_slot_holds_place: false,
+            canceled_slot_holds_place: true,
             book_needs_referral: false,
             referral_by_scenario: false,
             format_errors_as_400: false,

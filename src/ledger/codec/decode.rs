@@ -57,11 +57,12 @@ impl Cursor<'_> {
         }
         let given = |flag: u32| flags & flag != 0;
         let key = self.key(given(KEY_IS_TEXT))?;
-        if flags & STATE == DROPPED {
+        let state = flags & STATE | if given(STATE_HIGH) { STATE + 1 } else { 0 };
+        if state == DROPPED {
             visit(Replay::Drop(key));
             return Ok(());
         }
-        let state = state_of(flags & STATE).ok_or(Damaged::Part("state"))?;
+        let state = state_of(state).ok_or(Damaged::Part("state"))?;
         let accepted = self.fingerprint(given(ACCEPTED))?;
         let mark = self.mark((flags >> MARK_SHIFT) & MARK, given(FINISHING))?;
         let wanted = self.fingerprint(given(WANTED))?;

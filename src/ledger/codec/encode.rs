@@ -84,7 +84,9 @@ impl Encoder {
             unit => link_flag(unit.as_ref(), self.before.unit.as_ref()),
         };
         let optional = |given: bool, flag: u32| if given { flag } else { 0 };
-        u32::from(state_number(entry.state))
+        let state = u32::from(state_number(entry.state));
+        state & STATE
+            | optional(state > STATE, STATE_HIGH)
             | key_flag(&entry.key)
             | optional(entry.accepted.is_some(), ACCEPTED)
             | mark << MARK_SHIFT

@@ -56,7 +56,9 @@ const ATTEMPTS: u32 = 1 << 20;
 const NEXT_ATTEMPT: u32 = 1 << 21;
 /// Of a version that was begun: the rest may be there too.
 const FINISHING: u32 = 1 << 22;
-const ALL: u32 = (1 << 23) - 1;
+/// The fourth bit of a state's number, which has no room beside the others.
+const STATE_HIGH: u32 = 1 << 23;
+const ALL: u32 = (1 << 24) - 1;
 
 /// How a parent or a unit is written: not at all.
 const LINK_NONE: u32 = 0;
@@ -86,6 +88,7 @@ pub(super) fn state_number(state: State) -> u8 {
         State::Unknown => 4,
         State::Past => 5,
         State::Gone => 7,
+        State::Yielded => 8,
     }
 }
 
@@ -99,6 +102,7 @@ pub(super) fn state_of(number: u32) -> Option<State> {
         4 => State::Unknown,
         5 => State::Past,
         7 => State::Gone,
+        8 => State::Yielded,
         _ => return None,
     })
 }

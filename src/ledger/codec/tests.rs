@@ -35,7 +35,7 @@ prop_compose! {
     fn entries()(
         key in keys(),
         (accepted, mark, wanted) in (fingerprints(), marks(), fingerprints()),
-        state in (0..6u32).prop_map(|number| state_of(number).unwrap()),
+        state in (0..9u32).prop_filter_map("a state", state_of),
         parents in [option::of(keys()), option::of(keys())],
         unit in option::of(keys()),
         unit_is_parent in 0..4usize,

@@ -41,6 +41,7 @@ static DOCUMENT: Schema = Schema {
     place: &[],
     status: None,
     spare: &[],
+    yields: &[],
     cascades: &[],
     urgent: false,
     derived_key: &[],

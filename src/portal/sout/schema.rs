@@ -55,6 +55,7 @@ pub static TRAINING: Schema = Schema {
     place: &[],
     status: None,
     spare: &[],
+    yields: &[],
     cascades: &[],
     urgent: false,
     derived_key: &[],

@@ -35,7 +35,7 @@ pub(super) fn statements(
     match read {
         // As it was described: MySQL keeps the prepared statement, and need not keep the rows of a subquery.
         Read::All => Ok(vec![sql::without_terminator(Engine::MySql, query).to_owned()]),
-        Read::Changed { column, since } => {
+        Read::Changed { column, since } | Read::Swept { column, since, .. } => {
             let (column, kind, name) = find(column)?;
             let bound =
                 bound(kind, since, clocks).ok_or_else(|| place.no_change_column(&column.name, &column.type_name))?;
@@ -48,6 +48,12 @@ pub(super) fn statements(
             Ok(asked.map(|literals| select(format!("{name} IN ({})", literals.join(",")))).collect())
         }
     }
+}
+
+/// The statement that reads all keys, which are these columns.
+pub(super) fn sweep(query: &str, keys: &[Column]) -> String {
+    let names: Vec<_> = keys.iter().map(|key| format!("q.{}", sql::name(Engine::MySql, &key.name))).collect();
+    format!("SELECT {} FROM {}", names.join(", "), sql::subquery(Engine::MySql, query))
 }
 
 /// The stamp in the column's own type; none when the column is no time.

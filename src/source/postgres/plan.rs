@@ -11,9 +11,18 @@ use crate::record::{Key, guid};
 
 /// What is sent to the server, and how its answer is to be read.
 pub(super) struct Plan {
+    /// The keys of a sweep: which columns they are, the COPY that reads them, and how they are sent.
+    pub(super) keys: Option<Keys>,
     /// One COPY each; their rows follow one another.
     pub(super) statements: Vec<String>,
     /// How each column is sent.
+    pub(super) wires: Vec<Wire>,
+}
+
+/// How all keys are read.
+pub(super) struct Keys {
+    pub(super) columns: Vec<Column>,
+    pub(super) statement: String,
     pub(super) wires: Vec<Wire>,
 }
 
@@ -31,7 +40,16 @@ impl Plan {
         let select = format!("SELECT {} FROM {}", list.join(", "), sql::subquery(Engine::Postgres, query));
         let conditions = conditions(columns, &wires, read, zone, encoding, place)?;
         let copy = |condition| format!("COPY ({select}{condition}) TO STDOUT (FORMAT binary)");
-        Ok(Plan { statements: conditions.into_iter().map(copy).collect(), wires })
+        let keys = read.swept(columns, place)?.map(|keys| {
+            let list: Vec<_> = keys.iter().map(|at| list[*at].as_str()).collect();
+            let from = sql::subquery(Engine::Postgres, query);
+            Keys {
+                columns: keys.iter().map(|at| columns[*at].clone()).collect(),
+                statement: format!("COPY (SELECT {} FROM {from}) TO STDOUT (FORMAT binary)", list.join(", ")),
+                wires: keys.iter().map(|at| wires[*at]).collect(),
+            }
+        });
+        Ok(Plan { keys, statements: conditions.into_iter().map(copy).collect(), wires })
     }
 }
 
@@ -70,7 +88,7 @@ fn conditions(
     };
     match read {
         Read::All => Ok(vec![String::new()]),
-        Read::Changed { column, since } => {
+        Read::Changed { column, since } | Read::Swept { column, since, .. } => {
             let (column, wire) = find(column)?;
             let bound =
                 bound(wire, since, zone).ok_or_else(|| place.no_change_column(&column.name, &column.type_name))?;
@@ -149,6 +167,26 @@ mod tests {
             assert!(statements[0].contains(&format!("(q.\"Id\" IS NULL OR q.\"Id\" >= {bound})")), "{statements:?}");
         }
         assert!(matches!(plan(Wire::Text, read), Err(SourceError::ChangeColumn { .. })));
+    }
+
+    #[test]
+    fn a_sweep_asks_for_the_key_columns_alone() {
+        let columns = ["Id", "note", "at"].map(|name| Column { name: name.into(), type_name: "x".into() });
+        let read = Read::Swept { column: "at", since: Stamp::Local(0), keys: &["absent", "id"] };
+        let wires = vec![Wire::Uuid, Wire::Text, Wire::Timestamp];
+        let plan = Plan::new(
+            "SELECT 1",
+            &columns,
+            wires,
+            read,
+            ZONE,
+            Encoding::Unknown,
+            &Place::new("mis", "read", "fer.slot"),
+        )
+        .unwrap();
+        let keys = plan.keys.unwrap();
+        assert_eq!(keys.statement, "COPY (SELECT q.\"Id\" FROM (\nSELECT 1\n) AS q) TO STDOUT (FORMAT binary)");
+        assert_eq!((keys.wires, plan.statements.len()), (vec![Wire::Uuid], 1));
     }
 
     #[test]

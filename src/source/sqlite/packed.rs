@@ -19,12 +19,12 @@ const CUT_SHORT: &str = "NUL";
 pub(super) struct Malformed;
 
 /// The expression that packs these columns of `q`.
-pub(super) fn expression(columns: &[Column]) -> String {
+pub(super) fn expression<'c>(columns: impl IntoIterator<Item = &'c Column>) -> String {
     let literal = |column: &Column| {
         let name = format!("q.{}", sql::name(Engine::Sqlite, &column.name));
         format!("iif(typeof({name}) = 'text' AND instr({name}, char(0)), '{CUT_SHORT}', quote({name}))")
     };
-    let quoted: Vec<_> = columns.iter().map(literal).collect();
+    let quoted: Vec<_> = columns.into_iter().map(literal).collect();
     let mut packed = String::new();
     for part in quoted.chunks(MOST_ARGUMENTS) {
         let joint = if packed.is_empty() { "" } else { " || ',' || " };

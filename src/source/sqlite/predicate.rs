@@ -28,7 +28,9 @@ pub(super) fn conditions(
     };
     match read {
         Read::All => Ok(vec![String::new()]),
-        Read::Changed { column, since } => Ok(vec![format!(" WHERE {}", changed(&name(column)?, since, zone))]),
+        Read::Changed { column, since } | Read::Swept { column, since, .. } => {
+            Ok(vec![format!(" WHERE {}", changed(&name(column)?, since, zone))])
+        }
         Read::Keys { column, keys } => {
             let column = name(column)?;
             let list = |keys: &[Key]| format!(" WHERE {column} IN ({})", literals(keys).join(","));

@@ -71,7 +71,8 @@ impl Finding {
             entry.expires = expires;
         }
         let as_wanted = self.wanted.is_none() || self.wanted == entry.accepted;
-        if as_wanted || !refused {
+        let rests = refused || (entry.state == State::Yielded && entry.accepted.is_none());
+        if as_wanted || !rests {
             entry.state = if as_wanted { State::Accepted } else { State::Pending };
             entry.wanted = self.wanted.filter(|_| !as_wanted);
             entry.attempts = 0;

@@ -373,7 +373,8 @@ pub(super) fn is_refused<S: Source>(feed: &FeedLine<S>, key: &Key, version: Fing
     let index = feed.index();
     index.find(key.id()).is_some_and(|at| {
         let wanted = index.detail(at).and_then(|detail| detail.wanted);
-        index.state(at) == State::Rejected && wanted == Some(version)
+        // What gives way is not to be there either.
+        index.state(at) == State::Yielded || (index.state(at) == State::Rejected && wanted == Some(version))
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{At, Index};
-use crate::ledger::{Entry, Mark};
+use crate::ledger::{Entry, Mark, State};
 
 impl Index {
     /// The portal has said that a record in flight is at this place. What becomes of its own request decides whether it still is. True
@@ -88,6 +88,32 @@ impl Index {
     /// Records that wait for a place.
     pub fn waiting_for(&self, place: u64) -> impl Iterator<Item = At> {
         self.places.waiting_for(place)
+    }
+
+    /// True when a record that is to be sent waits for this place.
+    pub fn is_wanted(&self, place: u64, but: At) -> bool {
+        self.waiting_for(place).any(|at| at != but && self.state(at) == State::Held)
+    }
+
+    /// True while a record that gives way is to be taken away: the portal may hold it, and its place is wanted, or it waits for another one
+    /// itself and what the portal holds is an old version.
+    pub fn is_to_make_way(&self, at: At) -> bool {
+        if self.state(at) != State::Yielded || !self.may_be_at_portal(at) {
+            return false;
+        }
+        let mut held = self.place(at).into_iter().chain(self.places.doubts(at));
+        self.waits_for_place(at) || held.any(|place| self.is_wanted(place, at))
+    }
+
+    /// True when a record is at this place, or a version of unknown outcome may have brought it there.
+    pub fn may_be_at(&self, at: At, place: u64) -> bool {
+        self.place(at) == Some(place) || self.places.doubts(at).any(|doubt| doubt == place)
+    }
+
+    /// The status that the portal acknowledged for a record.
+    pub fn status(&self, at: At) -> Option<u8> {
+        let status = self.slim[at.0 as usize].status;
+        (status != u8::MAX).then_some(status)
     }
 
     /// A record waits for no place any more.

@@ -1,9 +1,11 @@
 //! Reads by key.
 
+use vitrina::record::RowChunk;
 use vitrina::record::{Key, guid};
-use vitrina::source::{Engine, Read};
+use vitrina::source::memory::Value;
+use vitrina::source::{Engine, Read, RowStream, Rows, Source, Stamp};
 
-use super::{GUID, HEX, UPPER, ints, read};
+use super::{GUID, HEX, NOON, UPPER, drain, ints, own, query, read};
 use crate::support::database::TestDb;
 
 /// Column types in which a GUID may be kept, each with the literals of one GUID.
@@ -80,4 +82,56 @@ fn by_code(db: &TestDb, text: &str) -> String {
         Engine::MySql => format!("CONVERT(x'{hex}' USING utf8mb4)"),
         Engine::Sqlite => format!("CAST(x'{hex}' AS TEXT)"),
     }
+}
+
+/// The keys of a sweep.
+async fn keys_of(rows: &mut Rows) -> Vec<Vec<Value>> {
+    let (mut chunk, mut all) = (RowChunk::default(), Vec::new());
+    let width = rows.key_columns().len();
+    while rows.next_keys(&mut chunk).await.unwrap() {
+        all.extend(chunk.rows().map(|row| (0..width).map(|index| own(row.cell(index))).collect::<Vec<_>>()));
+    }
+    all
+}
+
+pub async fn a_sweep_gives_every_key_in_its_own_form_and_then_the_changes(db: TestDb) {
+    for (table, (kind, literals)) in key_forms(db.engine).into_iter().enumerate() {
+        let rows: Vec<_> = literals
+            .iter()
+            .enumerate()
+            .map(|(id, literal)| format!("({id}, {literal}, '2026-07-01 11:00:00')"))
+            .collect();
+        let at = if db.engine == Engine::Postgres { "timestamp" } else { "datetime" };
+        db.execute(&[
+            &format!("CREATE TABLE s{table} (id integer, k {kind}, at {at} NULL)"),
+            &format!("INSERT INTO s{table} VALUES (98, NULL, '2026-07-01 13:00:00'), {}", rows.join(", ")),
+        ])
+        .await;
+        let sql = format!("SELECT * FROM s{table}");
+        let all = read(&db.source(), &sql, Read::All).await.unwrap();
+        let swept = Read::Swept { column: "at", since: Stamp::Local(NOON), keys: &["absent", "K", "id"] };
+        let mut rows = db.source().read(query(&sql), swept).await.unwrap();
+        let keys = keys_of(&mut rows).await;
+        let expected: Vec<_> = all.iter().map(|row| vec![row[1].clone(), row[0].clone()]).collect();
+        assert_eq!(keys, expected, "{kind}");
+        assert_eq!(ints(drain(rows).await.unwrap()), [98], "{kind}");
+    }
+}
+
+pub async fn a_sweep_and_its_changes_see_one_state(db: TestDb) {
+    let at = if db.engine == Engine::Postgres { "timestamp" } else { "datetime" };
+    db.execute(&[
+        &format!("CREATE TABLE t (id integer, at {at} NULL)"),
+        "INSERT INTO t VALUES (1, '2026-07-01 13:00:00'), (2, '2026-07-01 13:00:00')",
+    ])
+    .await;
+    if db.engine == Engine::Sqlite {
+        // A reader of the rollback journal would keep the writer waiting.
+        db.execute(&["PRAGMA journal_mode = wal"]).await;
+    }
+    let swept = Read::Swept { column: "at", since: Stamp::Local(NOON), keys: &["id"] };
+    let mut rows = db.source().read(query("SELECT * FROM t"), swept).await.unwrap();
+    assert_eq!(keys_of(&mut rows).await.len(), 2);
+    db.execute(&["DELETE FROM t WHERE id = 1", "INSERT INTO t VALUES (3, '2026-07-01 13:00:00')"]).await;
+    assert_eq!(ints(drain(rows).await.unwrap()), [1, 2]);
 }

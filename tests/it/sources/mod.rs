@@ -49,6 +49,8 @@ contracts!(
     keys::keys_are_found_in_every_form,
     keys::many_keys_are_found_over_several_statements,
     keys::hostile_keys_find_nothing_and_break_nothing,
+    keys::a_sweep_gives_every_key_in_its_own_form_and_then_the_changes,
+    keys::a_sweep_and_its_changes_see_one_state,
     streams::long_answers_stream_in_bounded_chunks,
     streams::a_read_sees_one_state_of_the_database,
     streams::a_dropped_stream_ends_its_statement,

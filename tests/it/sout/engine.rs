@@ -109,6 +109,7 @@ impl Site {
             query: "SELECT * FROM training".into(),
             changed_at: None,
             full_every: Duration::from_secs(3600),
+            sweep_every: Duration::from_secs(300),
             overlap: Duration::from_secs(300),
             encode: EncodeSettings {
                 zone: Tz::UTC,

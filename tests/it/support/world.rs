@@ -31,6 +31,7 @@ pub struct World {
     pub portal: ScriptedPortal,
     pub tables: BTreeMap<&'static str, BTreeMap<u128, Vec<Value>>>,
     pub changed_at: Option<&'static str>,
+    pub sweep_every: Duration,
     pub batch: usize,
     pub on_conflict: OnConflict,
     pub budget: ErrorBudget,
@@ -139,6 +140,7 @@ impl World {
             portal: ScriptedPortal::default(),
             tables: BTreeMap::new(),
             changed_at: None,
+            sweep_every: Duration::from_secs(30),
             batch: 10,
             on_conflict: OnConflict::Report,
             budget: ErrorBudget { rejects: 100, window: Duration::from_secs(3600) },
@@ -193,6 +195,7 @@ impl World {
             query: format!("SELECT * FROM {feed}"),
             changed_at: self.changed_at.filter(|_| feed == "slot").map(str::to_owned),
             full_every: Duration::from_secs(3600),
+            sweep_every: self.sweep_every,
             overlap: Duration::from_secs(300),
             encode: EncodeSettings {
                 zone: Tz::UTC,

@@ -28,7 +28,7 @@ impl Forgotten {
     /// Takes an event that meets this mart.
     pub fn take(&mut self, event: &Event, versions: &[Version], mart: &Mart) {
         match &event.what {
-            What::ReadBegun { read, feed, asked: Asked::All, .. } => {
+            What::ReadBegun { read, feed, asked: Asked::All | Asked::Swept(_), .. } => {
                 self.shown.insert(*read, (*feed, BTreeSet::new()));
             }
             What::Shown { read, rows } => {
@@ -38,6 +38,11 @@ impl Forgotten {
                         shown.insert(version.row.id);
                     }
                 }
+            }
+            What::KeysShown { read, ids } => {
+                let Some((feed, shown)) = self.shown.get_mut(read) else { return };
+                self.records.retain(|record| record.0 != *feed || !ids.contains(&record.1));
+                shown.extend(ids);
             }
             What::ReadDone { read } => {
                 let Some((feed, shown)) = self.shown.remove(read) else { return };

@@ -2,7 +2,7 @@
 //! is gone, unless its time is past.
 
 use super::forgotten::Forgotten;
-use super::{Evidence, Mart, Rows, Violation, expiry, parents};
+use super::{Evidence, Mart, Rows, Violation, expiry, parents, yields};
 use crate::hospital::{Body, Feed, Id, Version};
 use crate::{PLACES, REMOVAL, wire};
 
@@ -46,11 +46,29 @@ fn row_is_missed(record: (Feed, Id), copies: &[&Version], mart: &Mart, rows: &Ro
     }
     let due: Vec<&&Body> = bodies.iter().filter(|body| rows.let_go(record.0, body, mart)).collect();
     if due.len() < bodies.len() || due.iter().any(|body| is_taken(record, body, mart, rows, second)) {
-        return None;
+        let gives_way = due.iter().all(|body| gives_way(record, body, mart, rows, second));
+        let stale = held.filter(|held| {
+            !due.is_empty() && gives_way && expiry(record.0, held, mart).is_none_or(|over| over >= second)
+        })?;
+        return Some(format!("it gives way to another, and the mart still holds {stale}"));
     }
     Some(match held {
         Some(held) => format!("the mart holds {held}, the table {}", bodies[0]),
         None => format!("the mart lacks {}", bodies[0]),
+    })
+}
+
+/// It is over, and its place is held by another whose row claims it too.
+fn gives_way(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>, second: i64) -> bool {
+    let Some(place) = wire::place(record.0, body).filter(|_| PLACES && yields(body)) else { return false };
+    mart.iter().any(|(other, held)| {
+        let stands = other.0 == record.0 && *other != record && wire::place(other.0, held).as_ref() == Some(&place);
+        let is_past = || expiry(other.0, held, mart).is_some_and(|over| over < second);
+        let claims = || match rows.by_record.get(other).map(Vec::as_slice) {
+            Some([Version { body: Some(wanted), .. }]) => wire::place(other.0, wanted).as_ref() == Some(&place),
+            _ => false,
+        };
+        stands && !is_past() && claims()
     })
 }
 
@@ -75,6 +93,10 @@ pub fn is_taken(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>, s
             return expiry(feed, held, mart).is_some_and(|expiry| expiry < second);
         };
         let [Version { body: Some(wanted), .. }] = copies.as_slice() else { return true };
+        if !yields(body) && yields(wanted) && wire::place(feed, wanted).as_ref() == Some(&place) {
+            // It has to give way, unless it is past and so left alone.
+            return expiry(feed, held, mart).is_some_and(|expiry| expiry < second);
+        }
         if !rows.let_go(feed, wanted, mart) || wire::place(feed, wanted) == Some(place) {
             return true;
         }

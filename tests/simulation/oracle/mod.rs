@@ -165,6 +165,11 @@ fn parents(feed: Feed, body: &str) -> Vec<Parent> {
     named.into_iter().flatten().collect()
 }
 
+/// A slot that is over gives its time up to any other.
+fn yields(body: &str) -> bool {
+    matches!(wire::field(body, "status"), Some("CANCELED" | "BLOCKED"))
+}
+
 fn is_recorded(body: &str) -> bool {
     wire::field(body, "status") == Some("RECORDED")
 }

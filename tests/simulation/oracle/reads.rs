@@ -26,7 +26,7 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
                 shown.entry(feed).or_default().extend(rows);
             }
             What::ReadDone { read } => {
-                let (feed, Asked::Changed(since), table) = reads[read] else { continue };
+                let (feed, Asked::Changed(since) | Asked::Swept(since), table) = reads[read] else { continue };
                 let missed = table.iter().find(|number| {
                     let version = &evidence.versions[**number];
                     let stamp = version.stamp.unwrap_or(i64::MAX);

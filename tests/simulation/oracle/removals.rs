@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::forgotten::Forgotten;
-use super::{Evidence, Mart, Parent, Violation, expiry, follow, parents};
+use super::{Evidence, Mart, Parent, Violation, expiry, follow, parents, yields};
 use crate::hospital::{Body, Feed, Id};
 use crate::trace::{Answer, Asked, Said, What};
 use crate::{REMOVAL, wire};
@@ -89,7 +89,8 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
 
 fn check_removal(seen: &Seen, mart: &Mart, record: Record, second: i64, complain: &mut impl FnMut(u8, Record, &str)) {
     let with_its_parent = seen.hangs_on_what_is_gone(record, mart);
-    if !seen.absent.contains(&record) && !with_its_parent && !seen.makes_room(record, mart) {
+    let gives_way = seen.gives_way(record);
+    if !seen.absent.contains(&record) && !with_its_parent && !gives_way && !seen.makes_room(record, mart) {
         complain(6, record, "its removal is asked for, and its row was there at the last look");
     }
     // One whose row was seen since goes for another reason, if at all.
@@ -164,11 +165,19 @@ impl Seen {
                     rows.push(version.body.clone());
                 }
             }
+            What::KeysShown { read, ids } => {
+                let Some((feed, _, shown)) = self.reads.get_mut(read) else { return };
+                for id in ids {
+                    shown.insert(*id);
+                    self.absent.remove(&(*feed, *id));
+                    self.gone_at.remove(&(*feed, *id));
+                }
+            }
             What::ReadDone { read } => {
                 let Some((feed, asked, shown)) = self.reads.remove(read) else { return };
                 let unseen = |id: &Id| !shown.contains(id);
                 match asked {
-                    Asked::All => {
+                    Asked::All | Asked::Swept(_) => {
                         // What was sent and not answered for may be there as well.
                         let known: BTreeSet<Record> = mart.keys().chain(self.maybe.keys()).copied().collect();
                         let held = known.into_iter().filter(|(other, _)| *other == feed).map(|(_, id)| id);
@@ -297,6 +306,18 @@ impl Seen {
         let is_gone = |record: &Record| self.absent.contains(record);
         let mut versions = self.versions(record, mart).chain(self.sound_rows(record));
         versions.any(|body| ancestors(record.0, body, mart).iter().any(is_gone))
+    }
+
+    /// It is a slot that is over, and another claims its time.
+    fn gives_way(&self, record: Record) -> bool {
+        let claims = |record: Record, place: &str| {
+            self.sound_rows(record).any(|body| wire::place(record.0, body).as_deref() == Some(place))
+        };
+        record.0 == Feed::Slot
+            && self.sound_rows(record).filter(|body| yields(body)).any(|body| {
+                wire::place(record.0, body)
+                    .is_some_and(|place| self.rows.keys().any(|other| *other != record && claims(*other, &place)))
+            })
     }
 
     /// It is a slot that is about to move elsewhere, and stands, or may stand, where another belongs: one of a ring must go for a moment.

@@ -84,6 +84,8 @@ struct Watch<'a> {
     open: BTreeMap<usize, Open>,
     looks: BTreeMap<usize, Look>,
     marks: BTreeMap<i64, Vec<(Feed, Id)>>,
+    /// What the database's clock showed last.
+    database_second: i64,
     /// The portal wants to be left alone until then.
     closed_until: i64,
     paused_units: BTreeMap<Id, i64>,
@@ -101,6 +103,7 @@ pub fn check(evidence: &Evidence, broken: &mut Vec<Violation>) {
         open: BTreeMap::new(),
         looks: BTreeMap::new(),
         marks: BTreeMap::new(),
+        database_second: i64::MIN,
         closed_until: i64::MIN,
         paused_units: BTreeMap::new(),
     };
@@ -123,7 +126,11 @@ impl Watch<'_> {
                 let look = Look { feed: *feed, asked: asked.clone(), begun: at, seen: BTreeSet::new() };
                 self.looks.insert(*read, look);
             }
+            What::DatabaseClock(second) => self.database_second = *second,
             What::Shown { read, rows } => rows.iter().for_each(|number| self.see(*read, *number)),
+            What::KeysShown { read, ids } => {
+                self.looks.get_mut(read).into_iter().for_each(|look| look.seen.extend(ids));
+            }
             What::ReadDone { read } => self.end_look(*read, second),
             What::Marked { mark, feed, ids } => {
                 self.marks.insert(*mark, ids.iter().map(|id| (*feed, *id)).collect());
@@ -240,7 +247,7 @@ impl Watch<'_> {
     fn end_look(&mut self, read: usize, second: i64) {
         let Some(look) = self.looks.remove(&read) else { return };
         let asked_for = |id: &Id| match &look.asked {
-            Asked::All => true,
+            Asked::All | Asked::Swept(_) => true,
             Asked::Keys(keys) => keys.contains(id),
             Asked::Changed(_) => false,
         };
@@ -252,8 +259,9 @@ impl Watch<'_> {
             .collect();
         for record in gone {
             let body = self.mart.get(&record);
-            let past =
-                body.and_then(|body| expiry(record.0, body, &self.mart)).is_some_and(|over| over < second + SOON);
+            // Whichever clock is ahead tells what is past.
+            let now = second.max(self.database_second);
+            let past = body.and_then(|body| expiry(record.0, body, &self.mart)).is_some_and(|over| over < now + SOON);
             let known = self.known.entry(record).or_default();
             known.refused = None;
             known.shown.clear();

@@ -94,6 +94,19 @@ impl Story {
         self.read(feed, Asked::All, &table);
     }
 
+    /// A read of all keys, which were these; one that is `cut` never comes to its end.
+    fn sweep(&mut self, feed: Feed, ids: &[Id], cut: bool) {
+        self.reads += 1;
+        let (read, table) = (self.reads, self.evidence.tables[feed as usize].clone());
+        self.note(What::ReadBegun { read, feed, asked: Asked::Swept(i64::MIN), table });
+        if !ids.is_empty() {
+            self.note(What::KeysShown { read, ids: ids.to_vec() });
+        }
+        if !cut {
+            self.note(What::ReadDone { read });
+        }
+    }
+
     fn body(&self, feed: Feed, id: Id) -> Body {
         let versions = self.evidence.versions.iter().rev();
         versions.clone().find(|version| version.feed == feed && version.row.id == id).unwrap().body.clone().unwrap()
@@ -490,6 +503,23 @@ fn an_empty_read_removes_nothing() {
     story.read_all(Feed::Slot);
     story.remove(Feed::Slot, SLOT);
     assert_eq!(story.broken(), [7]);
+}
+
+#[test]
+fn a_sweep_says_what_is_gone_unless_it_was_cut_or_empty() {
+    let removed_after = |ids: &[Id], cut: bool| {
+        let mut story = Story::furnished();
+        story.insert(Feed::Slot, row(Feed::Slot, 0xd, 1));
+        story.deliver(Feed::Slot, 0xd);
+        story.delete(Feed::Slot, SLOT);
+        story.sweep(Feed::Slot, ids, cut);
+        story.remove(Feed::Slot, SLOT);
+        story.broken()
+    };
+    assert!(removed_after(&[0xd], false).is_empty());
+    assert_eq!(removed_after(&[0xd], true), [6], "it never ended");
+    assert_eq!(removed_after(&[0xd, SLOT], false), [6], "its key was there");
+    assert_eq!(removed_after(&[], false), [7], "no operator has let it go");
 }
 
 #[test]

@@ -25,6 +25,7 @@ static SLOT: Schema = Schema {
     place: &[],
     status: None,
     spare: &[],
+    yields: &[],
 };
 
 static SCHEMAS: &[&Schema] = &[&SLOT];
@@ -40,6 +41,14 @@ struct NoRows;
 impl RowStream for NoRows {
     fn columns(&self) -> &[Column] {
         &[]
+    }
+
+    fn key_columns(&self) -> &[Column] {
+        &[]
+    }
+
+    async fn next_keys(&mut self, _: &mut RowChunk) -> Result<bool, SourceError> {
+        Ok(false)
     }
 
     async fn next(&mut self, _: &mut RowChunk) -> Result<bool, SourceError> {

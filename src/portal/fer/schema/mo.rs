@@ -30,6 +30,7 @@ pub(super) static SCHEMA: Schema = Schema {
     place: &["name"],
     status: None,
     spare: &[],
+    yields: &[],
     cascades: &["resource", "slot", "book", "service"],
     urgent: false,
     derived_key: &[],

@@ -97,6 +97,7 @@ const fn schema(fields: &'static [Field]) -> Schema {
         place: &[],
         status: None,
         spare: &[],
+        yields: &[],
         cascades: &[],
         urgent: false,
         derived_key: &[],

@@ -38,6 +38,7 @@ pub(super) static SCHEMA: Schema = Schema {
     place: &[],
     status: None,
     spare: &[],
+    yields: &[],
     cascades: &["slot", "book", "service"],
     urgent: false,
     derived_key: &[],

@@ -21,6 +21,7 @@ pub(super) static SCHEMA: Schema = Schema {
     place: &[],
     status: None,
     spare: &[],
+    yields: &[],
     cascades: &[],
     urgent: false,
     derived_key: &[],

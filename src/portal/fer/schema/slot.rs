@@ -40,6 +40,8 @@ pub(super) static SCHEMA: Schema = Schema {
     status: Some("status"),
     // A booking may hang on the others, one of ours or one that only the gateway knows of.
     spare: &["AVAILABLE", "BLOCKED", "CANCELED"],
+    // A slot that was called off, and a new one of another id at its time: the new one is what a citizen may book.
+    yields: &["CANCELED", "BLOCKED"],
     cascades: &["book"],
     // Section «Требования к наполнению данными»: at the mart within half a minute.
     urgent: true,

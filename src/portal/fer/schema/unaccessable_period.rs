@@ -22,6 +22,7 @@ pub(super) static SCHEMA: Schema = Schema {
     place: &[],
     status: None,
     spare: &[],
+    yields: &[],
     cascades: &[],
     urgent: false,
     derived_key: &[],
