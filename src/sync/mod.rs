@@ -40,6 +40,7 @@ mod sending;
 mod settle;
 mod standstill;
 mod stray;
+mod suspects;
 mod units;
 mod unknown;
 mod vanished;

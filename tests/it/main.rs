@@ -3,6 +3,7 @@
 
 mod audit;
 mod binary;
+mod blame;
 mod booking;
 mod cli_check;
 mod cli_check_kinds;

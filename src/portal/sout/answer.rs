@@ -142,7 +142,7 @@ pub(super) fn page(answer: &Answer, key: &str) -> Result<Page, Failure> {
 fn no_verdict(answer: &Answer, reason: &'static str) -> Failure {
     match answer.status {
         200..=299 => Mishap::Unreadable { reason: reason.into() }.into(),
-        code => Mishap::Status { code, retry_after: answer.retry_after }.into(),
+        code => Failure::from(Mishap::Status { code, retry_after: answer.retry_after }).without_units(),
     }
 }
 
