@@ -1,6 +1,6 @@
 //! The platform side of medical education: which portals may call it, and where what they tell goes.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{AnyLine, AssemblyError};
 use crate::config::{Config, Own, PlatformConfig};
@@ -36,11 +36,12 @@ fn settings(portal: &str, platform: &PlatformConfig) -> Result<PlatformSettings,
 }
 
 /// Takes what portals tell of modules to the lines that sent them.
-pub(super) struct Evaluations(pub Vec<Arc<AnyLine>>);
+pub(super) struct Evaluations(pub Arc<RwLock<Vec<Arc<AnyLine>>>>);
 
 impl Evaluated for Evaluations {
     async fn evaluated(&self, portal: &str, module: &Key, evaluation: Evaluation) -> Taken {
-        let Some(line) = self.0.iter().find(|line| line.name == portal) else { return Taken::Unknown };
+        let lines = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(line) = lines.iter().find(|line| line.name == portal) else { return Taken::Unknown };
         let status = evaluation.word();
         match line.told(MODULE_FEED, module, evaluation.receipt(Receipt::default())).await {
             Ok(Heard::Taken) => Taken::Applied,

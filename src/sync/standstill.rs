@@ -54,6 +54,14 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         self.feeds.get(feed).is_some_and(|feed| self.standstill(feed).is_none())
     }
 
+    /// Waits until no cycle of any feed runs. Nothing keeps the next one from beginning but [`Line::stopping`].
+    pub async fn at_rest(&self) {
+        for feed in self.feeds.values() {
+            drop(feed.cycle.lock().await);
+            drop(feed.exchanging.lock().await);
+        }
+    }
+
     /// Why nothing of the feed goes out now, if that is so.
     pub(super) fn standstill(&self, feed: &FeedLine<S>) -> Option<Stop> {
         let rests = || feed.sending().rest(self.clock.now()).is_some();

@@ -12,6 +12,7 @@ mod cli_init;
 mod cli_log;
 mod cli_rejects;
 mod cli_unit;
+mod daemon_life;
 mod dashboard;
 mod demo;
 mod ekdo;
