@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::sleep;
 
 use super::run::Signals;
-use super::{CliError, ConfigFile, Outcome, Selection, moment, print};
+use super::{CliError, ConfigFile, Outcome, Selection, moment, print, tell};
 use crate::config::Config;
 use crate::daemon::{Access, Assembly, AssemblyError};
 use crate::ledger::{AnyLedger, Ledger, LedgerError, Word, WordKind};
@@ -150,7 +150,7 @@ async fn in_daemon(config: &Config, portal: &str, order: AuditOrder) -> Result<A
         said: Utc::now().timestamp(),
     };
     ledger.say(&word).await.map_err(anyhow::Error::from)?;
-    eprintln!("the running daemon does the audit; this command only follows it");
+    tell("the running daemon does the audit; this command only follows it");
     let view = View::new(portal);
     let progress = follow(&ledger, portal, &order.ticket, &view).await;
     view.end();
@@ -205,7 +205,7 @@ impl View {
 
     fn announce(&self, progress: &AuditProgress) {
         if progress.resumed {
-            eprintln!("goes on with the audit that was begun at {}", moment(progress.begun));
+            tell(&format!("goes on with the audit that was begun at {}", moment(progress.begun)));
         }
     }
 

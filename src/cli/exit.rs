@@ -3,6 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use super::output::tell;
+
 use crate::config::Problems;
 
 /// How a verb that did its work ended.
@@ -53,15 +55,15 @@ pub(super) fn code(result: Result<Outcome, CliError>) -> ExitCode {
         Ok(Outcome::Misconfigured) => ExitCode::from(2),
         Ok(Outcome::Unfinished) => ExitCode::from(3),
         Err(CliError::Usage(text)) => {
-            eprintln!("error: {text}");
+            tell(&format!("error: {text}"));
             ExitCode::from(2)
         }
         Err(CliError::Configuration(problems)) => {
-            eprintln!("{problems}");
+            tell(&problems.to_string());
             ExitCode::from(2)
         }
         Err(CliError::Failed(error)) => {
-            eprintln!("error: {}", chain(&error));
+            tell(&format!("error: {}", chain(&error)));
             ExitCode::FAILURE
         }
     }

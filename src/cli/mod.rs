@@ -36,6 +36,7 @@ pub use exit::{CliError, Outcome};
 pub use language::LanguageChoice;
 pub use moment::moment;
 pub use output::print;
+use output::tell;
 pub use runtime::block_on;
 pub use selection::Selection;
 

@@ -1,13 +1,14 @@
 //! `vitrina run`: the daemon.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{CliError, Outcome};
-use crate::config::{Config, LogFormat};
-use crate::daemon::{self, Access, Assembly, AssemblyError, Daemon, DaemonSettings};
+use crate::config::{Config, LogFormat, Sections, needs_a_start};
+use crate::daemon::{self, Access, Assembly, AssemblyError, Daemon, DaemonSettings, Door, ReloadError};
 use crate::serve::Listener;
 use crate::serve::platform::PlatformSettings;
 use crate::source::SourceError;
@@ -29,18 +30,38 @@ pub struct Args {
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
+}
+
+/// What the process is told.
+pub(super) enum Told {
+    Stop,
+    Reload,
 }
 
 impl Signals {
     pub(super) fn new() -> std::io::Result<Self> {
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let [terminate, interrupt, hangup] =
+            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        Ok(Signals { terminate: terminate?, interrupt: interrupt?, hangup: hangup? })
     }
 
-    /// Waits for one.
+    /// Waits for one. A terminal that hangs up ends what it began.
     pub(super) async fn next(&mut self) {
+        self.told().await;
+    }
+
+    /// Waits for one that ends the daemon.
+    async fn stop(&mut self) {
+        while let Told::Reload = self.told().await {}
+    }
+
+    /// Waits for one that means something to the daemon: a hangup asks for the configuration to be read again.
+    pub(super) async fn told(&mut self) -> Told {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.hangup.recv() => Told::Reload,
         }
     }
 }
@@ -48,7 +69,7 @@ impl Signals {
 /// Runs the daemon until it is told to stop.
 pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let loaded = args.config.load()?;
-    let config = loaded.config;
+    let mut config = loaded.config;
     let format = match config.daemon.log_format {
         LogFormat::Text => telemetry::LogFormat::Text,
         LogFormat::Json => telemetry::LogFormat::Json,
@@ -61,14 +82,24 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let metrics = Metrics::new().context("cannot set up the metrics")?;
     let listener = Listener::bind(&config.serve.listen.to_string()).await.map_err(anyhow::Error::from)?;
     let address = listener.address;
+    let door = Door::open(listener, metrics.clone(), config.portals.keys().cloned().collect());
+    let wanted = config.booking.as_ref().map_or(0, |booking| booking.connections);
+    let fits = daemon::fit_open_files(wanted);
+    if let Some(booking) = &mut config.booking {
+        booking.connections = fits;
+    }
     let platform = bind_platform(&config).await?;
     let booking = daemon::open_booking(&config, &metrics).await.map_err(anyhow::Error::from)?;
     if let Some(booking) = &booking {
         tracing::info!(address = %booking.address(), "bookings are answered");
     }
-    let Some(assembly) = assemble(&config, &metrics, &mut signals).await? else { return Ok(Outcome::Done) };
+    let Some(assembly) = assemble(&config, &metrics, &mut signals, &door).await? else {
+        door.close().await;
+        return Ok(Outcome::Done);
+    };
     let settings = DaemonSettings { workers: config.daemon.workers, grace: config.daemon.grace };
-    let mut daemon = Daemon::start(assembly, listener, metrics, settings).await.context("cannot start the clock")?;
+    let mut daemon =
+        Daemon::start_behind(door, assembly, metrics.clone(), settings).await.context("cannot start the clock")?;
     if let Some((listener, portals)) = platform {
         daemon.serve_platform(listener, portals);
     }
@@ -77,7 +108,9 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     }
     daemon::tell_ready();
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "vitrina is up");
-    until_told(daemon, &mut signals).await
+    metrics.show_reload(true);
+    let current = Current { file: args.config.clone(), sections: loaded.sections, metrics };
+    until_told(daemon, &mut signals, current).await
 }
 
 /// The listener that portals of medical education call, and who may; none where no portal has a platform section.
@@ -89,25 +122,95 @@ async fn bind_platform(config: &Config) -> Result<Option<(Listener, Vec<Platform
 }
 
 /// Opens everything. A source that cannot be reached yet, as after a power cut, is waited for; None when told to stop meanwhile.
-async fn assemble(config: &Config, metrics: &Metrics, signals: &mut Signals) -> Result<Option<Assembly>, CliError> {
+async fn assemble(
+    config: &Config,
+    metrics: &Metrics,
+    signals: &mut Signals,
+    door: &Door,
+) -> Result<Option<Assembly>, CliError> {
     let mut pause = FIRST_PAUSE;
     loop {
         match Assembly::open(config, metrics, Access::Write).await {
             Ok(assembly) => return Ok(Some(assembly)),
-            Err(AssemblyError::Source(error @ SourceError::Connect { .. })) => tracing::warn!("{error}; trying again"),
+            Err(AssemblyError::Source(SourceError::Connect { source_name, reason })) => {
+                door.wait_for(&format!("source {source_name}"));
+                let error = SourceError::Connect { source_name, reason };
+                tracing::warn!("{error}; trying again");
+            }
             Err(error) => return Err(CliError::Failed(error.into())),
         }
-        if tokio::time::timeout(pause, signals.next()).await.is_ok() {
-            return Ok(None);
+        match tokio::time::timeout(pause, signals.told()).await {
+            Ok(Told::Stop) => return Ok(None),
+            Ok(Told::Reload) => {
+                tracing::warn!("the configuration cannot be read again before all is open; restart instead")
+            }
+            Err(_) => {}
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-async fn until_told(mut daemon: Daemon, signals: &mut Signals) -> Result<Outcome, CliError> {
-    let failed = tokio::select! {
-        () = signals.next() => None,
-        task = daemon.failed() => Some(task),
+/// The configuration that is in force.
+struct Current {
+    file: super::ConfigFile,
+    sections: Sections,
+    metrics: Metrics,
+}
+
+impl Current {
+    /// Reads the configuration again and brings it into force, as far as a running process can. Gives what ended, if something did that
+    /// must not.
+    async fn reload(&mut self, daemon: &mut Daemon) -> Option<String> {
+        let loaded = match self.file.load() {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                self.refuse(&error.to_string());
+                return None;
+            }
+        };
+        let changed = self.sections.changed(&loaded.sections);
+        let fixed: BTreeSet<String> = changed.iter().filter(|name| needs_a_start(name)).cloned().collect();
+        for section in &fixed {
+            tracing::warn!("[{section}] has changed, which only a restart brings into force; the old one stays");
+        }
+        match daemon.reload(&loaded.config, &changed).await {
+            Ok(portals) => {
+                self.sections = loaded.sections.but_for(&fixed, &self.sections);
+                self.metrics.show_reload(true);
+                let portals = portals.join(" ");
+                tracing::info!(portals, "the configuration was read again; the portals named were opened anew");
+                None
+            }
+            Err(error @ ReloadError::Refused(_)) => {
+                self.refuse(&error.to_string());
+                None
+            }
+            Err(ReloadError::Broken(error)) => Some(format!("a portal of the new configuration ({error})")),
+        }
+    }
+
+    fn refuse(&self, why: &str) {
+        self.metrics.show_reload(false);
+        for line in why.lines() {
+            tracing::error!("the new configuration is not in force, the old one is: {line}");
+        }
+    }
+}
+
+async fn until_told(mut daemon: Daemon, signals: &mut Signals, mut current: Current) -> Result<Outcome, CliError> {
+    let failed = loop {
+        let told = tokio::select! {
+            told = signals.told() => told,
+            task = daemon.failed() => break Some(task),
+        };
+        match told {
+            Told::Stop => break None,
+            Told::Reload => {
+                if let Some(ended) = current.reload(&mut daemon).await {
+                    break Some(ended);
+                }
+            }
+        }
     };
     match &failed {
         None => tracing::info!("told to stop"),
@@ -115,7 +218,7 @@ async fn until_told(mut daemon: Daemon, signals: &mut Signals) -> Result<Outcome
     }
     tokio::select! {
         finished = daemon.stop() => tracing::info!(finished, "stopped"),
-        () = signals.next() => return Err(CliError::Failed(anyhow!("told to stop a second time; left at once"))),
+        () = signals.stop() => return Err(CliError::Failed(anyhow!("told to stop a second time; left at once"))),
     }
     match failed {
         None => Ok(Outcome::Done),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::run::Signals;
 use super::{CliError, ConfigFile, Outcome, Selection, print};
 use crate::daemon::{Access, AnyLine, Assembly, hear_words};
 use crate::ledger::{Ledger, Refusal, State};
@@ -72,9 +73,14 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     if !args.dry_run {
         hear_words(&assembly.lines, &assembly.ledger).await.map_err(anyhow::Error::from)?;
     }
+    let mut signals = Signals::new()?;
     let mut pass = Pass::default();
-    for line in &assembly.lines {
-        pass.run_line(line, args, &*assembly.ledger).await?;
+    tokio::select! {
+        biased;
+        done = pass.run_lines(&assembly, args) => done?,
+        () = told_twice(&mut signals, &assembly) => {
+            return Err(CliError::Failed(anyhow::anyhow!("told to stop a second time; left at once")));
+        }
     }
     assembly.ledger.close().await.map_err(anyhow::Error::from)?;
     match pass {
@@ -86,7 +92,23 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     }
 }
 
+/// At the first signal nothing more is begun; gives up at the second.
+async fn told_twice(signals: &mut Signals, assembly: &Assembly) {
+    signals.next().await;
+    assembly.lines.iter().for_each(|line| line.stopping.cancel());
+    signals.next().await;
+}
+
 impl Pass {
+    async fn run_lines(&mut self, assembly: &Assembly, args: &Args) -> Result<(), CliError> {
+        for line in &assembly.lines {
+            if !line.stopping.is_cancelled() {
+                self.run_line(line, args, &*assembly.ledger).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Runs the selected feeds of a portal, parents first, and again those that have work then: children that were let go, parents whose
     /// removal waited for their children.
     async fn run_line(

@@ -31,6 +31,8 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Contents, String> {
     if bytes.len() as u64 > limit {
         return Err(format!("{} is larger than {limit} bytes", path.display()));
     }
+    // Editors of another system mark UTF-8 by three bytes that belong to no text.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map_or_else(|| bytes.clone(), <[u8]>::to_vec);
     let text = String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8 text", path.display()))?;
     Ok(Contents { text, world_readable: metadata.permissions().mode() & 0o004 != 0 })
 }
@@ -42,5 +44,20 @@ pub(super) fn read_secret(path: &Path) -> Result<Contents, String> {
     match contents.text.is_empty() {
         true => Err(format!("{} is empty", path.display())),
         false => Ok(contents),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_of_an_editor_is_no_part_of_a_secret() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("password");
+        std::fs::write(&path, "\u{feff}hunter\r\n").expect("a file");
+        assert_eq!(read_secret(&path).map(|contents| contents.text), Ok("hunter".to_owned()));
+        std::fs::write(&path, "\u{feff}\r\n").expect("a file");
+        assert!(read_secret(&path).is_err_and(|text| text.contains("is empty")));
     }
 }

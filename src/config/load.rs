@@ -7,6 +7,7 @@ use config::{FileFormat, ValueKind};
 
 use super::environment::Environment;
 use super::problem::Problems;
+use super::sections::Sections;
 use super::tree::Table;
 use super::walk::Walk;
 use super::{Config, KEYS, advice, file, relations};
@@ -18,6 +19,8 @@ pub struct Loaded {
     pub config: Config,
     /// Warnings only.
     pub warnings: Problems,
+    /// What tells it from another one.
+    pub sections: Sections,
 }
 
 /// Reads a configuration file and everything it points to. Fails with all problems at once, warnings among them.
@@ -44,8 +47,9 @@ fn build(tree: Table, mut problems: Problems) -> Result<Loaded, Problems> {
     if problems.errors() > 0 {
         return Err(problems);
     }
+    let sections = Sections::of(&tree);
     match serde_json::from_value(tree.into()) {
-        Ok(config) => Ok(Loaded { config, warnings: problems }),
+        Ok(config) => Ok(Loaded { config, warnings: problems, sections }),
         Err(error) => {
             problems.error("", format!("the checked configuration does not fit its types: {error}"));
             Err(problems)

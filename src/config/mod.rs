@@ -24,6 +24,7 @@ mod problem;
 mod relations;
 mod scalar;
 mod schedule;
+mod sections;
 mod serve;
 mod shape;
 mod sources;
@@ -52,6 +53,7 @@ pub use portals::{
 };
 pub use problem::{Problem, Problems, Severity};
 pub use schedule::{Schedule, ScheduleError};
+pub use sections::{Sections, needs_a_start};
 pub use serve::ServeConfig;
 pub use sources::SourceConfig;
 

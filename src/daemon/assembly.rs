@@ -363,11 +363,54 @@ impl Assembly {
             // Before the first pass there is nothing to remember, and a dry run leaves no file behind.
             Access::Read => AnyLedger::Memory(MemoryLedger::new()),
         });
-        let (active, problems) = active_feeds(config, &databases).await?;
-        if problems.errors() > 0 {
-            return Err(AssemblyError::Feeds(problems));
+        Assembly::open_with(config, metrics, ledger, &databases, access, Vec::new()).await
+    }
+
+    /// Opens the portals of a configuration over an open ledger, but for those whose lines are kept.
+    pub(super) async fn open_over(
+        config: &Config,
+        metrics: &Metrics,
+        ledger: Arc<AnyLedger>,
+        kept: Vec<Arc<AnyLine>>,
+    ) -> Result<Self, AssemblyError> {
+        let databases = open_databases(config)?;
+        Assembly::open_with(config, metrics, ledger, &databases, Access::Write, kept).await
+    }
+
+    /// The lines that a configuration of which these sections have changed leaves as they are, by the portals' names. Fails where it could
+    /// not be brought to life.
+    pub(super) async fn keeps<'a>(
+        config: &Config,
+        metrics: &Metrics,
+        ledger: &Arc<AnyLedger>,
+        lines: &'a [Arc<AnyLine>],
+        changed: &BTreeSet<String>,
+    ) -> Result<BTreeSet<&'a str>, AssemblyError> {
+        let databases = open_databases(config)?;
+        let active = feeds_that_are_on(config, ledger, &databases).await?;
+        for (name, portal) in &config.portals {
+            open_portal(name, portal, metrics, Arc::new(PortalSecrets::new(Arc::clone(ledger), name)))?;
         }
-        refuse_lost_feeds(config, &ledger, &active).await?;
+        let stays = |line: &&Arc<AnyLine>| {
+            let feeds = active.iter().filter(|feed| feed.portal == line.name);
+            let same_sources = feeds.clone().all(|feed| !changed.contains(&format!("sources.{}", feed.config.source)));
+            let on: BTreeSet<&str> = feeds.map(|feed| feed.feed).collect();
+            let were_on: BTreeSet<&str> = line.feeds().iter().map(|feed| feed.plan.schema.feed).collect();
+            let is_same = !changed.contains(&format!("portals.{}", line.name));
+            config.portals.contains_key(&line.name) && is_same && same_sources && on == were_on
+        };
+        Ok(lines.iter().filter(stays).map(|line| line.name.as_str()).collect())
+    }
+
+    async fn open_with(
+        config: &Config,
+        metrics: &Metrics,
+        ledger: Arc<AnyLedger>,
+        databases: &Databases<'_>,
+        access: Access,
+        kept: Vec<Arc<AnyLine>>,
+    ) -> Result<Self, AssemblyError> {
+        let active = feeds_that_are_on(config, &ledger, databases).await?;
         let mut lines = Vec::new();
         let mut schedules = BTreeMap::new();
         for (name, portal) in &config.portals {
@@ -376,11 +419,26 @@ impl Assembly {
                 metrics.announce_feed(name, feed.feed);
                 schedules.insert((name.clone(), feed.feed), (feed.config.schedule.clone(), feed.zone));
             }
-            lines
-                .push(Arc::new(Box::pin(open_line(name, portal, &feeds, &databases, &ledger, metrics, access)).await?));
+            lines.push(match kept.iter().find(|line| line.name == *name) {
+                Some(line) => Arc::clone(line),
+                None => Arc::new(Box::pin(open_line(name, portal, &feeds, databases, &ledger, metrics, access)).await?),
+            });
         }
         Ok(Assembly { ledger, lines, schedules })
     }
+}
+
+async fn feeds_that_are_on(
+    config: &Config,
+    ledger: &AnyLedger,
+    databases: &Databases<'_>,
+) -> Result<Vec<ActiveFeed>, AssemblyError> {
+    let (active, problems) = active_feeds(config, databases).await?;
+    if problems.errors() > 0 {
+        return Err(AssemblyError::Feeds(problems));
+    }
+    refuse_lost_feeds(config, ledger, &active).await?;
+    Ok(active)
 }
 
 async fn refuse_lost_feeds(config: &Config, ledger: &AnyLedger, active: &[ActiveFeed]) -> Result<(), AssemblyError> {

@@ -45,7 +45,7 @@ pub struct Booking {
 const MOST_EARLY: usize = 5000;
 
 /// Who is told of changes. Weak: the process owns the desk, and the desk must not own the process.
-struct Hears(Mutex<Hearing>);
+pub(super) struct Hears(Mutex<Hearing>);
 
 enum Hearing {
     /// Nobody yet: what has changed since the start.
@@ -74,7 +74,7 @@ impl Hears {
         }
     }
 
-    fn join(&self, shared: &Arc<Shared>) {
+    pub(super) fn join(&self, shared: &Arc<Shared>) {
         let before = std::mem::replace(&mut *self.state(), Hearing::Process(Arc::downgrade(shared)));
         if let Hearing::Early(early) = before {
             early.iter().for_each(|changed| shared.has_changed(changed));
@@ -175,11 +175,11 @@ impl Booking {
     }
 
     /// Tells the process of changes from now on, and lets it show and stop this.
-    pub(super) fn join(self, shared: &Arc<Shared>) -> (Tasks, CancellationToken) {
+    pub(super) fn join(self, shared: &Arc<Shared>) -> (Tasks, CancellationToken, Arc<Hears>) {
         let Booking { answering, tasks, stop, hears } = self;
         hears.join(shared);
-        let _joined_once = shared.booking.set(answering);
-        (tasks, stop)
+        let _joined_once = shared.booking.set(Arc::new(answering));
+        (tasks, stop, hears)
     }
 }
 

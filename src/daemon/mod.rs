@@ -6,10 +6,13 @@ mod audits;
 mod booking;
 mod clock;
 mod exchanges;
+mod files;
 mod fresh;
+mod front;
 mod notify;
 mod platform;
 mod pool;
+mod reload;
 mod resume;
 mod status;
 mod tasks;
@@ -18,7 +21,7 @@ mod words;
 mod write_back;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock, Weak};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -27,8 +30,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source, referral_required};
 pub use booking::{Booking, BookingError, booking_certificate, booking_statements, open_booking};
+pub use files::fit as fit_open_files;
+pub use front::Door;
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
 pub use platform::platforms;
+pub use reload::ReloadError;
 pub use status::{FeedStatus, FuseStatus, PortalStatus, RegisterStatus, Status, UnitStatus};
 pub use words::hear_words;
 pub use write_back::open_writer;
@@ -40,9 +46,10 @@ use crate::serve::{Listener, Shown};
 use crate::sync::Order;
 use crate::telemetry::Metrics;
 use after::{After, Aftermath};
-use booking::Answering;
+use booking::{Answering, Hears};
 use clock::Clock;
 use fresh::Fresh;
+use front::Front;
 use pool::{Job, Pool, Priority};
 use tasks::Tasks;
 use timetable::{Scheduled, Timetable};
@@ -71,10 +78,12 @@ struct Shared {
     lines: Vec<Arc<AnyLine>>,
     pool: Pool,
     metrics: Metrics,
-    aftermath: Aftermath,
+    aftermath: Arc<Aftermath>,
     /// What bookings have changed, for each line.
     fresh: Vec<Fresh>,
-    booking: OnceLock<Answering>,
+    booking: OnceLock<Arc<Answering>>,
+    /// Who goes on in its place: what cycles of this one still ask for is asked of that.
+    successor: OnceLock<Weak<Shared>>,
     last_tick: AtomicI64,
     ready: AtomicBool,
     stopping: CancellationToken,
@@ -90,6 +99,12 @@ pub struct Daemon {
     workers: Tasks,
     listeners: Tasks,
     booking: Tasks,
+    front: Arc<Front>,
+    hears: Option<Arc<Hears>>,
+    /// What platforms are told reaches these.
+    platform_lines: Arc<RwLock<Vec<Arc<AnyLine>>>>,
+    /// Workers of before a reload, each at its last cycle.
+    retired: Vec<Tasks>,
     stop_booking: CancellationToken,
     stop_clock: CancellationToken,
     stop_listeners: CancellationToken,
@@ -103,53 +118,82 @@ impl Daemon {
         metrics: Metrics,
         settings: DaemonSettings,
     ) -> Result<Self, JobSchedulerError> {
+        let portals = assembly.lines.iter().map(|line| line.name.clone()).collect();
+        let door = Door::open(listener, metrics.clone(), portals);
+        Daemon::start_behind(door, assembly, metrics, settings).await
+    }
+
+    /// Starts workers and clock over what is open, behind a door that answers already.
+    pub async fn start_behind(
+        door: Door,
+        assembly: Assembly,
+        metrics: Metrics,
+        settings: DaemonSettings,
+    ) -> Result<Self, JobSchedulerError> {
         let (shared, timetable) = share(&assembly, metrics);
         let shared = Arc::new(shared);
-        let (stop_clock, stop_listeners) = (CancellationToken::new(), CancellationToken::new());
-        let mut listeners = Tasks::default();
-        listeners.spawn("listener", listener.run(Arc::clone(&shared), stop_listeners.clone().cancelled_owned()));
-        let mut workers = Tasks::default();
-        for worker in 0..settings.workers.max(2) {
-            let shared = Arc::clone(&shared);
-            workers.spawn("worker", async move { shared.work(worker == 0).await });
-        }
-        workers.spawn("words", Arc::clone(&shared).hear(Arc::clone(&assembly.ledger)));
-        for line in assembly.lines.iter().filter(|line| line.keeps_registers()) {
-            workers.spawn("exchanges", Arc::clone(&shared).follow_up(Arc::clone(line)));
-        }
-        let mut clock = Tasks::default();
-        clock.spawn("clock", run_clock(Clock::start().await?, timetable, Arc::clone(&shared), stop_clock.clone()));
-        if let Some(pause) = notify::watchdog_pause() {
-            clock.spawn("watchdog", run_watchdog(pause, Arc::clone(&shared), stop_clock.clone()));
-        }
-        shared.ready.store(true, Ordering::Relaxed);
-        Ok(Daemon {
+        let (front, listeners, stop_listeners) = door.lead_to(&shared);
+        let platform_lines = Arc::new(RwLock::new(shared.lines.clone()));
+        let mut daemon = Daemon {
             shared,
             ledger: assembly.ledger,
             settings,
-            clock,
-            workers,
+            clock: Tasks::default(),
+            workers: Tasks::default(),
             listeners,
             booking: Tasks::default(),
+            front,
+            hears: None,
+            platform_lines,
+            retired: Vec::new(),
             stop_booking: CancellationToken::new(),
-            stop_clock,
+            stop_clock: CancellationToken::new(),
             stop_listeners,
-        })
+        };
+        daemon.start_work();
+        daemon.start_clock(timetable).await?;
+        daemon.shared.ready.store(true, Ordering::Relaxed);
+        Ok(daemon)
+    }
+
+    fn start_work(&mut self) {
+        for worker in 0..self.settings.workers.max(2) {
+            let shared = Arc::clone(&self.shared);
+            self.workers.spawn("worker", async move { shared.work(worker == 0).await });
+        }
+        self.workers.spawn("words", Arc::clone(&self.shared).hear(Arc::clone(&self.ledger)));
+        for line in self.shared.lines.iter().filter(|line| line.keeps_registers()) {
+            self.workers.spawn("exchanges", Arc::clone(&self.shared).follow_up(Arc::clone(line)));
+        }
+    }
+
+    async fn start_clock(&mut self, timetable: Timetable) -> Result<(), JobSchedulerError> {
+        let (shared, stop) = (Arc::clone(&self.shared), self.stop_clock.clone());
+        self.clock.spawn("clock", run_clock(Clock::start().await?, timetable, shared, stop));
+        if let Some(pause) = notify::watchdog_pause() {
+            self.clock.spawn("watchdog", run_watchdog(pause, Arc::clone(&self.shared), self.stop_clock.clone()));
+        }
+        Ok(())
+    }
+
+    fn keep_fresh(&mut self) {
+        for line in 0..self.shared.lines.len() {
+            self.workers.spawn("fresh", Arc::clone(&self.shared).keep_fresh(line));
+        }
     }
 
     /// Lets these portals of medical education call the platform at this listener.
     pub fn serve_platform(&mut self, listener: Listener, portals: Vec<PlatformSettings>) {
-        let evaluations = Arc::new(platform::Evaluations(self.shared.lines.clone()));
-        let stop = self.stop_listeners.clone().cancelled_owned();
+        let evaluations = Arc::new(platform::Evaluations(Arc::clone(&self.platform_lines)));
+        let stop = self.stop_listeners.clone();
         self.listeners.spawn("platform", listener.serve(router(portals, evaluations), stop));
     }
 
     /// Takes over the answering of bookings, and brings what they change to the portals at once.
     pub fn serve_booking(&mut self, booking: Booking) {
-        (self.booking, self.stop_booking) = booking.join(&self.shared);
-        for line in 0..self.shared.lines.len() {
-            self.workers.spawn("fresh", Arc::clone(&self.shared).keep_fresh(line));
-        }
+        let (tasks, stop, hears) = booking.join(&self.shared);
+        (self.booking, self.stop_booking, self.hears) = (tasks, stop, Some(hears));
+        self.keep_fresh();
     }
 
     /// The lines it runs.
@@ -183,7 +227,12 @@ impl Daemon {
         self.shared.stopping.cancel();
         self.shared.lines.iter().for_each(|line| line.stopping.cancel());
         self.stop_booking.cancel();
-        let (finished, _) = tokio::join!(self.workers.finish(self.settings.grace), self.booking.finish(booking::GRACE));
+        let grace = self.settings.grace;
+        let mut retired = std::mem::take(&mut self.retired);
+        let all_retired = futures_util::future::join_all(retired.iter_mut().map(|tasks| tasks.finish(grace)));
+        let (finished, retired, _) =
+            tokio::join!(self.workers.finish(grace), all_retired, self.booking.finish(booking::GRACE));
+        let finished = finished && retired.into_iter().all(|finished| finished);
         if !finished {
             tracing::warn!(
                 "requests were still in flight after the grace time; they are marked, and asked about at the next start"
@@ -232,9 +281,10 @@ fn share(assembly: &Assembly, metrics: Metrics) -> (Shared, Timetable) {
         lines: assembly.lines.clone(),
         pool: Pool::new(jobs),
         metrics,
-        aftermath: Aftermath::default(),
+        aftermath: Arc::default(),
         fresh: assembly.lines.iter().map(|_| Fresh::default()).collect(),
         booking: OnceLock::new(),
+        successor: OnceLock::new(),
         last_tick: AtomicI64::new(Utc::now().timestamp()),
         ready: AtomicBool::new(false),
         stopping: CancellationToken::new(),
@@ -308,6 +358,9 @@ impl Shared {
     }
 
     fn poke(&self, line: &Arc<AnyLine>, name: &str) {
+        if let Some(successor) = self.successor.get().and_then(Weak::upgrade) {
+            return successor.poke(line, name);
+        }
         if let Some(job) = self.feeds.iter().position(|feed| feed.name == name && Arc::ptr_eq(&feed.line, line)) {
             self.pool.poke(job);
         }
@@ -329,7 +382,7 @@ impl Shared {
             let health = line.breaker().health(now);
             PortalStatus::new(&line.name, &health, &line.paused_units())
         });
-        let booking = self.booking.get().map(Answering::status);
+        let booking = self.booking.get().map(|booking| booking.status());
         Status { feeds: feeds.collect(), portals: portals.collect(), booking }
     }
 }

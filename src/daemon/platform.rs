@@ -1,6 +1,6 @@
 //! The platform side of medical education: which portals may call it, and where what they tell goes.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::Utc;
 
@@ -42,11 +42,19 @@ fn settings(portal: &str, platform: &PlatformConfig) -> Result<PlatformSettings,
 }
 
 /// Takes what portals tell of modules to the lines that sent them.
-pub(super) struct Evaluations(pub Vec<Arc<AnyLine>>);
+pub(super) struct Evaluations(pub Arc<RwLock<Vec<Arc<AnyLine>>>>);
+
+impl Evaluations {
+    /// The line of a portal, as the configuration in force has it.
+    fn line(&self, portal: &str) -> Option<Arc<AnyLine>> {
+        let lines = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().find(|line| line.name == portal).cloned()
+    }
+}
 
 impl Evaluated for Evaluations {
     async fn evaluated(&self, portal: &str, module: &Key, evaluation: Evaluation) -> Taken {
-        let Some(line) = self.0.iter().find(|line| line.name == portal) else { return Taken::Unknown };
+        let Some(line) = self.line(portal) else { return Taken::Unknown };
         let status = evaluation.word();
         match line.told(MODULE_FEED, module, evaluation.receipt(Receipt::default())).await {
             Ok(Heard::Taken) => Taken::Applied,
@@ -72,8 +80,10 @@ impl Evaluated for Evaluations {
     }
 
     async fn ask(&self, portal: &str, question: Question) -> Reply {
-        let line = self.0.iter().find(|line| line.name == portal);
-        let Some((line, AnyPortal::Nmo(wire))) = line.map(|line| (line, line.portal())) else { return Reply::Failed };
+        let line = self.line(portal);
+        let Some((line, AnyPortal::Nmo(wire))) = line.as_ref().map(|line| (line, line.portal())) else {
+            return Reply::Failed;
+        };
         let now = Utc::now().timestamp();
         let health = line.breaker().health(now);
         if let Health::Paused { until, .. } | Health::Parked { until, .. } = health {

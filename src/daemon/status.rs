@@ -103,7 +103,7 @@ pub struct FuseStatus {
 pub struct PortalStatus {
     /// Its name.
     pub portal: String,
-    /// `open`, `paused`, `parked` (a person must act), `stopped` (no daemon runs).
+    /// `open`, `paused`, `parked` (a person must act), `stopped` (no daemon runs), `waiting` (the daemon starts, and waits for what `why` says).
     pub state: String,
     /// Until when, RFC 3339.
     pub until: Option<String>,
@@ -216,6 +216,12 @@ impl PortalStatus {
             units_paused: units.len(),
             units: units.iter().map(UnitStatus::from).collect(),
         }
+    }
+
+    /// A portal of a daemon that is not up yet.
+    pub fn waiting(portal: &str, why: &str) -> Self {
+        let open = PortalStatus::new(portal, &Health::Open, &[]);
+        PortalStatus { state: "waiting".to_owned(), why: Some(why.to_owned()), ..open }
     }
 
     /// A portal that no daemon serves at the moment, with the units that the ledger remembers as paused.

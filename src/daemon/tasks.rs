@@ -31,6 +31,11 @@ impl Tasks {
         }
     }
 
+    /// True when none runs. Those that have ended are forgotten.
+    pub fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
     /// Waits for all tasks to end by themselves, for at most `grace`; then cuts the rest off. True if none had to be cut off.
     pub async fn finish(&mut self, grace: Duration) -> bool {
         let all = async { while self.running.join_next().await.is_some() {} };

@@ -76,6 +76,12 @@ pub(super) fn code(body: &Value) -> Option<String> {
     ((1..=CODE_LEN).contains(&text.len()) && text.bytes().all(fits)).then_some(text)
 }
 
+/// True when an answer says something about a request, which a page of a web server and an empty body do not.
+pub(super) fn speaks(body: &Value) -> bool {
+    let told = ["success", "isSuccess"].iter().any(|name| member(body, name).and_then(truth).is_some());
+    told || code(body).is_some() || !complaint(body).is_empty()
+}
+
 /// The text of a refusal, with the portal's own code before it where the refusal goes by another one.
 pub(super) fn with_code(body: Option<&Value>, code: &str, text: String) -> String {
     match body.and_then(self::code).filter(|own| own != code) {
@@ -158,6 +164,21 @@ mod tests {
             (json!(true), None),
         ] {
             assert_eq!(id(&value).as_deref(), wanted, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_complains_of_nothing_does_not_speak() {
+        for body in [
+            json!({"success": false}),
+            json!({"code": 5}),
+            json!({"errors": {"title": ["пусто"]}}),
+            json!([{"message": "x"}]),
+        ] {
+            assert!(speaks(&body), "{body}");
+        }
+        for body in [json!({}), json!([]), json!("x"), json!(null), json!({"status": 400}), json!({"errors": []})] {
+            assert!(!speaks(&body), "{body}");
         }
     }
 

@@ -2,19 +2,26 @@
 //! `platform_listen` what portals of medical education call; on `[booking] listen` the gateway's bookings.
 
 pub mod booking;
+mod connections;
 pub mod platform;
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// Most connections of this listener at one time, and of the one for platforms.
+pub const CONNECTIONS: usize = 256;
+/// Largest body that is read; nothing here needs one.
+const MOST_BYTES: usize = 64 << 10;
 
 /// What the listener shows.
 pub trait Shown: Send + Sync + 'static {
@@ -62,16 +69,15 @@ impl Listener {
     }
 
     /// Answers until `stop` comes, then finishes what is under way.
-    pub async fn run<S: Shown>(self, shown: Arc<S>, stop: impl Future<Output = ()> + Send + 'static) {
+    pub async fn run<S: Shown>(self, shown: Arc<S>, stop: CancellationToken) {
         self.serve(router(shown), stop).await;
     }
 
     /// Answers by these routes until `stop` comes, then finishes what is under way.
-    pub async fn serve(self, router: Router, stop: impl Future<Output = ()> + Send + 'static) {
-        let served = axum::serve(self.socket, router).with_graceful_shutdown(stop).await;
-        if let Err(error) = served {
-            tracing::error!("the listener on {} ended: {error}", self.address);
-        }
+    pub async fn serve(self, router: Router, stop: CancellationToken) {
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let room = |_| Arc::clone(&places).try_acquire_owned().ok();
+        connections::serve(self.socket, None, router.layer(DefaultBodyLimit::max(MOST_BYTES)), room, stop).await;
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::line::{FeedLine, Line};
 use super::outgoing::Outgoing;
-use super::pieces::Pieces;
+use super::pieces::{Next, Pieces};
 use super::settle::Settled;
+use super::standstill::Trial;
 use crate::ledger::{Ledger, LedgerError};
 use crate::portal::{Cure, Delivery, Portal};
 use crate::record::{Key, Receipt};
@@ -27,12 +28,22 @@ pub(super) enum Outcome {
     /// The portal refused it by name, or refused it when it was sent alone. An earlier piece may have brought it there all the same.
     Rejected { code: String, text: String, holder: Option<Key>, cure: Cure, maybe_applied: bool },
     /// Nobody judged it.
-    Open { maybe_applied: bool },
+    Open { maybe_applied: bool, waits: Waits },
+}
+
+/// What a record that nobody judged waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// The end of the portal's pause: then it goes out at once.
+    Portal,
+    /// A pause of its own, which grows.
+    Itself,
 }
 
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
     /// Sends one planned request and settles every record of it.
     pub(super) async fn deliver(&self, feed: &FeedLine<S>, outgoing: Outgoing) -> Result<Settled, LedgerError> {
+        let mut trial = self.trial().await;
         if self.standstill(feed).is_some() {
             outgoing.put_back(&mut feed.index());
             return Ok(Settled { put_back: outgoing.len() as u64, ..Settled::default() });
@@ -45,12 +56,26 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             }
         };
         let once = outgoing.entries.iter().map(|entry| feed.repeats_harm(entry.remote_id.as_deref()));
-        let mut pieces = Pieces::of(outgoing.len(), feed.batch_now()).only_once(once);
-        self.send_pieces(feed, &outgoing, &mut pieces).await?;
+        let (suspicions, in_a_row) = {
+            let suspects = feed.suspects();
+            let known = outgoing.entries.iter().map(|entry| suspects.suspicion(entry.key.id()));
+            (known.collect::<Vec<_>>(), suspects.in_a_row(&outgoing.entries))
+        };
+        let mut pieces = Pieces::of(outgoing.len(), feed.batch_now())
+            .only_once(once)
+            .suspecting(suspicions)
+            .after_refusing(in_a_row)
+            .at_random(self.dice());
+        if self.breaker().distrusts() {
+            pieces = pieces.carefully();
+        }
+        self.send_pieces(feed, &outgoing, &mut pieces, &mut trial).await?;
+        drop(trial);
+        feed.suspects().learn(&outgoing.entries, &pieces);
         self.learn_size(feed, &pieces.lesson()).await?;
         let failure = pieces.failure.take();
         let proven = outgoing.stands_for().filter(|_| pieces.proves_a_unit());
-        let mut settled = self.settle(feed, mark, outgoing, pieces.outcomes()).await?;
+        let mut settled = self.settle(feed, mark, outgoing, pieces.outcomes(self.standstill(feed).is_some())).await?;
         settled.failure = failure;
         if let Some(unit) = proven {
             settled.released.extend(self.end_pause(&unit).await?);
@@ -63,6 +88,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         feed: &FeedLine<S>,
         outgoing: &Outgoing,
         pieces: &mut Pieces,
+        trial: &mut Option<Trial<'_>>,
     ) -> Result<(), LedgerError> {
         while let Some(mut positions) = pieces.next() {
             if self.stopping.is_cancelled() || self.standstill(feed).is_some() || feed.has_searched_enough() {
@@ -81,8 +107,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             match delivery {
                 Delivery::Judged(verdicts) => {
                     self.judged(feed);
-                    let alone = positions.len() == 1;
+                    *trial = None;
+                    let (alone, accepted) = (positions.len() == 1, pieces.accepted());
                     let refused = pieces.judge(positions, verdicts);
+                    if pieces.accepted() > accepted {
+                        feed.suspects().accept();
+                    }
                     feed.searched(pieces.is_bisected() || (alone && !refused.is_empty()));
                     self.count_refusals(outgoing, &refused).await?;
                 }
@@ -142,15 +172,17 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         failure: Failure,
     ) -> Result<(), LedgerError> {
         match failure.trouble {
-            Trouble::TooLarge => {
-                self.answered(feed);
-                pieces.too_large(positions, &failure);
-            }
-            Trouble::Unattributed => {
-                self.answered(feed);
-                let refused = pieces.bisect(positions, &failure);
-                feed.searched(true);
-                self.count_refusals(outgoing, &refused).await?;
+            Trouble::TooLarge | Trouble::Unattributed | Trouble::Foreign { .. } => {
+                feed.searched(failure.trouble == Trouble::Unattributed);
+                match pieces.refused(positions.clone(), &failure) {
+                    Next::GoOn => {}
+                    Next::Guilty(position) => self.count_refusals(outgoing, &[position]).await?,
+                    Next::GiveUp => {
+                        let failure = failure.of_portal();
+                        self.heed(feed, &failure);
+                        pieces.give_up(positions, failure);
+                    }
+                }
             }
             Trouble::UnitBlocked => self.split_by_unit(pieces, outgoing, positions, &failure).await?,
             Trouble::Transient { .. }

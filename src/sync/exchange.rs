@@ -141,9 +141,9 @@ impl Told {
                 Told { receipt: Some(receipt), ..told }
             }
             Outcome::Rejected { code, .. } => Told { code: Some(code.clone()), ..told },
-            Outcome::Open { maybe_applied: true } => told,
+            Outcome::Open { maybe_applied: true, .. } => told,
             // It never went out.
-            Outcome::Open { maybe_applied: false } => Told { sent: None, ..told },
+            Outcome::Open { maybe_applied: false, .. } => Told { sent: None, ..told },
         }
     }
 }

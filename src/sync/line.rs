@@ -18,6 +18,7 @@ use super::index::Index;
 use super::order;
 use super::probation;
 use super::report::Live;
+use super::suspects::Suspects;
 use super::sweep::Sweeps;
 use super::units::{ErrorBudget, PausedUnit, Units};
 use super::write_back::WriteBack;
@@ -148,6 +149,7 @@ pub struct FeedLine<S> {
     searches: AtomicUsize,
     /// A request with many records makes one new thing at the portal, taken or refused as a whole.
     sets_are_made: bool,
+    pub(super) suspects: Mutex<Suspects>,
     pub(super) children: Vec<&'static str>,
     pub(super) fuse: Mutex<Option<Tripped>>,
     /// The number of the last run that did all it had to; 0 before the first one of this process.
@@ -163,6 +165,10 @@ impl<S: Source> FeedLine<S> {
 
     pub(super) fn sweeps(&self) -> MutexGuard<'_, Sweeps> {
         self.sweeps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn suspects(&self) -> MutexGuard<'_, Suspects> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Every record as the ledger writes it. The index is locked for a page at a time only.
@@ -260,6 +266,8 @@ pub struct Line<S, P, L> {
     pub(super) breaker: Mutex<Breaker>,
     pub(super) units: Arc<Units>,
     pub(super) rng: Mutex<StdRng>,
+    /// Held by the one request that shows whether the portal is well again.
+    pub(super) trial: tokio::sync::Mutex<()>,
     runs: AtomicU64,
     shared: Arc<Semaphore>,
     reserved: Arc<Semaphore>,
@@ -308,6 +316,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             breaker: Mutex::new(Breaker::new(settings.retry)),
             units: Arc::new(units),
             rng: Mutex::new(StdRng::seed_from_u64(settings.seed)),
+            trial: tokio::sync::Mutex::default(),
             runs: AtomicU64::new(0),
             shared: Arc::new(Semaphore::new(settings.in_flight.max(1) - reserved)),
             reserved: Arc::new(Semaphore::new(reserved)),
@@ -432,6 +441,7 @@ async fn open_feed<S: Source, L: Ledger>(
         parking: Mutex::default(),
         sending: Mutex::default(),
         batch_size: Mutex::new(BatchSize::new(plan.batch, batch_size::remembered(notes, feed))),
+        suspects: Mutex::default(),
         children: order::children_of(feed, schemas).iter().map(|schema| schema.feed).collect(),
         plan,
     };

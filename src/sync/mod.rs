@@ -40,6 +40,7 @@ mod sending;
 mod settle;
 mod standstill;
 mod stray;
+mod suspects;
 mod sweep;
 mod units;
 mod unknown;

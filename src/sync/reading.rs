@@ -180,6 +180,10 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             }
             self.look_again_at_faults(&mut planned);
         }
+        if matches!(wanted, Wanted::Contested(_)) {
+            // They were counted when they were read first.
+            (planned.report.rows, planned.report.unchanged) = (0, 0);
+        }
         self.add(&planned.report);
         findings.append(&mut planned.findings);
         self.contested.append(&mut planned.contested);

@@ -419,7 +419,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
         removed: &mut Removed,
     ) -> Result<Away, LedgerError> {
         match failure.trouble {
-            Trouble::TooLarge | Trouble::Unattributed => {
+            Trouble::Unattributed => {
                 self.answered(feed);
                 self.not_allowed(units, REFUSED.into(), failure.text).await
             }
@@ -433,9 +433,12 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             Trouble::Transient { .. }
             | Trouble::TimedOut
             | Trouble::Maintenance { .. }
+            | Trouble::Foreign { .. }
+            | Trouble::TooLarge
             | Trouble::FeedParked
             | Trouble::BatchAtFault
             | Trouble::Parked => {
+                let failure = failure.of_portal();
                 self.heed(feed, &failure);
                 let maybe_applied = failure.maybe_applied;
                 removed.failure = Some(failure);

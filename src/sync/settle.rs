@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::contest::{self, Contest};
-use super::deliver::Outcome;
+use super::deliver::{Outcome, Waits};
 use super::exchange::{Told, code_of};
 use super::index::{At, Index};
 use super::inquiry::{TURNED_DOWN, turn_down, turned_down};
@@ -144,12 +144,17 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     }
                     true
                 }
-                Outcome::Open { maybe_applied } => {
-                    let attempts = entry.attempts;
-                    self.postpone(index, at, &mut entry, if maybe_applied { None } else { Some(before) }, now);
-                    if !maybe_applied && feed.rest(now).is_some() {
-                        // The feed's own rest is the pause: the record goes as soon as that is over.
-                        (entry.attempts, entry.next_attempt) = (attempts, None);
+                Outcome::Open { maybe_applied, waits } => {
+                    let unsent = if maybe_applied { None } else { Some(before) };
+                    match waits {
+                        Waits::Itself => self.postpone(index, at, &mut entry, unsent, now),
+                        Waits::Portal => {
+                            as_before(index, at, &mut entry, unsent);
+                            (entry.state, entry.next_attempt) = (State::Pending, None);
+                            // A process that starts anew knows of no pause of the portal's, but of this.
+                            let feed_rests = feed.rest(now).is_some();
+                            entry.attempts = entry.attempts.saturating_add(u16::from(!feed_rests));
+                        }
                     }
                     if entry.mark.is_some() && self.must_know_first(feed, &entry) {
                         settled.unknown += 1;

@@ -2,6 +2,8 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
+use rand::RngExt;
+
 use super::line::{FeedLine, Line};
 use super::report::Stop;
 use crate::ledger::Ledger;
@@ -27,10 +29,37 @@ impl<S: Source> FeedLine<S> {
     }
 }
 
+/// The right to be the one request that shows whether a portal is well again.
+pub(super) type Trial<'a> = tokio::sync::MutexGuard<'a, ()>;
+
 impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
+    /// After a pause one request goes out alone: waits for its outcome, or for the right to send it. None where the portal is well.
+    pub(super) async fn trial(&self) -> Option<Trial<'_>> {
+        let on_trial = || self.breaker().on_trial(self.clock.now());
+        if !on_trial() {
+            return None;
+        }
+        let trial = self.trial.lock().await;
+        on_trial().then_some(trial)
+    }
+
+    /// A number that decides which record of several is tried first.
+    pub(super) fn dice(&self) -> usize {
+        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
+        rng.random_range(0..usize::from(u16::MAX))
+    }
+
     /// True when a cycle of this feed may send to the portal now.
     pub fn lets_pass(&self, feed: &str) -> bool {
         self.feeds.get(feed).is_some_and(|feed| self.standstill(feed).is_none())
+    }
+
+    /// Waits until no cycle of any feed runs. Nothing keeps the next one from beginning but [`Line::stopping`].
+    pub async fn at_rest(&self) {
+        for feed in self.feeds.values() {
+            drop(feed.cycle.lock().await);
+            drop(feed.exchanging.lock().await);
+        }
     }
 
     /// Why nothing of the feed goes out now, if that is so.
@@ -83,6 +112,7 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
             | Trouble::TimedOut
             | Trouble::TooLarge
             | Trouble::Unattributed
+            | Trouble::Foreign { .. }
             | Trouble::UnitBlocked
             | Trouble::Maintenance { .. }
             | Trouble::Parked => {

@@ -122,7 +122,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let (line, feed) = (self.line, self.feed.plan.schema.feed);
         tracing::debug!(portal = %line.name, feed, %key, "the portal does not say where the record is: {}", failure.text);
         match failure.trouble {
-            Trouble::Maintenance { .. } | Trouble::Transient { retry_after: Some(_) } => {
+            Trouble::Maintenance { .. } | Trouble::Foreign { .. } | Trouble::Transient { retry_after: Some(_) } => {
                 line.heed(self.feed, failure);
                 Answer::Later
             }

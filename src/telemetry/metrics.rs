@@ -99,6 +99,7 @@ pub struct Metrics {
     booking_faults: IntCounterVec,
     booking_duration: HistogramVec,
     booking_uncertain: IntGauge,
+    reloaded: IntGauge,
 }
 
 impl Metrics {
@@ -214,6 +215,10 @@ impl Metrics {
             booking_uncertain: roll.add(IntGauge::with_opts(Opts::new(
                 "booking_uncertain",
                 "Bookings answered 18 of which nobody knows whether they were made.",
+            ))?)?,
+            reloaded: roll.add(IntGauge::with_opts(Opts::new(
+                "config_last_reload_successful",
+                "1 while the configuration that was read last is in force, 0 when it was refused and an older one goes on.",
             ))?)?,
             names: roll.names.into_inner(),
             registry,
@@ -337,6 +342,11 @@ impl Metrics {
     /// A row of the site's statement was no answer.
     pub fn count_booking_fault(&self, verb: &str, fault: &'static str) {
         self.booking_faults.with_label_values(&[verb, fault]).inc();
+    }
+
+    /// Whether the configuration that was read last is in force.
+    pub fn show_reload(&self, is_in_force: bool) {
+        self.reloaded.set(i64::from(is_in_force));
     }
 
     /// How many bookings are of unknown outcome.

@@ -38,13 +38,15 @@ pub struct Breaker {
     timing: RetryTiming,
     failures: u16,
     parked: u32,
+    /// The last thing heard was a refusal in words that are not the portal's own.
+    distrusted: bool,
     health: Health,
 }
 
 impl Breaker {
     /// A portal that is not known to have failed.
     pub fn new(timing: RetryTiming) -> Self {
-        Breaker { timing, failures: 0, parked: 0, health: Health::Open }
+        Breaker { timing, failures: 0, parked: 0, distrusted: false, health: Health::Open }
     }
 
     /// How the portal does at `now`. A pause that is over reads as open.
@@ -61,11 +63,22 @@ impl Breaker {
         self.health(now) == Health::Open
     }
 
+    /// True when a pause is over and no request has shown yet that its reason is: one request at a time goes out.
+    pub fn on_trial(&self, now: i64) -> bool {
+        self.health != Health::Open && self.lets_pass(now)
+    }
+
+    /// True when a large request is not worth sending before one record alone has passed.
+    pub fn distrusts(&self) -> bool {
+        self.distrusted
+    }
+
     /// A request was answered. A pause that runs is not cut short by a request that was under way when it began.
     pub fn succeed(&mut self, now: i64) {
         self.failures = 0;
         if self.lets_pass(now) {
             self.parked = 0;
+            self.distrusted = false;
             self.health = Health::Open;
         }
     }
@@ -73,7 +86,9 @@ impl Breaker {
     /// A pause that runs already lasts at least as long as the portal asks for.
     fn prolong(&mut self, failure: &Failure, now: i64) {
         let named = match failure.trouble {
-            Trouble::Transient { retry_after } | Trouble::Maintenance { retry_after } => retry_after,
+            Trouble::Transient { retry_after }
+            | Trouble::Maintenance { retry_after }
+            | Trouble::Foreign { retry_after } => retry_after,
             Trouble::TimedOut
             | Trouble::FeedParked
             | Trouble::BatchAtFault
@@ -108,6 +123,11 @@ impl Breaker {
             Trouble::Transient { retry_after: None } | Trouble::TimedOut => {}
             Trouble::Maintenance { retry_after } => {
                 let delay = retry_after.unwrap_or_else(|| self.timing.delay(self.failures, rng));
+                self.health = Health::Paused { until: after(delay), why };
+            }
+            Trouble::Foreign { retry_after } => {
+                self.distrusted = true;
+                let delay = retry_after.unwrap_or_else(|| self.timing.growing_delay(self.failures - 1, rng));
                 self.health = Health::Paused { until: after(delay), why };
             }
             Trouble::Parked => {
@@ -153,6 +173,24 @@ mod tests {
         assert!(!breaker.lets_pass(1000), "a request that was under way proves nothing");
         breaker.succeed(5000);
         assert!(breaker.lets_pass(1000));
+    }
+
+    #[test]
+    fn refusals_that_are_not_the_portals_words_pause_it_at_once_and_ever_longer() {
+        let mut breaker = Breaker::new(RetryTiming::default());
+        let (mut now, mut rng) = (1000, StdRng::seed_from_u64(3));
+        let failure =
+            Failure { trouble: Trouble::Foreign { retry_after: None }, maybe_applied: false, text: "x".into() };
+        let mut pauses = Vec::new();
+        for _ in 0..6 {
+            breaker.fail(&failure, now, &mut rng);
+            let Health::Paused { until, .. } = breaker.health(now) else { panic!("it pauses at once") };
+            pauses.push(until - std::mem::replace(&mut now, until));
+            assert!(breaker.on_trial(now) && breaker.distrusts(), "one request shows how it does");
+        }
+        assert!((0..6).all(|at| ((1 << at) / 2..=1 << at).contains(&pauses[at])), "{pauses:?}");
+        breaker.succeed(now);
+        assert!(!breaker.on_trial(now) && !breaker.distrusts());
     }
 
     #[test]

@@ -13,6 +13,8 @@ use reqwest::header::{
     RETRY_AFTER,
 };
 use reqwest::{Certificate, Method, RequestBuilder, Response, redirect, retry};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
 use tracing::debug;
 use url::Url;
 
@@ -36,7 +38,7 @@ pub struct ClientSettings<'a> {
     pub connect_timeout: Duration,
     /// Longest wait for the whole answer, from the first byte sent.
     pub timeout: Duration,
-    /// PEM file with root certificates to trust beside the system's.
+    /// File with root certificates, PEM or one in DER, to trust beside the system's.
     pub ca_file: Option<&'a Path>,
 }
 
@@ -58,7 +60,9 @@ pub enum ClientError {
         source: std::io::Error,
     },
     /// The file holds no certificate.
-    #[error("ca_file: {path} holds no PEM certificate; convert DER with `openssl x509 -inform der`")]
+    #[error(
+        "ca_file: {path} holds no certificate, neither as PEM nor as DER; export it as one of these (a .p7b or .pfx is none of them)"
+    )]
     CaEmpty {
         /// Its path.
         path: PathBuf,
@@ -244,10 +248,16 @@ fn check_url(url: &Url) -> Result<(), ClientError> {
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, ClientError> {
     let pem = std::fs::read(path).map_err(|source| ClientError::CaUnreadable { path: path.to_owned(), source })?;
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(ClientError::CaEmpty { path: path.to_owned() }),
+    let bytes = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&pem);
+    if let Ok(certificates) = Certificate::from_pem_bundle(bytes)
+        && !certificates.is_empty()
+    {
+        return Ok(certificates);
     }
+    // What Windows exports is the certificate itself.
+    let is_der = RootCertStore::empty().add(CertificateDer::from(bytes)).is_ok();
+    let der = is_der.then(|| Certificate::from_der(bytes).ok()).flatten();
+    der.map(|certificate| vec![certificate]).ok_or_else(|| ClientError::CaEmpty { path: path.to_owned() })
 }
 
 fn with_body(request: RequestBuilder, body: Body<'_>) -> (RequestBuilder, usize, usize) {
@@ -328,7 +338,13 @@ fn unconnected(error: &reqwest::Error) -> Mishap {
 }
 
 fn tls_reason(reason: &str) -> String {
-    let hint = if reason.contains("UnknownIssuer") { "; name the portal's root certificate in ca_file" } else { "" };
+    let hint = if reason.contains("CaUsedAsEndEntity") {
+        "; the portal shows a certificate that is its own authority: have its owner issue one for the server (openssl: basicConstraints = CA:FALSE), and name that one, or the authority that signed it, in ca_file"
+    } else if reason.contains("UnknownIssuer") {
+        "; name the portal's root certificate in ca_file"
+    } else {
+        ""
+    };
     format!("{reason}{hint}")
 }
 

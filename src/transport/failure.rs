@@ -28,10 +28,16 @@ pub enum Trouble {
     /// No whole answer in time, or a 408 or 504 that says so for the portal: the same batch again, later, and a smaller one when it
     /// keeps happening.
     TimedOut,
-    /// 413, or a refusal that names no record: smaller pieces, at once.
+    /// 413: smaller pieces, at once.
     TooLarge,
-    /// 400 or 422 without a record's id: bisect to the culprit.
+    /// The portal's own refusal without a record's id: bisect to the culprit.
     Unattributed,
+    /// 400, 409 or 422 in a page or with nothing, so not in the portal's own words: the portal or a proxy before it is in trouble, and no
+    /// record is to blame. The portal pauses.
+    Foreign {
+        /// Not before this long.
+        retry_after: Option<Duration>,
+    },
     /// 405: the portal has blocked the unit.
     UnitBlocked,
     /// 503: maintenance, the whole portal pauses.
@@ -51,13 +57,21 @@ pub enum Trouble {
 /// What the HTTP stack saw of a request that came to no verdict.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Mishap {
-    /// An answer whose status says it all.
+    /// An answer whose status says it all: what the portal says in its own words of the records is [`Mishap::Unnamed`].
     #[error("HTTP {code}{}", said_of(*.code))]
     Status {
         /// The status code.
         code: u16,
         /// The wait that the portal asks for.
         retry_after: Option<Duration>,
+    },
+    /// A refusal that would say much of a unit, had the portal said it, in a page of a web server or a proxy.
+    #[error(
+        "HTTP {code} with a page that is not the portal's own: the portal, or a proxy before it, is in trouble; nothing is held against the records, and all is tried again by itself"
+    )]
+    Page {
+        /// The status code.
+        code: u16,
     },
     /// A refusal in the portal's own words, `isSuccess` false under HTTP 200 among them, that names none of the records sent.
     #[error("HTTP {code} without the id of a refused record")]
@@ -154,6 +168,7 @@ impl Mishap {
         match self {
             Mishap::Status { code, retry_after } => trouble_of_status(*code, *retry_after),
             Mishap::Unnamed { .. } => Trouble::Unattributed,
+            Mishap::Page { .. } => Trouble::Foreign { retry_after: None },
             Mishap::AnswerTimeout => Trouble::TimedOut,
             // A certificate may be renewed at the portal at any hour, so TLS is tried again like any lost connection.
             Mishap::Connect { .. }
@@ -180,7 +195,8 @@ impl Mishap {
             // A 400 is a request that was not understood; every other refusal may speak of a part.
             Mishap::Unnamed { code } => *code != 400,
             Mishap::BatchAtFault { maybe_applied, .. } => *maybe_applied,
-            Mishap::Connect { .. }
+            Mishap::Page { .. }
+            | Mishap::Connect { .. }
             | Mishap::ConnectTimeout
             | Mishap::Tls { .. }
             | Mishap::Credentials
@@ -199,7 +215,7 @@ fn trouble_of_status(code: u16, retry_after: Option<Duration>) -> Trouble {
     match (code, retry_after) {
         // A success that nobody could judge: it is asked again, not believed.
         (200..=299, _) => Trouble::Transient { retry_after: None },
-        (400 | 409 | 422, _) => Trouble::Unattributed,
+        (400 | 409 | 422, _) => Trouble::Foreign { retry_after },
         (405, _) => Trouble::UnitBlocked,
         (413, _) => Trouble::TooLarge,
         (503, _) => Trouble::Maintenance { retry_after },
@@ -232,6 +248,9 @@ fn said_of(code: u16) -> &'static str {
         402 => ": the portal wants to be paid; ask its owner about this account",
         403 => {
             ": the portal denies this account the right to this; ask its owner to grant the account this kind of record"
+        }
+        400 | 409 | 422 => {
+            ", and not in the portal's own words: the portal, or a proxy before it, is in trouble; nothing is held against the records, and all is tried again by itself"
         }
         404 | 410 => {
             ": there is no such address; check the portal's url, then ask the portal's support which address takes these records"
@@ -275,7 +294,8 @@ impl Failure {
         self
     }
 
-    /// The same failure of a portal that knows no units: its 405 speaks of an address, not of a block.
+    /// The same failure of a portal that knows neither units nor partial successes: its 405 speaks of an address and not of a block, and its
+    /// 422 took nothing.
     pub fn without_units(self) -> Self {
         match self.trouble {
             Trouble::UnitBlocked => Failure {
@@ -284,6 +304,18 @@ impl Failure {
                 text: "HTTP 405: this address does not take requests of this kind; check the portal's url and paths"
                     .into(),
             },
+            Trouble::Foreign { .. } => Failure { maybe_applied: false, ..self },
+            _ => self,
+        }
+    }
+
+    /// The same failure where other records, or the records one by one, fare no better: the portal itself is in trouble.
+    pub fn of_portal(self) -> Self {
+        match self.trouble {
+            Trouble::TooLarge | Trouble::Unattributed => {
+                let text = format!("{}; so it is with every record alone, and no record is to blame", self.text);
+                Failure { trouble: Trouble::Foreign { retry_after: None }, text, ..self }
+            }
             _ => self,
         }
     }
@@ -292,11 +324,12 @@ impl Failure {
     /// and nothing goes to the portal before; what is only busy or down is asked again.
     pub fn of_authentication(self) -> Self {
         let trouble = match self.trouble {
-            Trouble::Transient { .. } | Trouble::Maintenance { .. } => self.trouble,
+            Trouble::Transient { .. } | Trouble::Maintenance { .. } | Trouble::Foreign { .. } => self.trouble,
             // How long a token takes says nothing about the size of batches.
             Trouble::TimedOut => Trouble::Transient { retry_after: None },
-            Trouble::TooLarge
-            | Trouble::Unattributed
+            // No account is too large: whoever says so has not looked at it.
+            Trouble::TooLarge => Trouble::Foreign { retry_after: None },
+            Trouble::Unattributed
             | Trouble::UnitBlocked
             | Trouble::FeedParked
             | Trouble::BatchAtFault
@@ -310,6 +343,7 @@ impl Failure {
         let trouble = match self.trouble {
             Trouble::Transient { .. } | Trouble::TimedOut => Trouble::Transient { retry_after: Some(left) },
             Trouble::Maintenance { .. } => Trouble::Maintenance { retry_after: Some(left) },
+            Trouble::Foreign { .. } => Trouble::Foreign { retry_after: Some(left) },
             Trouble::TooLarge
             | Trouble::Unattributed
             | Trouble::UnitBlocked

@@ -87,6 +87,12 @@ impl RetryTiming {
         growth.current_interval.min(self.max)
     }
 
+    /// The wait before attempt number `attempt`, at least half of its ceiling: for what must be asked ever more rarely.
+    pub fn growing_delay(&self, attempt: u16, rng: &mut impl Rng) -> Duration {
+        let ceiling = self.ceiling(attempt);
+        rng.random_range(ceiling / 2..=ceiling)
+    }
+
     /// The wait before attempt number `attempt`: anything from zero to its ceiling.
     pub fn delay(&self, attempt: u16, rng: &mut impl Rng) -> Duration {
         rng.random_range(Duration::ZERO..=self.ceiling(attempt))

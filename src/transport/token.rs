@@ -359,9 +359,9 @@ impl<A: Authenticate> TokenHolder<A> {
 
     fn pause(&self, state: &mut State, failure: Failure) {
         let (timing, asked) = match failure.trouble {
-            Trouble::Transient { retry_after } | Trouble::Maintenance { retry_after } => {
-                (self.pauses.unanswered, retry_after)
-            }
+            Trouble::Transient { retry_after }
+            | Trouble::Maintenance { retry_after }
+            | Trouble::Foreign { retry_after } => (self.pauses.unanswered, retry_after),
             Trouble::TimedOut => (self.pauses.unanswered, None),
             Trouble::TooLarge
             | Trouble::Unattributed

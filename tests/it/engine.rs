@@ -379,8 +379,9 @@ async fn records_that_an_answer_does_not_mention_are_asked_about_again() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_that_names_nobody_is_bisected_to_the_culprit() {
     const RECORDS: u128 = 500;
-    // Two halves for each time that the culprit's piece is halved, and the request itself.
-    let most = (2.0 * (RECORDS as f64).log2() + 2.0) as usize;
+    // Two halves for each time that the culprit's piece is halved, the request itself, a record before and one after that show that
+    // others pass, and the culprit once more.
+    let most = (2.0 * (RECORDS as f64).log2() + 5.0) as usize;
     for culprit in [1, 250, 333, RECORDS] {
         let mut world = World::with_slots(RECORDS);
         world.batch = RECORDS as usize;
@@ -608,9 +609,8 @@ async fn a_portal_that_refuses_everything_without_a_name_is_not_hammered() {
     world.portal.forget_requests();
     let report = cycle(&line, "slot").await;
     let requests = world.portal.seen().requests.len();
-    assert!(requests < 60, "{requests} requests");
-    assert!(report.refused > 0, "some culprits are found");
-    assert_eq!(report.refused + report.postponed, 150);
+    assert!(requests < 6, "{requests} requests");
+    assert_eq!((report.refused, report.postponed), (0, 150), "nothing shows that a record is to blame");
 }
 
 #[tokio::test(start_paused = true)]

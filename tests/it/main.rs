@@ -3,6 +3,7 @@
 
 mod audit;
 mod binary;
+mod blame;
 mod booking;
 mod cli_check;
 mod cli_check_kinds;
@@ -11,6 +12,7 @@ mod cli_init;
 mod cli_log;
 mod cli_rejects;
 mod cli_unit;
+mod daemon_life;
 mod dashboard;
 mod demo;
 mod ekdo;

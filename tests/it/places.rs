@@ -478,3 +478,15 @@ async fn nothing_is_asked_while_the_portal_wants_to_be_left_alone() {
     cycle(&line, "slot").await;
     assert_eq!(questions(&world), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_are_read_again_for_their_places_are_counted_once() {
+    let mut world = World::with_slots(3);
+    world.portal.seen().one_a_place = true;
+    let line = world.start().await;
+    pass(&line).await;
+    world.put("slot", 1, slot_at(1, 2, "AVAILABLE"));
+    world.put("slot", 2, slot_at(2, 1, "AVAILABLE"));
+    let report = cycle(&line, "slot").await;
+    assert_eq!((report.rows, report.unchanged), (3, 1));
+}

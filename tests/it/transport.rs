@@ -4,12 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::Method;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use vitrina::transport::{
     ANSWER_LIMIT, Answer, Body, ClientSettings, Exchange, Failure, HttpClient, Level, Packed, Trouble, Witness,
 };
 
 use crate::support::gateway::{Gateway, Reply};
-use crate::support::tls::{deaf, hanging_up_after, over_tcp, over_tls, roots, stalling};
+use crate::support::tls::{certificate, deaf, hanging_up_after, over_tcp, over_tls, over_tls_as, roots, stalling};
 
 const AGAIN: Trouble = Trouble::Transient { retry_after: None };
 
@@ -220,6 +222,38 @@ async fn a_root_of_the_ca_file_is_trusted_and_only_then() {
     let client = HttpClient::new(&settings, None).unwrap();
     let answer = client.send(client.request(Method::GET, &["x"]), Body::AsBuilt).await.unwrap();
     assert_eq!(answer.body, b"{}");
+}
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+
+/// What a client makes of a server when it trusts this file.
+async fn trusting(server: &str, ca_file: &std::path::Path) -> Result<Answer, Failure> {
+    let (url, timeout) = (server.parse().unwrap(), Duration::from_secs(20));
+    let settings = ClientSettings { url: &url, connect_timeout: timeout, timeout, ca_file: Some(ca_file) };
+    let client = HttpClient::new(&settings, None).unwrap();
+    client.send(client.request(Method::GET, &["x"]), Body::AsBuilt).await
+}
+
+#[tokio::test]
+async fn a_root_may_come_as_der_or_behind_the_mark_of_an_editor() {
+    let server = over_tls(OK.to_vec()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let pem = std::fs::read(roots()).unwrap();
+    let marked = folder.path().join("marked.pem");
+    std::fs::write(&marked, [b"\xef\xbb\xbf".as_slice(), &pem].concat()).unwrap();
+    assert_eq!(trusting(&server, &marked).await.unwrap().body, b"{}");
+    let der = folder.path().join("root.cer");
+    std::fs::write(&der, CertificateDer::pem_slice_iter(&pem).last().unwrap().unwrap()).unwrap();
+    assert_eq!(trusting(&server, &der).await.unwrap().body, b"{}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_vouches_for_itself_is_trusted_by_name_and_an_authority_as_server_is_explained() {
+    let server = over_tls_as("self_signed", OK.to_vec()).await;
+    assert_eq!(trusting(&server, &certificate("self_signed")).await.unwrap().body, b"{}");
+    let server = over_tls_as("own_authority", OK.to_vec()).await;
+    let failure = trusting(&server, &certificate("own_authority")).await.unwrap_err();
+    assert!(failure.text.contains("is its own authority") && failure.text.contains("CA:FALSE"), "{}", failure.text);
 }
 
 #[tokio::test]

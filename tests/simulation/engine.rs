@@ -706,8 +706,15 @@ impl Ledger for SimLedger {
 
     async fn settle(&self, feed: FeedId, settlement: Settlement) -> Result<(), LedgerError> {
         self.before().await;
+        let of = FEEDS[(feed.0 - 1) as usize];
+        for refusal in &settlement.refused {
+            let unnamed = matches!(refusal.code.as_str(), "REFUSED" | "TOO_LARGE")
+                && refusal.state == vitrina::ledger::State::Rejected;
+            if let Some(key) = refusal.key.as_ref().filter(|_| unnamed) {
+                self.process.stage.note(What::Condemned { feed: of, id: id_of(key) });
+            }
+        }
         if self.process.stage.tells_all {
-            let of = FEEDS[(feed.0 - 1) as usize];
             for entry in &settlement.entries {
                 let text = format!(
                     "{:?} mark {:?} next {:?} accepted {:?} wanted {:?}",

@@ -42,6 +42,8 @@ pub struct Gateway {
     disliked: BTreeSet<(Feed, Id)>,
     choking: BTreeSet<(Feed, Id)>,
     closed_until: i64,
+    /// A proxy answers everything like this, and until then.
+    proxy: Option<(u16, i64)>,
     blocked: BTreeMap<Id, i64>,
 }
 
@@ -108,6 +110,7 @@ impl Gateway {
             disliked: BTreeSet::new(),
             choking: BTreeSet::new(),
             closed_until: 0,
+            proxy: None,
             blocked: BTreeMap::new(),
         }
     }
@@ -119,6 +122,7 @@ impl Gateway {
         self.choking.clear();
         self.blocked.clear();
         self.closed_until = 0;
+        self.proxy = None;
     }
 
     /// Receives a request to store records.
@@ -260,6 +264,9 @@ impl Gateway {
     }
 
     fn closed(&self, second: i64) -> Option<Answer> {
+        if let Some((code, _)) = self.proxy.filter(|(_, until)| *until > second) {
+            return Some(Answer::Status { code, retry_after: None });
+        }
         let left = self.closed_until - second;
         // A gateway that has a long way to go does not say how long.
         let retry_after = (left < 30).then_some(left.max(1) as u64);
@@ -293,6 +300,11 @@ impl Gateway {
             0 => {
                 self.closed_until = second + self.chance.between(3, 60) as i64;
                 return Some(Fault::Without(Trouble::Status(503)));
+            }
+            3 => {
+                let code = self.chance.any(&[400, 409, 413, 422]);
+                self.proxy = Some((code, second + self.chance.between(3, 60) as i64));
+                return Some(Fault::Without(Trouble::Status(code)));
             }
             1 if self.manners.blocks => {
                 if let Some(unit) = records.first().and_then(|(_, body)| unit_of(&self.mart, feed, body)) {

@@ -52,7 +52,7 @@ pub fn run(seed: u64) -> Outcome {
     runtime.block_on(async {
         let stage = Arc::new(Stage::new(seed));
         let disk = MemoryLedger::new();
-        let lived = timeout(FOREVER, live(&stage, disk.clone())).await;
+        let lived = timeout(FOREVER, Box::pin(live(&stage, disk.clone()))).await;
         let broken = match lived {
             Ok(Ok(())) => None,
             Ok(Err(broken)) => Some(broken),

@@ -40,6 +40,8 @@ pub enum What {
     Settled { mark: i64 },
     /// What the ledger was told of one record. Only for people who ask about a record.
     Stated { feed: Feed, id: Id, entry: String },
+    /// The ledger was told that a record is refused which no answer named.
+    Condemned { feed: Feed, id: Id },
     /// A request left.
     Sent { request: usize, feed: Feed, records: Vec<(Id, Body)> },
     /// A request to remove one record left.
@@ -209,6 +211,7 @@ impl What {
             What::ReadBegun { feed: of, asked: Asked::Keys(ids), .. } => *of == feed && ids.contains(&wanted),
             What::Stored { feed: of, id, .. }
             | What::Removed { feed: of, id, .. }
+            | What::Condemned { feed: of, id }
             | What::Stated { feed: of, id, .. } => (*of, *id) == (feed, wanted),
             What::Answered { request, .. } => requests.contains(request),
             What::Settled { mark } => marks.contains(mark),

@@ -81,7 +81,10 @@ impl Storage {
         let reason = match primary_code(&error) {
             Some(CORRUPT | NOT_A_DATABASE) => return self.damaged(words),
             Some(FULL) => format!("the disk is full: free some space under {directory} ({words})"),
-            Some(READ_ONLY | CANNOT_OPEN) => {
+            Some(READ_ONLY) => format!(
+                "the ledger is read-only: its file, or {directory}, may not be written by this user, or lies on a file system that is mounted read-only ({words})"
+            ),
+            Some(CANNOT_OPEN) => {
                 format!(
                     "this user may not use the files under {directory} as needed; run as the daemon's user ({words})"
                 )
@@ -101,10 +104,14 @@ impl Storage {
             }
             io::ErrorKind::NotADirectory => format!("{directory} is not a directory; correct [ledger] url"),
             io::ErrorKind::PermissionDenied => {
-                format!("this user may not write in {directory}; give it to the user that runs vitrina")
+                format!(
+                    "it is read-only for this user: give {directory} and the files in it to the user that runs vitrina"
+                )
             }
             io::ErrorKind::ReadOnlyFilesystem => {
-                format!("{directory} lies on a read-only file system; correct [ledger] url")
+                format!(
+                    "it is read-only: {directory} lies on a file system that is mounted read-only; mount it for writing, or correct [ledger] url"
+                )
             }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 format!("the disk is full: free some space under {directory}")
@@ -117,4 +124,18 @@ impl Storage {
 fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let code = error.as_database_error()?.code()?;
     code.parse::<i32>().ok().map(|extended| extended & 0xff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_that_cannot_be_written_is_called_read_only() {
+        let storage = Storage::new(Path::new("/var/lib/vitrina/ledger.db"));
+        for kind in [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem] {
+            let text = storage.no_access(&kind.into()).to_string();
+            assert!(text.contains("read-only") && text.contains("/var/lib/vitrina"), "{text}");
+        }
+    }
 }

@@ -24,7 +24,11 @@ pub(super) fn judge_document(name: &str, answer: &Answer, sent: &[u8]) -> Result
     let body = lenient::parse(&answer.body);
     match answer.status {
         200..=299 => {}
-        400 | 409 | 413 | 422 => return Ok(refused(answer.status, body.as_ref(), sent)),
+        409 => return Ok(refused(answer.status, body.as_ref(), sent)),
+        // A page, or nothing, is not the portal's word.
+        400 | 413 | 422 if body.as_ref().is_some_and(lenient::speaks) => {
+            return Ok(refused(answer.status, body.as_ref(), sent));
+        }
         _ => return Err(failure(answer, body.as_ref(), sent)),
     }
     let Some(body) = body else { return Err(unreadable("it is not JSON")) };
@@ -54,7 +58,9 @@ pub(super) fn judge_signature(
         409 if open => Ok(taken(id, Stage::Confirmed, None)),
         409 => Ok(refusal(ALREADY_SIGNED.into(), body.as_ref(), sent, Cure::Row)),
         404 => Ok(refusal("NOT_FOUND".into(), body.as_ref(), sent, Cure::Time)),
-        400 | 413 | 422 => Ok(refused(answer.status, body.as_ref(), sent)),
+        400 | 413 | 422 if body.as_ref().is_some_and(lenient::speaks) => {
+            Ok(refused(answer.status, body.as_ref(), sent))
+        }
         200..=299 => match body {
             Some(body) => Ok(match word::heard(&body, &terms.signed_statuses) {
                 Word::Refusal => refused(answer.status, Some(&body), sent),
@@ -184,7 +190,7 @@ mod tests {
     fn refusals_name_nobody() {
         for (status, body, code) in [
             (400, r#"{"message":"Щукин не найден"}"#, "HTTP-400"),
-            (413, "", "HTTP-413"),
+            (413, r#"{"error":"велик"}"#, "HTTP-413"),
             (409, r#"{"code":"DUP","message":"у Феофан есть документ"}"#, "HTTP-409"),
             (200, r#"{"success":false,"message":"ЩУКИН ФЕОФАН ЁЛКОВИЧ"}"#, "REFUSED"),
             (200, r#"{"errors":["ёлкович"]}"#, "REFUSED"),
@@ -239,7 +245,7 @@ mod tests {
             (200, r#"{"status":"ERROR"}"#, "REFUSED"),
             (200, r#"{"code":"E-17","id":5}"#, "E-17"),
             (200, r#"{"message":"Подпись не прошла проверку"}"#, "REFUSED"),
-            (422, "", "HTTP-422"),
+            (422, r#"{"message":"нет"}"#, "HTTP-422"),
         ] {
             assert!(
                 matches!(signature(status, body), Ok(Verdict::Rejected { code: found, .. }) if found == code),
@@ -251,7 +257,10 @@ mod tests {
     #[test]
     fn every_other_status_is_as_in_the_table_of_failures() {
         for (status, trouble, maybe_applied) in [
+            (400, Trouble::Foreign { retry_after: None }, false),
             (401, Trouble::Parked, false),
+            (413, Trouble::TooLarge, false),
+            (422, Trouble::Foreign { retry_after: None }, false),
             (405, Trouble::FeedParked, false),
             (500, Trouble::Transient { retry_after: None }, true),
             (503, Trouble::Maintenance { retry_after: None }, false),

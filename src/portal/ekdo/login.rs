@@ -102,7 +102,11 @@ fn token(answer: &Answer, name: &str, secrets: &[String]) -> Result<Token, Failu
     let said = body.as_ref().map(|body| redact_hiding(&lenient::complaint(body), secrets)).unwrap_or_default();
     match answer.status {
         200..=299 => {}
-        400 | 401 | 403 | 422 => return Err(Failure::from(Mishap::Credentials).saying(&said)),
+        401 | 403 => return Err(Failure::from(Mishap::Credentials).saying(&said)),
+        // A page, or nothing, may be a proxy's, and finds no fault with the account.
+        400 | 422 if body.as_ref().is_some_and(lenient::speaks) => {
+            return Err(Failure::from(Mishap::Credentials).saying(&said));
+        }
         code => {
             let failure = Failure::from(Mishap::Status { code, retry_after: answer.retry_after });
             return Err(failure.without_units().saying(&said));
@@ -156,6 +160,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_the_portals_word_finds_no_fault_with_the_account() {
+        for (status, body) in [(400, ""), (400, "<html>"), (413, "<html>"), (422, "<html>"), (422, "{}")] {
+            let failure = answered(status, body).err().unwrap().of_authentication();
+            assert_eq!(failure.trouble, Trouble::Foreign { retry_after: None }, "{status} {body}");
+        }
+    }
+
+    #[test]
     fn a_refusal_parks_and_shows_no_password() {
         for (status, body) in [
             (401, r#"{"message":"wrong: Hunter and Co"}"#),
@@ -163,6 +175,7 @@ mod tests {
             (400, r#"{"error_description":"hunter and co"}"#),
             (200, r#"{"success":false,"message":"hunter and co"}"#),
             (404, ""),
+            (422, r#"{"message":"нет"}"#),
         ] {
             let failure = answered(status, body).err().unwrap().of_authentication();
             assert_eq!(failure.trouble, Trouble::Parked, "{status} {body}");

@@ -22,6 +22,8 @@ pub(super) struct Reply {
     retry_after: Option<Duration>,
     /// The body, if it is JSON.
     body: Option<Value>,
+    /// The body is a page, as web servers and proxies write them.
+    is_page: bool,
     envelope: Option<Envelope>,
 }
 
@@ -44,7 +46,9 @@ struct Complaint {
 
 impl Reply {
     pub fn of(answer: Answer) -> Self {
-        let body = serde_json::from_slice::<Value>(without_bom(&answer.body)).ok();
+        let bytes = without_bom(&answer.body);
+        let is_page = bytes.trim_ascii_start().starts_with(b"<");
+        let body = serde_json::from_slice::<Value>(bytes).ok();
         let envelope = body.as_ref().and_then(Envelope::of);
         let inner = envelope.as_ref().and_then(|envelope| envelope.status);
         // Under HTTP 200 the envelope may hold the true status.
@@ -52,7 +56,7 @@ impl Reply {
             200..=299 => inner.unwrap_or(answer.status),
             other => other,
         };
-        Reply { status, retry_after: answer.retry_after, body, envelope }
+        Reply { status, retry_after: answer.retry_after, body, is_page, envelope }
     }
 
     /// The status of the answer: the envelope's where HTTP itself says success.
@@ -84,8 +88,14 @@ impl Reply {
 
     /// What the status comes to, with what the gateway said about it, less the values that were sent to it and must not be shown.
     pub fn failure(&self, sent: &[String]) -> Failure {
-        let failure = Failure::from(Mishap::Status { code: self.status, retry_after: self.retry_after });
-        failure.saying(&self.envelope.as_ref().map(|envelope| envelope.said(sent)).unwrap_or_default())
+        let code = self.status;
+        let mishap = match (code, &self.envelope) {
+            (400 | 409 | 422, Some(_)) => Mishap::Unnamed { code },
+            // A web server that shows a page takes no POST there: that blocks no unit.
+            (405, None) if self.is_page => Mishap::Page { code },
+            _ => Mishap::Status { code, retry_after: self.retry_after },
+        };
+        Failure::from(mishap).saying(&self.envelope.as_ref().map(|envelope| envelope.said(sent)).unwrap_or_default())
     }
 
     /// A success that is not told in the gateway's words.

@@ -148,7 +148,6 @@ mod tests {
     #[test]
     fn a_refusal_parks_and_a_busy_gateway_does_not() {
         let parked = [
-            (400, ""),
             (401, "<html>"),
             (403, "{}"),
             (404, ""),
@@ -163,6 +162,10 @@ mod tests {
             let failure = token(answer(status, body), PASSWORD).unwrap_err().of_authentication();
             assert_eq!(failure.trouble, Trouble::Parked, "{status} {body}");
             assert!(!failure.text.to_lowercase().contains(PASSWORD), "{}", failure.text);
+        }
+        for (status, body) in [(400, ""), (400, "<html>"), (405, "<html>"), (413, "<html>"), (422, "<html>")] {
+            let failure = token(answer(status, body), PASSWORD).unwrap_err().of_authentication();
+            assert_eq!(failure.trouble, Trouble::Foreign { retry_after: None }, "{status} {body}: a proxy's");
         }
         let again = [
             (500, ""),

@@ -97,7 +97,7 @@ impl Reply {
         match (self.member("success").and_then(truth), self.status) {
             (Some(true), 200..=299) => Ok(Outcome::Done { url: self.text("url").and_then(address) }),
             (Some(false), 200..=299 | 400 | 404 | 409 | 422) => Ok(Outcome::Refused(self.refusal(hidden))),
-            (None, 400 | 409 | 422) if self.body.is_some() => {
+            (None, 400 | 409 | 422) if self.speaks() => {
                 let code = format!("HTTP_{}", self.status);
                 Ok(Outcome::Refused(Refusal { code, text: self.said(hidden) }))
             }
@@ -116,8 +116,14 @@ impl Reply {
             let shape = if self.body.is_some() { "it is JSON without the document's fields" } else { "it is not JSON" };
             return Mishap::Unreadable { reason: shape.into() }.into();
         }
-        let failure = Failure::from(Mishap::Status { code: self.status, retry_after: self.retry_after });
+        let code = self.status;
+        let failure = match code {
+            400 | 409 | 422 if self.speaks() => Mishap::Unnamed { code }.into(),
+            _ => Failure::from(Mishap::Status { code, retry_after: self.retry_after }),
+        };
         let failure = match failure.trouble {
+            // Every request is about one record: there is no part of it that could have been taken.
+            Trouble::Foreign { .. } => Failure { maybe_applied: false, ..failure },
             // There are no units here that could be blocked: the address is wrong.
             Trouble::UnitBlocked => Failure {
                 trouble: Trouble::FeedParked,
@@ -127,6 +133,12 @@ impl Reply {
             _ => failure,
         };
         failure.saying(&self.said(hidden))
+    }
+
+    /// True when the answer says something about the request, as the service or the framework under it does; a page of a web server and an
+    /// empty body do not.
+    fn speaks(&self) -> bool {
+        self.member("success").is_some() || self.text("reason").is_some() || !self.said(&[]).trim().is_empty()
     }
 
     /// The portal's words, redacted, without the values that must not be shown.

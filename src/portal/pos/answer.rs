@@ -26,8 +26,9 @@ pub(super) fn judge(errand: Errand<'_>, answer: &Answer, sent: &[u8]) -> Result<
         200..=299 => success(errand, body.as_ref(), sent),
         // The document's 404 can only speak of the id: it stands at an address that took the creation.
         404 if matches!(errand, Errand::Change(_)) => Ok(refusal("NOT_FOUND".into(), body.as_ref(), sent, Cure::Time)),
-        // Sent again by itself, what contradicts another activity could make a second one.
-        400 | 409 | 413 | 422 => {
+        // Sent again by itself, what contradicts another activity could make a second one. A page, or nothing, is not the portal's word.
+        409 => Ok(refusal(refusal_code(answer.status, body.as_ref()), body.as_ref(), sent, Cure::Row)),
+        400 | 413 | 422 if body.as_ref().is_some_and(lenient::speaks) => {
             Ok(refusal(refusal_code(answer.status, body.as_ref()), body.as_ref(), sent, Cure::Row))
         }
         code => {
@@ -155,11 +156,11 @@ mod tests {
             (200, r#"{"success":true,"data":false}"#, "REFUSED"),
             (200, r#"{"success":false,"error":{"code":"E-12","message":"уборка снега не годится"}}"#, "REFUSED"),
             (200, r#"{"success":false,"code":17}"#, "17"),
-            (400, "<html>", "HTTP-400"),
+            (400, r#"{"message":"плохо"}"#, "HTTP-400"),
             (422, r#"{"errors":{"title":["Уборка снега"]}}"#, "HTTP-422"),
             (409, "", "HTTP-409"),
             (409, r#"{"code":"DUP-7","message":"«Уборка снега» уже есть"}"#, "HTTP-409"),
-            (413, "", "HTTP-413"),
+            (413, r#"{"success":false}"#, "HTTP-413"),
         ] {
             let Ok(Verdict::Rejected { code: found, text, cure, .. }) = judged(Errand::Creation, status, body) else {
                 panic!("{status} {body}")
@@ -186,6 +187,9 @@ mod tests {
     fn every_other_status_is_as_in_the_table_of_failures() {
         for (status, trouble, maybe_applied) in [
             (302, Trouble::FeedParked, false),
+            (400, Trouble::Foreign { retry_after: Some(Duration::from_secs(9)) }, false),
+            (413, Trouble::TooLarge, false),
+            (422, Trouble::Foreign { retry_after: Some(Duration::from_secs(9)) }, false),
             (401, Trouble::Parked, false),
             (403, Trouble::FeedParked, false),
             (405, Trouble::FeedParked, false),

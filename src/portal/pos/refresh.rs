@@ -24,7 +24,9 @@ pub(super) fn read(answer: &Answer, secrets: &[String]) -> Result<Refreshed, Ref
     let said = body.as_ref().map(|body| redact_hiding(&lenient::complaint(body), secrets)).unwrap_or_default();
     match answer.status {
         200..=299 => {}
-        400 | 401 | 403 | 422 => return Err(Refusal::Token(said)),
+        401 => return Err(Refusal::Token(said)),
+        // A page, or nothing, may be a proxy's: a pair is not given up for that.
+        400 | 403 | 422 if body.as_ref().is_some_and(lenient::speaks) => return Err(Refusal::Token(said)),
         code => {
             let failure = Failure::from(Mishap::Status { code, retry_after: answer.retry_after });
             return Err(Refusal::Other(failure.without_units().saying(&said)));
@@ -87,8 +89,8 @@ mod tests {
         for (status, body) in [
             (400, r#"{"error":"invalid_grant old-secret"}"#),
             (401, ""),
-            (403, "<html>"),
-            (422, "{}"),
+            (403, r#"{"error":"denied"}"#),
+            (422, r#"{"success":false}"#),
             (200, r#"{"success":false,"message":"OLD-SECRET expired"}"#),
             (200, r#"{"error":"invalid_grant"}"#),
         ] {
@@ -102,6 +104,10 @@ mod tests {
             (500, "", true),
             (503, "", false),
             (404, "", false),
+            (400, "<html>", false),
+            (403, "", false),
+            (413, "<html>", false),
+            (422, "{}", false),
         ] {
             let Err(Refusal::Other(failure)) = answered(status, body) else { panic!("{status} {body}") };
             assert_eq!(failure.maybe_applied, maybe_applied, "{status} {body}");

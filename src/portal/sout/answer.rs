@@ -151,7 +151,7 @@ fn listed<T>(answer: &Answer, key: &str, read: impl Fn(&Element) -> T) -> Result
 fn no_verdict(answer: &Answer, reason: &'static str) -> Failure {
     match answer.status {
         200..=299 => Mishap::Unreadable { reason: reason.into() }.into(),
-        code => Mishap::Status { code, retry_after: answer.retry_after }.into(),
+        code => Failure::from(Mishap::Status { code, retry_after: answer.retry_after }).without_units(),
     }
 }
 

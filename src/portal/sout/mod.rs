@@ -270,12 +270,15 @@ fn titled(mut record: Training, titles: &Result<Arc<Titles>, Failure>) -> Result
         },
         Err(_) if record.learn_program_title.is_some() => {}
         Err(failure) => match failure.trouble {
-            Trouble::Transient { .. } | Trouble::Maintenance { .. } => return Err(failure.clone()),
+            Trouble::Transient { .. } | Trouble::Maintenance { .. } | Trouble::Foreign { .. } => {
+                return Err(failure.clone());
+            }
+            // A request without a body is not too large: whoever says so has not looked at it.
+            Trouble::TooLarge => return Err(failure.clone().of_portal()),
             Trouble::TimedOut => {
                 return Err(Failure { trouble: Trouble::Transient { retry_after: None }, ..failure.clone() });
             }
-            Trouble::TooLarge
-            | Trouble::Unattributed
+            Trouble::Unattributed
             | Trouble::UnitBlocked
             | Trouble::FeedParked
             | Trouble::BatchAtFault

@@ -9,17 +9,35 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::wire::Wire;
-use crate::transport::{Answer, Failure, Mishap};
+use crate::transport::{Answer, Failure, Mishap, Trouble};
 
 /// How long a catalogue is good for.
 const FRESH: Duration = Duration::from_secs(6 * 60 * 60);
 /// How long nobody asks again after a failure.
 const REST: Duration = Duration::from_secs(5 * 60);
+/// The same after a failure that passes by itself: the portal's own pauses keep it from being asked too often.
+const SHORT_REST: Duration = Duration::from_secs(5);
 /// Most programmes; the register knows 28.
 const MOST_PROGRAMS: usize = 1000;
 
 /// Titles by the programmes' numbers.
 pub(super) type Titles = BTreeMap<i64, String>;
+
+/// True for what is none of the portal's own words about the catalogue.
+fn passes(failure: &Failure) -> bool {
+    match failure.trouble {
+        Trouble::Transient { .. }
+        | Trouble::TimedOut
+        | Trouble::Maintenance { .. }
+        | Trouble::Foreign { .. }
+        | Trouble::TooLarge => true,
+        Trouble::Unattributed
+        | Trouble::UnitBlocked
+        | Trouble::FeedParked
+        | Trouble::BatchAtFault
+        | Trouble::Parked => false,
+    }
+}
 
 /// The catalogue as last read.
 #[derive(Default)]
@@ -46,8 +64,9 @@ impl Programs {
             match wire.programs().await.and_then(|answer| titles(&answer)) {
                 Ok(titles) => *state = State { titles: Some(titles.into()), failure: None, next: Some(now + FRESH) },
                 Err(failure) => {
+                    let rest = if passes(&failure) { SHORT_REST } else { REST };
                     state.failure = Some(failure);
-                    state.next = Some(now + REST);
+                    state.next = Some(now + rest);
                 }
             }
         }

@@ -1,45 +1,24 @@
-//! The listener that the gateway calls: TLS where the site has a certificate for it, and a limit on everything a caller could hold on to:
-//! connections, the handshake, headers. Strangers have a few connections of their own, so that they cannot take the gateway's.
+//! The listener that the gateway calls: TLS where the site has a certificate for it, and connections for those who may call. Strangers have a few connections of their own, so that they cannot take the gateway's.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::{Extension, Router};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
+use axum::Router;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::Callers;
+use crate::serve::connections;
 
-/// How long a connection may take to say what it wants, the time between two requests included.
-const HEADER_PATIENCE: Duration = Duration::from_secs(30);
-/// How long a TLS handshake may take.
-const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(5);
-/// Most headers, and most bytes of them.
-const MOST_HEADERS: usize = 64;
-const HEADER_BYTES: usize = 32 << 10;
 /// Connections of callers that may not call.
 const STRANGERS: usize = 16;
-/// Pause after the system refused a connection: it has no more file descriptors, and asking at once would not give it any.
-const BREATH: Duration = Duration::from_millis(100);
-
-/// Where a connection comes from.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
-
 /// The certificate of the listener, PEM.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
@@ -92,27 +71,12 @@ impl BookingListener {
 
     /// Answers by these routes until `stop` comes, then finishes what is under way.
     pub async fn serve(self, router: Router, callers: Callers, connections: usize, stop: CancellationToken) {
-        let open = TaskTracker::new();
         let (known, strangers) = (Arc::new(Semaphore::new(connections)), Arc::new(Semaphore::new(STRANGERS)));
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
-                accepted = self.socket.accept() => accepted,
-            };
-            let Ok((stream, peer)) = accepted else {
-                tokio::time::sleep(BREATH).await;
-                continue;
-            };
-            let room = if callers.may_connect(peer.ip()) { &known } else { &strangers };
-            // No room: the connection is closed at once, which tells the caller sooner than silence does.
-            let Ok(permit) = Arc::clone(room).try_acquire_owned() else { continue };
-            let router = router.clone().layer(Extension(Peer(peer)));
-            open.spawn(converse(stream, self.tls.clone(), router, permit, stop.clone()));
-        }
-        drop(self.socket);
-        open.close();
-        open.wait().await;
+        let room = |ip| {
+            let room = if callers.may_connect(ip) { &known } else { &strangers };
+            Arc::clone(room).try_acquire_owned().ok()
+        };
+        connections::serve(self.socket, self.tls, router, room, stop).await;
     }
 }
 
@@ -126,46 +90,6 @@ impl TlsFiles {
 impl fmt::Debug for BookingListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BookingListener").field("address", &self.address).finish_non_exhaustive()
-    }
-}
-
-/// One connection to its end.
-async fn converse(
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    router: Router,
-    permit: OwnedSemaphorePermit,
-    stop: CancellationToken,
-) {
-    let _small_answers_go_at_once = stream.set_nodelay(true);
-    match tls {
-        None => answer(stream, router, stop).await,
-        Some(tls) => {
-            if let Ok(Ok(stream)) = timeout(HANDSHAKE_PATIENCE, tls.accept(stream)).await {
-                answer(stream, router, stop).await;
-            }
-        }
-    }
-    drop(permit);
-}
-
-async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router, stop: CancellationToken) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE).max_headers(MOST_HEADERS);
-    http.max_buf_size(HEADER_BYTES);
-    let conversation = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(conversation);
-    let mut stopping = false;
-    loop {
-        tokio::select! {
-            biased;
-            // How a caller's connection ends is the caller's affair.
-            _ = conversation.as_mut() => return,
-            () = stop.cancelled(), if !stopping => {
-                stopping = true;
-                conversation.as_mut().graceful_shutdown();
-            }
-        }
     }
 }
 

@@ -33,12 +33,13 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use tokio::time::{Instant, timeout};
 
+pub use super::connections::Peer;
 pub use answer::{Answer, Code, Visit};
 pub use callers::Callers;
 pub use desk::{Cause, Changed, Desk, LIMIT, Listening};
 pub use fault::Fault;
 pub use journal::{Answered, BookingStatus, JournalEntry, UncertainStatus};
-pub use listener::{BookingBindError, BookingListener, Peer, TlsFiles};
+pub use listener::{BookingBindError, BookingListener, TlsFiles};
 pub use mis::{Fate, Mis, Statements};
 pub use request::{Fields, Malformed};
 pub use visits::Visits;

@@ -242,7 +242,9 @@ impl<S: Source, P: Portal, L: Ledger> Auditor<'_, S, P, L> {
     /// How long to wait after a failure; none when waiting does not help.
     fn pause_after(&self, failure: &Failure, attempt: u16) -> Option<Duration> {
         let retry_after = match failure.trouble {
-            Trouble::Transient { retry_after } | Trouble::Maintenance { retry_after } => retry_after,
+            Trouble::Transient { retry_after }
+            | Trouble::Maintenance { retry_after }
+            | Trouble::Foreign { retry_after } => retry_after,
             Trouble::TimedOut => None,
             Trouble::TooLarge
             | Trouble::Unattributed

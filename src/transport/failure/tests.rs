@@ -12,6 +12,7 @@ fn needs_a_person(trouble: Trouble) -> bool {
         | Trouble::TimedOut
         | Trouble::TooLarge
         | Trouble::Unattributed
+        | Trouble::Foreign { .. }
         | Trouble::Maintenance { .. } => false,
     }
 }
@@ -25,7 +26,7 @@ fn every_status_has_its_row() {
         (302, Trouble::FeedParked, false),
         (307, Trouble::FeedParked, false),
         (308, Trouble::FeedParked, false),
-        (400, Trouble::Unattributed, false),
+        (400, Trouble::Foreign { retry_after: None }, false),
         (401, Trouble::Parked, false),
         (402, Trouble::Parked, false),
         (403, Trouble::FeedParked, false),
@@ -34,7 +35,7 @@ fn every_status_has_its_row() {
         (406, Trouble::FeedParked, false),
         (407, Trouble::Parked, false),
         (408, Trouble::TimedOut, true),
-        (409, Trouble::Unattributed, false),
+        (409, Trouble::Foreign { retry_after: None }, false),
         (410, Trouble::FeedParked, false),
         (411, Trouble::FeedParked, false),
         (413, Trouble::TooLarge, false),
@@ -42,7 +43,7 @@ fn every_status_has_its_row() {
         (415, Trouble::FeedParked, false),
         (418, Trouble::FeedParked, false),
         (421, Trouble::Parked, false),
-        (422, Trouble::Unattributed, true),
+        (422, Trouble::Foreign { retry_after: None }, true),
         (425, AGAIN, false),
         (426, Trouble::Parked, false),
         (429, AGAIN, false),
@@ -70,6 +71,7 @@ fn every_status_has_its_row() {
 fn every_other_mishap_has_its_row() {
     let reason = || "reason".to_owned();
     let table = [
+        (Mishap::Page { code: 405 }, Trouble::Foreign { retry_after: None }, false),
         (Mishap::Unnamed { code: 200 }, Trouble::Unattributed, true),
         (Mishap::Unnamed { code: 400 }, Trouble::Unattributed, false),
         (Mishap::Unnamed { code: 404 }, Trouble::Unattributed, true),
@@ -146,7 +148,8 @@ fn a_failed_authentication_concerns_the_whole_portal_and_sent_nothing() {
         (Trouble::Transient { retry_after: asked }, Trouble::Transient { retry_after: asked }),
         (Trouble::Maintenance { retry_after: asked }, Trouble::Maintenance { retry_after: asked }),
         (Trouble::TimedOut, AGAIN),
-        (Trouble::TooLarge, Trouble::Parked),
+        (Trouble::Foreign { retry_after: asked }, Trouble::Foreign { retry_after: asked }),
+        (Trouble::TooLarge, Trouble::Foreign { retry_after: None }),
         (Trouble::Unattributed, Trouble::Parked),
         (Trouble::UnitBlocked, Trouble::Parked),
         (Trouble::FeedParked, Trouble::Parked),

@@ -238,7 +238,7 @@ async fn refused_tokens_take_one_refresh_one_login_and_then_a_pause() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_refresh_is_followed_by_one_login() {
-    let (portal, holder) = refreshing(vec![status(400)]);
+    let (portal, holder) = refreshing(vec![status(401)]);
     holder.authorized(|bearer| send(bearer, &["login-1"]), |accepted| !accepted).await.unwrap();
     holder.authorized(|bearer| send(bearer, &["login-2"]), |accepted| !accepted).await.unwrap();
     assert_eq!(portal.counts(), (2, 1));

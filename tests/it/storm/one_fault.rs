@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::site::{Settings, Site};
 use crate::support::database::sqlite;
 use crate::support::hospital::Hospital;
-use crate::support::storm::{Asked, CutAt, Fault, Garbage, Limits, On, Plan};
+use crate::support::storm::{Asked, CutAt, Fault, Limits, On, Plan};
 
 const RATE: usize = 200;
 /// Longest time that the pauses after one fault may last: a lost authentication and a held request among them.
@@ -27,7 +27,6 @@ enum Pass {
 fn expected(fault: Fault) -> Pass {
     match fault {
         Fault::Slow | Fault::NoIds | Fault::NoSuccess | Fault::Revoked | Fault::Narrow => Pass::Done,
-        Fault::Garbage { kind: Garbage::Plain422, .. } => Pass::Done,
         _ => Pass::Failed,
     }
 }

@@ -44,6 +44,12 @@ impl Daemon {
         tokio::task::block_in_place(|| self.child.wait()).unwrap().code()
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
     /// Ends it without a word.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -49,6 +49,10 @@ pub struct Seen {
     blocked_units: BTreeSet<String>,
     row_at_fault: BTreeSet<Key>,
     most: Option<usize>,
+    /// What everything comes to.
+    pub in_front: Option<Trouble>,
+    /// When requests came, on tokio's clock.
+    pub times: Vec<tokio::time::Instant>,
     parked_feed: Option<String>,
     held_up: Option<String>,
     waiting: usize,
@@ -153,6 +157,11 @@ impl ScriptedPortal {
     /// Says of refusals of this record that only its row can cure them.
     pub fn blame_row(&self, key: Key) {
         self.seen().row_at_fault.insert(key);
+    }
+
+    /// Puts a proxy in front that answers everything like this, or takes it away.
+    pub fn put_in_front(&self, trouble: Option<Trouble>) {
+        self.seen().in_front = trouble;
     }
 
     /// Refuses whole requests that hold this record, without saying why.
@@ -299,6 +308,10 @@ impl Seen {
         let bodies: Vec<serde_json::Value> =
             (0..batch.len()).map(|at| serde_json::from_slice(batch.body(at)).unwrap()).collect();
         self.ids.extend(batch.records().iter().map(|sent| (sent.remote_id.as_deref().map(str::to_owned), sent.known)));
+        self.times.push(tokio::time::Instant::now());
+        if let Some(trouble) = self.in_front {
+            return failed(trouble, false);
+        }
         let act = self.acts.pop_front();
         if let Some(Act::Lose) = act {
             return failed(Trouble::Transient { retry_after: None }, true);

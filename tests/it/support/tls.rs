@@ -19,10 +19,20 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/tls")
 }
 
+/// The certificate of this name.
+pub fn certificate(name: &str) -> PathBuf {
+    directory().join(format!("{name}.pem"))
+}
+
 /// Answers every connection with these bytes over TLS. Returns its address.
 pub async fn over_tls(answer: Vec<u8>) -> String {
-    let chain = vec![CertificateDer::from_pem_file(directory().join("server.pem")).unwrap()];
-    let key = PrivateKeyDer::from_pem_file(directory().join("server.key")).unwrap();
+    over_tls_as("server", answer).await
+}
+
+/// The same, under the certificate of this name.
+pub async fn over_tls_as(name: &str, answer: Vec<u8>) -> String {
+    let chain = vec![CertificateDer::from_pem_file(certificate(name)).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(directory().join(format!("{name}.key"))).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

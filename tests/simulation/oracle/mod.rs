@@ -1,6 +1,7 @@
 //! The oracle: says of a whole run whether the invariants of ARCHITECTURE.md held. Pure, and without a line of the engine: it reads the
 //! trace, the tables and the mart, and models for itself what must follow from them.
 
+mod blame;
 mod forgotten;
 mod ledger;
 mod mart;
@@ -124,6 +125,7 @@ pub fn judge(evidence: &Evidence) -> Vec<Violation> {
     reads::check(evidence, &mut broken);
     removals::check(evidence, &mut broken);
     secrets::check(evidence, &mut broken);
+    blame::check(evidence, &mut broken);
     broken
 }
 

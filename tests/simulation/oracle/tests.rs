@@ -526,3 +526,29 @@ fn a_sweep_says_what_is_gone_unless_it_was_cut_or_empty() {
 fn every_feed_is_known_by_its_name() {
     assert!(FEEDS.into_iter().all(|feed| Feed::named(feed.name()) == feed));
 }
+
+#[test]
+fn whom_no_answer_named_is_condemned_only_on_proof() {
+    let refused = |code| Answer::Status { code, retry_after: None };
+    let accepted = || Answer::Judged(vec![Said::Accepted]);
+    let table = [
+        (vec![(SLOT, Answer::NoIds(400))], true),
+        (vec![(SLOT, Answer::NoIds(400)), (SLOT, Answer::NoIds(400))], true),
+        (vec![(SLOT, Answer::NoIds(400)), (0xd, accepted()), (SLOT, Answer::NoIds(400))], false),
+        (vec![(SLOT, refused(413)), (0xd, accepted()), (SLOT, refused(413))], false),
+        (vec![(SLOT, refused(400)), (0xd, accepted()), (SLOT, refused(400))], true),
+        (vec![(SLOT, Answer::NoIds(400)), (SLOT, accepted()), (SLOT, Answer::NoIds(400))], true),
+    ];
+    for (requests, is_wrong) in table {
+        let mut evidence = Evidence::default();
+        let mut note = |what| evidence.events.push(Event { second: BEGINNING, what });
+        for (request, (id, answer)) in requests.into_iter().enumerate() {
+            note(What::Sent { request, feed: Feed::Slot, records: vec![(id, "{}".into())] });
+            note(What::Answered { request, answer });
+        }
+        note(What::Condemned { feed: Feed::Slot, id: SLOT });
+        let mut broken = Vec::new();
+        blame::check(&evidence, &mut broken);
+        assert_eq!(!broken.is_empty(), is_wrong, "{:?}", evidence.events);
+    }
+}

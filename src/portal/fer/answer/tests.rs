@@ -43,6 +43,7 @@ fn removal(status: u16, body: &str) -> Result<String, Trouble> {
     outcome(judge_removal(&Key::parse(A), &reply(status, body)))
 }
 
+const FOREIGN: Trouble = Trouble::Foreign { retry_after: None };
 const AGAIN: Trouble = Trouble::Transient { retry_after: None };
 
 #[test]
@@ -106,11 +107,7 @@ fn names_and_ids_are_read_in_any_letter_case_and_wrapping() {
 fn a_refusal_that_names_none_of_ours_is_unattributed() {
     let foreign = r#"{"isSuccess":false,"errors":[{"id":"ccccccc3-5eff-49b8-9d07-ff2486162b3f"}],"sendedGuids":[]}"#;
     let table = [
-        (400, ""),
-        (400, "<html>bad request</html>"),
-        (400, r#"{"type":"about:blank","errors":{"$.data[0].duration":["not a number"]}}"#),
         (400, r#"{"isSuccess":false,"error":"сбой разбора","errors":null,"sendedGuids":null,"statusCode":400}"#),
-        (422, "[]"),
         (422, foreign),
         (422, r#"{"isSuccess":false,"errors":[{"errorMessage":"нет","errorCode":"R-310"}]}"#),
         (
@@ -122,6 +119,23 @@ fn a_refusal_that_names_none_of_ours_is_unattributed() {
     ];
     for (status, body) in table {
         assert_eq!(upsert(status, body), Err(Trouble::Unattributed), "{status} {body}");
+    }
+}
+
+#[test]
+fn a_refusal_that_is_not_in_the_gateways_words_is_the_trouble_of_who_spoke_them() {
+    let table = [
+        (400, ""),
+        (400, "<html>bad request</html>"),
+        (400, r#"{"type":"about:blank","errors":{"$.data[0].duration":["not a number"]}}"#),
+        (409, r#"{"message":"conflict"}"#),
+        (422, "[]"),
+        (422, "\u{feff} <html>"),
+        (405, "<html>405 Not Allowed</html>"),
+    ];
+    for (status, body) in table {
+        assert_eq!(upsert(status, body), Err(FOREIGN), "{status} {body}");
+        assert_eq!(removal(status, body), Err(FOREIGN), "{status} {body}");
     }
 }
 
@@ -209,7 +223,9 @@ fn a_removal_is_done_when_the_gateway_itself_says_so() {
         (422, refused, Ok("R")),
         (400, refused, Ok("R")),
         (200, refused, Ok("R")),
-        (400, "", Err(Trouble::Unattributed)),
+        (400, "", Err(FOREIGN)),
+        (422, "<html>", Err(FOREIGN)),
+        (405, "<html>405 Not Allowed</html>", Err(FOREIGN)),
         (200, r#"{"isSuccess":false}"#, Err(Trouble::Unattributed)),
         (405, refused, Err(Trouble::UnitBlocked)),
         (500, refused, Err(AGAIN)),

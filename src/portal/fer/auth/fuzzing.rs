@@ -22,7 +22,10 @@ pub fn auth(bytes: &[u8]) {
             assert!(failure.text.chars().count() < 800, "{}", failure.text);
             assert!(!failure.maybe_applied);
             assert!(
-                matches!(failure.trouble, Trouble::Parked | Trouble::Transient { .. } | Trouble::Maintenance { .. }),
+                matches!(
+                    failure.trouble,
+                    Trouble::Parked | Trouble::Transient { .. } | Trouble::Maintenance { .. } | Trouble::Foreign { .. }
+                ),
                 "{failure:?}"
             );
         }

@@ -77,7 +77,11 @@ fn an_answer_that_is_no_verdict_comes_to_its_row_of_the_failure_table() {
     let table = [
         (200, "<html>", Trouble::Transient { retry_after: None }, true),
         (200, r#"{"status":"ok"}"#, Trouble::Transient { retry_after: None }, true),
-        (400, "<html>", Trouble::Unattributed, false),
+        (400, "<html>", Trouble::Foreign { retry_after: None }, false),
+        (400, "", Trouble::Foreign { retry_after: None }, false),
+        (409, "{}", Trouble::Foreign { retry_after: None }, false),
+        (413, "<html>", Trouble::TooLarge, false),
+        (422, "<html>", Trouble::Foreign { retry_after: None }, false),
         (403, r#"{"error":"Forbidden"}"#, Trouble::FeedParked, false),
         (404, "<html>", Trouble::FeedParked, false),
         (405, "", Trouble::FeedParked, false),

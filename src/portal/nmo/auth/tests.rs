@@ -48,6 +48,14 @@ fn a_refused_or_blocked_user_parks_and_a_busy_portal_does_not() {
         assert_eq!(failure.trouble, Trouble::Parked, "{status} {body}");
         assert!(!failure.text.contains("hunter"), "{}", failure.text);
     }
+    for (status, body) in [(400, "<html>"), (400, ""), (409, "[]"), (413, "<html>"), (422, "<html>")] {
+        let failure = read(status, body).err().unwrap().of_authentication();
+        assert_eq!(
+            failure.trouble,
+            Trouble::Foreign { retry_after: None },
+            "a proxy's {status} is no word about the user"
+        );
+    }
     for (status, body) in [(500, ""), (502, "<html>"), (429, ""), (200, "<html>"), (200, r#"{"access_token":""}"#)] {
         let failure = read(status, body).err().unwrap().of_authentication();
         assert_eq!(failure.trouble, Trouble::Transient { retry_after: None }, "{status} {body}");

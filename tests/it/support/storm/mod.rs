@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use vitrina::demo::fer::{FerGateway, GatewaySettings, Records, Running, Subsystem};
 
-pub use fault::{Asked, CutAt, Fault, Garbage, On, Plan};
+pub use fault::{Asked, CutAt, Fault, On, Plan};
 pub use journal::{Journal, Kill};
 pub use proof::Limits;
 

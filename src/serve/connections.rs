@@ -1,0 +1,100 @@
+//! Connections: what every listener grants a caller, and no more: a time to say what it wants, so many headers, a place among a number of
+//! connections.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long a connection may take to say what it wants, the time between two requests included.
+const HEADER_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a TLS handshake may take.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(5);
+/// Most headers, and most bytes of them.
+const MOST_HEADERS: usize = 64;
+const HEADER_BYTES: usize = 32 << 10;
+/// Pause after the system refused a connection: it has no more file descriptors, and asking at once would not give it any.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+/// Answers by these routes until `stop` comes, then finishes what is under way. `room` gives a caller a place, if there is one.
+pub(super) async fn serve(
+    socket: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    room: impl Fn(IpAddr) -> Option<OwnedSemaphorePermit>,
+    stop: CancellationToken,
+) {
+    let open = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            accepted = socket.accept() => accepted,
+        };
+        let Ok((stream, peer)) = accepted else {
+            tokio::time::sleep(BREATH).await;
+            continue;
+        };
+        // No room: the connection is closed at once, which tells the caller sooner than silence does.
+        let Some(permit) = room(peer.ip()) else { continue };
+        let router = router.clone().layer(Extension(Peer(peer)));
+        open.spawn(converse(stream, tls.clone(), router, permit, stop.clone()));
+    }
+    drop(socket);
+    open.close();
+    open.wait().await;
+}
+
+/// One connection to its end.
+async fn converse(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    permit: OwnedSemaphorePermit,
+    stop: CancellationToken,
+) {
+    let _small_answers_go_at_once = stream.set_nodelay(true);
+    match tls {
+        None => answer(stream, router, stop).await,
+        Some(tls) => {
+            if let Ok(Ok(stream)) = timeout(HANDSHAKE_PATIENCE, tls.accept(stream)).await {
+                answer(stream, router, stop).await;
+            }
+        }
+    }
+    drop(permit);
+}
+
+async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router, stop: CancellationToken) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE).max_headers(MOST_HEADERS);
+    http.max_buf_size(HEADER_BYTES);
+    let conversation = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(conversation);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            biased;
+            // How a caller's connection ends is the caller's affair.
+            _ = conversation.as_mut() => return,
+            () = stop.cancelled(), if !stopping => {
+                stopping = true;
+                conversation.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
