@@ -66,7 +66,7 @@ async fn suffer(trouble: Trouble, batch: usize, held_before: usize) {
 async fn what_answers_everything_with_a_refusal_condemns_nothing_from_the_first_request_on() {
     for trouble in TROUBLES {
         for batch in [1, 50, 500] {
-            suffer(trouble, batch, 0).await;
+            Box::pin(suffer(trouble, batch, 0)).await;
         }
     }
 }
@@ -75,7 +75,7 @@ async fn what_answers_everything_with_a_refusal_condemns_nothing_from_the_first_
 async fn what_answers_everything_with_a_refusal_condemns_nothing_in_mid_upload() {
     for trouble in TROUBLES {
         for batch in [1, 50, 500] {
-            suffer(trouble, batch, 120).await;
+            Box::pin(suffer(trouble, batch, 120)).await;
         }
     }
 }
