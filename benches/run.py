@@ -33,6 +33,9 @@ CHANGED = 1000
 # Of the cycle by change column: seconds that are measured, and rows that change in each.
 SECONDS = 20
 ROWS_A_SECOND = 10
+# How often all keys are read where that is measured, in seconds, and how many times.
+SWEEP_EVERY = 5
+SWEEPS = 6
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -263,6 +266,7 @@ class Bench:
         self.rescan(ledger, number)
         self.rescan_in_daemon(ledger, number)
         self.by_change(ledger, number)
+        self.by_sweep(ledger)
 
     def share(self, number, step):
         """A condition for one row of CHANGED, others for each round and step."""
@@ -330,13 +334,25 @@ class Bench:
         ids = self.database.sql(
             f"SELECT id FROM slot ORDER BY hashtext(id::text || '{number}') LIMIT {SECONDS * ROWS_A_SECOND}"
         ).split()
-        with self.daemon(self.config(ledger, slot='changed_at = "updated_at"', every="1s")) as process:
+        slot = 'changed_at = "updated_at"\nsweep_every = "1h"'
+        with self.daemon(self.config(ledger, slot=slot, every="1s")) as process:
             quiet(process)
             self.note("idle", "vitrina", {"cpu": self.seconds(process, [])})
             records = self.sink.records()
             self.note("by change", "vitrina", {"cpu": self.seconds(process, ids), "rss": rss_of(process)})
             wait_for("the last change", lambda: self.sink.records() - records >= len(ids))
         expect("changes read by change time", self.sink.records() - records, len(ids))
+
+    def by_sweep(self, ledger):
+        """Reads of all keys, beside cycles that find nothing to do."""
+        slot = f'changed_at = "updated_at"\nsweep_every = "{SWEEP_EVERY}s"'
+        with self.daemon(self.config(ledger, slot=slot, every="1s")) as process:
+            time.sleep(2 * SWEEP_EVERY)
+            before = cpu_of(process)
+            time.sleep(SWEEPS * SWEEP_EVERY)
+            spent = cpu_of(process) - before
+        idle = self.results[("idle", "vitrina")][-1]["cpu"]
+        self.note("sweep", "vitrina", {"cpu": spent / SWEEPS - idle * SWEEP_EVERY})
 
     def seconds(self, process, ids):
         """Processor time per second while some rows change in each."""
@@ -364,6 +380,7 @@ ROWS_OF_TABLE = [
     ("nothing changed, by `vitrina sync`", "unchanged", "vitrina", "rescan"),
     (f"a cycle by change column, {ROWS_A_SECOND} rows changed", "by change", "vitrina", None),
     ("a cycle by change column, none changed", "idle", "vitrina", None),
+    ("a sweep of all keys, beside that cycle", "sweep", "vitrina", None),
 ]
 NAMES = {
     "bare": "bare line",

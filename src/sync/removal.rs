@@ -471,6 +471,11 @@ impl<S: Source, P: Portal, L: Ledger> Line<S, P, L> {
                     }
                     Away::Refused { code, text } => {
                         removed.refused += 1;
+                        if is_refused(&entry) {
+                            // Its row was refused before this. That stands: what helps is still to mend the row.
+                            restate(&mut index, at, Entry { mark: before, ..entry }, &mut settlement, now);
+                            continue;
+                        }
                         let said = Said::ours(said::REMOVAL_REFUSED, &[&text]);
                         let key = Some(entry.key.clone());
                         settlement.refused.push(refusal(key, State::Rejected, &code, Vec::new(), said, now));

@@ -107,6 +107,24 @@ async fn a_refused_removal_is_reported_and_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refused_row_is_refused_still_when_its_removal_is_refused_as_well() {
+    let mut world = World::with_slots(0);
+    world.put("resource", 0xb1, room(0xb1, MO));
+    world.put("unaccessable_period", 0xd1, period(0xd1));
+    let line = world.start().await;
+    pass(&line).await;
+    world.portal.refuse(Key::Guid(0xd1), true);
+    let mut moved = period(0xd1);
+    moved[1] = guid(0xb1);
+    world.put("unaccessable_period", 0xd1, moved);
+    pass(&line).await;
+    world.delete("resource", RESOURCE);
+    passes(&line).await;
+    assert_eq!(removals(&world), [of("unaccessable_period", 0xd1)], "the portal holds it in the room that leaves");
+    assert_eq!(world.portal.received("unaccessable_period"), [Key::Guid(0xd1), Key::Guid(0xd1)], "its row has not changed since");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failing_or_broken_scan_removes_nothing() {
     let world = World::with_slots(40);
     let line = world.start().await;
