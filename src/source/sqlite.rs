@@ -28,6 +28,9 @@ pub(super) const STEPS_PER_LOOK: i32 = 10_000;
 /// Rows that SQLite's thread may be ahead of us.
 const ROWS_AHEAD: usize = 512;
 
+/// Files that SQLite opens for a database: itself, its log, the log's index, its folder.
+const HANDLES: usize = 4;
+
 /// A SQLite file.
 #[derive(Debug)]
 pub struct SqliteSource {
@@ -58,10 +61,9 @@ impl SqliteSource {
 
     /// Why the file could not be opened. SQLite has one code for whatever keeps a file closed.
     fn unopened(&self, place: &Place, error: &sqlx::Error) -> SourceError {
-        match File::open(self.options.get_filename()) {
-            Err(error) if no_handle_left(&error) => place.no_connection(NO_HANDLE_LEFT.to_owned()),
-            _ => place.connecting(error),
-        }
+        let tried: Vec<_> = (0..HANDLES).map(|_| File::open(self.options.get_filename())).collect();
+        let starved = tried.iter().filter_map(|file| file.as_ref().err()).any(no_handle_left);
+        if starved { place.no_connection(NO_HANDLE_LEFT.to_owned()) } else { place.connecting(error) }
     }
 
     fn place(&self, action: &str, label: &str) -> Place {

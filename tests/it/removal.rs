@@ -121,7 +121,11 @@ async fn a_refused_row_is_refused_still_when_its_removal_is_refused_as_well() {
     world.delete("resource", RESOURCE);
     passes(&line).await;
     assert_eq!(removals(&world), [of("unaccessable_period", 0xd1)], "the portal holds it in the room that leaves");
-    assert_eq!(world.portal.received("unaccessable_period"), [Key::Guid(0xd1), Key::Guid(0xd1)], "its row has not changed since");
+    assert_eq!(
+        world.portal.received("unaccessable_period"),
+        [Key::Guid(0xd1), Key::Guid(0xd1)],
+        "its row has not changed since"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,7 +22,7 @@ pub(super) struct Malformed;
 pub(super) fn expression<'c>(columns: impl IntoIterator<Item = &'c Column>) -> String {
     let literal = |column: &Column| {
         let name = format!("q.{}", sql::name(Engine::Sqlite, &column.name));
-        format!("iif(typeof({name}) = 'text' AND instr({name}, char(0)), '{CUT_SHORT}', quote({name}))")
+        format!("iif(instr({name}, char(0)) AND typeof({name}) = 'text', '{CUT_SHORT}', quote({name}))")
     };
     let quoted: Vec<_> = columns.into_iter().map(literal).collect();
     let mut packed = String::new();
