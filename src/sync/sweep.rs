@@ -1,6 +1,6 @@
 //! Sweeps: a read by change time sees no deletion, so between full scans all keys are read, in the same state of the database as the
-//! changes. What the ledger knows and no key names is gone, as after a full scan; a key that the ledger does not know belongs to a row that
-//! came into view without a change time in reach, and is read at once.
+//! changes. What the ledger knows and no key names is gone, as after a full scan; a key that the ledger does not know, or whose record it
+//! took for gone, belongs to a row that came into view without a change time in reach, and is read at once.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::cycle::{CycleError, Run, Wanted};
 use super::index::{At, Index};
 use super::report::Stop;
 use super::watermark::Watermark;
-use crate::ledger::{Ledger, Refusal};
+use crate::ledger::{Ledger, Refusal, State};
 use crate::portal::Portal;
 use crate::record::{BindError, EncodeSettings, Key, KeyId, KeyReader, RowChunk, Schema};
 use crate::source::{Column, RowStream, Source};
@@ -54,7 +54,7 @@ pub(super) struct Swept {
     guess: At,
     /// Sound keys read.
     pub(super) keys: u64,
-    /// Keys that the ledger does not know.
+    /// Keys whose rows are to be read: those that the ledger does not know, and those of records that it took for vanished.
     strays: Vec<Key>,
     /// Records that the ledger knows and no key names.
     pub(super) missing: Vec<KeyId>,
@@ -77,14 +77,21 @@ impl Swept {
         for row in chunk.rows() {
             let Some(id) = self.reader.key_id(row) else { continue };
             self.keys += 1;
-            if let Some(at) = index.find_near(id, self.guess) {
+            let known = index.find_near(id, self.guess);
+            if let Some(at) = known {
                 self.guess = at.next();
                 index.see(at);
-            } else if self.strays.len() < MOST_STRAYS {
+            }
+            if is_to_be_read(index, known) && self.strays.len() < MOST_STRAYS {
                 self.strays.extend(self.reader.key());
             }
         }
     }
+}
+
+/// True when the row of a key that a sweep has found is worth reading: the ledger does not know it, or took it for vanished.
+fn is_to_be_read(index: &Index, known: Option<At>) -> bool {
+    known.is_none_or(|at| index.state(at) == State::Gone)
 }
 
 impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
@@ -131,7 +138,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let strays: Vec<Key> = {
             let index = self.feed.index();
             let strays = std::mem::take(&mut self.strays).into_iter();
-            strays.filter(|key| index.find(key.id()).is_none()).take(super::reading::MOST_KEYS).collect()
+            strays.filter(|key| is_to_be_read(&index, index.find(key.id()))).take(super::reading::MOST_KEYS).collect()
         };
         if strays.is_empty() || self.report.stop.is_some() {
             return Ok(());

@@ -5,7 +5,9 @@ use std::time::Duration;
 use vitrina::record::Key;
 use vitrina::source::memory::{Fault, Value};
 use vitrina::sync::{AcceptFuse, CycleReport, Order};
+use vitrina::transport::Trouble;
 
+use crate::support::portal::Act;
 use crate::support::world::*;
 
 /// Slots that are read by change time, all of them at the portal.
@@ -125,6 +127,25 @@ async fn a_row_that_comes_into_view_with_an_old_change_time_is_sent_at_once() {
     assert_eq!(cycle(&line, "slot").await.sent, 0);
     assert_eq!(sweep(&line).await.sent, 1);
     assert_eq!(world.portal.received("slot"), [Key::Guid(20)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_a_sweep_finds_again_is_not_removed() {
+    let (mut world, line) = swept_world(8).await;
+    world.delete("slot", 3);
+    world.portal.next_removal(Act::Fail(Trouble::Transient { retry_after: None }));
+    assert_eq!(sweep(&line).await.removed, 0);
+    // It is back as it was, with a change time that no read by change reaches.
+    world.put("slot", 3, of_old(slot(3, "AVAILABLE")));
+    world.portal.forget_requests();
+    tokio::time::advance(Duration::from_secs(600)).await;
+    assert_eq!(sweep(&line).await.vanished, 0);
+    assert_eq!(
+        (removals(&world), world.portal.received("slot")),
+        (vec![Key::Guid(3)], vec![]),
+        "the first try is the last"
+    );
+    assert_eq!(line.feed("slot").unwrap().counts().accepted, 8);
 }
 
 #[tokio::test(start_paused = true)]
