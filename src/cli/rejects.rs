@@ -9,6 +9,7 @@ mod item;
 mod list;
 mod resolve;
 mod retry;
+mod seek;
 mod show;
 #[cfg(test)]
 mod tests;

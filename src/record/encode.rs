@@ -501,19 +501,9 @@ impl Encoder {
         Some(hash)
     }
 
-    /// A printable name of a row whose key is unsound: its key cell, if it looks like an identifier and not like a person's number.
-    pub fn unsound_key(&self, row: Row<'_>) -> Option<Key> {
-        let Cell::Text(text) = row.cell(self.fields[self.key].column?) else { return None };
-        let text = text.trim();
-        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_{}".contains(&byte));
-        let hex = text.bytes().all(|byte| byte.is_ascii_hexdigit() || b"-{}".contains(&byte));
-        let digits = text.bytes().filter(u8::is_ascii_digit).count();
-        let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
-        let like_a_number = digits >= 6 && (letters == 0 || !hex);
-        let capital = text.starts_with(|first: char| first.is_ascii_uppercase());
-        let like_a_name = (digits == 0 && !text.contains(['-', '_'])) || (capital && !hex);
-        (!text.is_empty() && text.len() <= 64 && plain && !like_a_number && !like_a_name)
-            .then(|| Key::Text(text.into()))
+    /// What may be shown of the key of a row whose key cannot be read.
+    pub fn unreadable_key(&self, row: Row<'_>) -> Option<Key> {
+        super::unreadable::shown(row.cell(self.fields[self.key].column?), self.schema.persons)
     }
 }
 

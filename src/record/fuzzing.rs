@@ -116,8 +116,10 @@ fn encode(encoder: &mut Encoder, row: Row<'_>) -> bool {
     for violation in &violations {
         assert_hidden(&violation.text, &PERSON);
     }
-    if let Some(Key::Text(shown)) = encoder.unsound_key(row) {
-        assert!(shown.len() <= 64 && shown.bytes().all(|byte| byte.is_ascii_graphic()), "{shown}");
+    if let Some(Key::Text(shown)) = encoder.unreadable_key(row) {
+        assert!(shown.chars().count() <= 64 && !shown.chars().any(char::is_control), "{shown}");
+        let told = shown.chars().filter(|c| c.is_alphanumeric()).count();
+        assert!(!encoder.schema().persons || told <= 2, "{shown}");
     }
     sound
 }

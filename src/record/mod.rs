@@ -15,6 +15,7 @@ mod receipt;
 mod remedy;
 mod schema;
 mod snils;
+mod unreadable;
 mod violation;
 mod zone;
 

@@ -34,6 +34,8 @@ pub struct Schema {
     pub cascades: &'static [&'static str],
     /// True for the feed whose changes the document wants at the portal within seconds: it never waits for the others.
     pub urgent: bool,
+    /// True when a row tells of a person, so that a key which cannot be read may be a name or a person's number.
+    pub persons: bool,
     /// Fields whose salted hash is the key of a row that brings none; empty where the key must be there. None of them may be shown.
     pub derived_key: &'static [&'static str],
 }

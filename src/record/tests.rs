@@ -264,25 +264,6 @@ fn a_query_without_a_mandatory_column_is_refused_by_name() {
     assert!(error.to_string().contains("create_ts"), "{error}");
 }
 
-#[test]
-fn an_unsound_key_is_named_unless_it_may_be_a_persons_number() {
-    let name = |text: &str| {
-        let encoder =
-            Encoder::bind(schema("service"), &["id", "resource_id", "code", "create_ts"], &settings()).unwrap();
-        let mut chunk = RowChunk::default();
-        chunk.reset(4);
-        [Cell::Text(text), Cell::Null, Cell::Null, Cell::Null].iter().for_each(|cell| chunk.push(*cell));
-        encoder.unsound_key(chunk.rows().next().unwrap()).map(|key| key.to_string())
-    };
-    assert_eq!(name("slot-17"), Some("slot-17".into()));
-    assert_eq!(name("112-233-445 95"), None);
-    assert_eq!(name("11223344595"), None);
-    for personal in ["Иванов Иван", "Ivanov", "ivanov", "SNILS-112-233-445-95", "12345678", "Ivanov-7"] {
-        assert_eq!(name(personal), None, "{personal}");
-    }
-    assert_eq!(name("ab7cbc4b-2e68-40d2-881b-6f957b04481"), Some("ab7cbc4b-2e68-40d2-881b-6f957b04481".into()));
-}
-
 fn any_cell() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..40)
 }
@@ -382,6 +363,7 @@ static OTHERS: Schema = Schema {
     yields: &[],
     cascades: &[],
     urgent: false,
+    persons: true,
     derived_key: &["level", "paid"],
 };
 const FAR: Condition = Condition { field: "level", values: &["far"] };

@@ -8,6 +8,7 @@ pub mod memory;
 mod mysql;
 mod postgres;
 mod rows;
+mod seek;
 mod settings;
 mod spool;
 mod sql;
@@ -24,6 +25,7 @@ pub use postgres::PostgresSource;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use postgres::fuzzing;
 pub use rows::Rows;
+pub use seek::{Sought, rows_with_key};
 pub use settings::{Engine, SourceSettings};
 pub use sqlite::SqliteSource;
 pub use statement::{Script, ScriptError, Values};

@@ -45,6 +45,7 @@ mod tests {
             yields: &[],
             cascades: &[],
             urgent: false,
+            persons: false,
             derived_key: &[],
         }
     }

@@ -323,7 +323,7 @@ impl Plan {
         }
         let violations = self.encoder.violations().to_vec();
         let Some(key) = self.encoder.key() else {
-            let name = self.encoder.unsound_key(row);
+            let name = self.encoder.unreadable_key(row);
             return self.find(name, CHECK, violations);
         };
         let wanted = fingerprint_of(&violations);

@@ -204,6 +204,29 @@ async fn show_tells_everything_of_one_record_and_of_what_it_waits_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_whose_key_cannot_be_read_are_found_by_the_query_that_show_prints() {
+    let site = Site::after_a_pass().await;
+    let rows = [
+        "INSERT INTO vitrina_fer_slot (id) VALUES ('Кабинет 5/17')",
+        "INSERT INTO vitrina_fer_book (id) VALUES ('112-233-445 95')",
+    ];
+    site._db.execute(&rows).await;
+    site.run("sync", &[], &[]).await;
+    let list = site.run("rejects list", &[], &[]).await.out;
+    assert!(list.contains("Кабинет 5/17") && list.contains("***-***-*** 95") && !list.contains("233"), "{list}");
+    for (feed, key) in [("fer.slot", Some("Кабинет 5/17")), ("fer.book", Some("***-***-*** 95")), ("fer.slot", None)]
+    {
+        let arguments: Vec<&str> = [feed].into_iter().chain(key).collect();
+        let shown = site.run("rejects show", &arguments, &[]).await;
+        assert_eq!(shown.code, 0, "{}", shown.err);
+        let query = shown.out.lines().find_map(|line| line.strip_prefix("finds the rows")).expect(&shown.out).trim();
+        assert!(!query.contains("233"), "{query}");
+        let count = query.replacen("SELECT *", "SELECT count(*) AS n", 1);
+        assert_eq!(site._db.number(&count).await, "1", "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn show_names_what_it_does_not_know() {
     let site = Site::after_a_pass().await;
     let stranger = site.run("rejects show", &["fer.slot", &id(0xbad, 77)], &[]).await;

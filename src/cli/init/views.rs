@@ -181,6 +181,7 @@ mod tests {
         discriminator: Some("type"),
         cascades: &[],
         urgent: false,
+        persons: false,
         derived_key: &[],
         parents: &[],
         unit: Unit::None,

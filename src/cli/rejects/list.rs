@@ -15,7 +15,7 @@ use crate::record::{Language, Phrase};
 const NOTHING: Phrase = Phrase {
     en: "Nothing is rejected or held.", ru: "Отклонённых и удержанных записей нет."
 };
-const NO_KEY: Phrase = Phrase { en: "(row without a key)", ru: "(строка без ключа)" };
+pub(super) const NO_KEY: Phrase = Phrase { en: "(row without a key)", ru: "(строка без ключа)" };
 const WHO: Phrase = Phrase { en: "who acts", ru: "кто исправляет" };
 const MEANS: Phrase = Phrase { en: "means", ru: "что значит" };
 const HELPS: Phrase = Phrase { en: "helps", ru: "что делать" };

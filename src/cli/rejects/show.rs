@@ -7,9 +7,10 @@ use super::explain::points;
 use super::filter::Stuck;
 use super::gather::{FeedRejects, kind_of};
 use super::item::Item;
-use super::list::state as stuck_name;
+use super::list::{NO_KEY, state as stuck_name};
+use super::seek;
 use crate::cli::{CliError, ConfigFile, LanguageChoice, Outcome, Selection, moment, print};
-use crate::ledger::{AnyLedger, Entry, FeedId, FeedSummary, Ledger, Mark, Replay, State};
+use crate::ledger::{AnyLedger, Entry, FeedId, FeedSummary, Ledger, Mark, Refusal, Replay, State};
 use crate::portal::Kind;
 use crate::record::{Fingerprint, Key, Kind as FieldKind, Language, Phrase, Schema, guid};
 
@@ -24,8 +25,8 @@ pub struct Args {
     #[arg(value_name = "PORTAL.FEED")]
     pub feed: Selection,
 
-    /// The record's key
-    pub key: String,
+    /// The record's key, as the list shows it; without one, the rows that have none
+    pub key: Option<String>,
 
     /// Print JSON
     #[arg(long)]
@@ -41,8 +42,11 @@ pub struct Args {
 struct Known {
     portal: String,
     feed: String,
-    key: String,
+    /// None: rows without a key.
+    key: Option<String>,
     state: &'static str,
+    /// A query that finds the rows, where their key cannot be read.
+    find: Option<String>,
     /// The version that the portal acknowledged.
     accepted: Option<String>,
     /// The version that is to be there, when it is another one.
@@ -75,15 +79,21 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let ledger = AnyLedger::open_read_only(config.ledger.url.expose()).await.map_err(anyhow::Error::from)?;
     let feeds = ledger.feeds().await.map_err(anyhow::Error::from)?;
     let kind = kind_of(&config, &args.feed.portal);
-    let key = key_of(kind.and_then(|kind| kind.schema(name)), &args.key);
-    let feed = id_of(&feeds, &args.feed.portal, name);
-    let Some(feed) = feed else { return Err(nothing_known(&args.feed.portal, name, &key)) };
-    let entry = find(&ledger, feed, &key).await?;
+    let schema = kind.and_then(|kind| kind.schema(name));
+    let key = args.key.as_deref().map(|text| key_of(schema, text));
+    let unknown = || nothing_known(&args.feed.portal, name, key.as_ref());
+    let Some(feed) = id_of(&feeds, &args.feed.portal, name) else { return Err(unknown()) };
+    let entry = match &key {
+        Some(key) => find(&ledger, feed, key).await?,
+        None => None,
+    };
     let mut refusals = ledger.refusals(feed).await.map_err(anyhow::Error::from)?;
-    refusals.retain(|refusal| refusal.key.as_ref() == Some(&key));
+    refusals.retain(|refusal| refusal.key == key);
     if entry.is_none() && refusals.is_empty() {
-        return Err(nothing_known(&args.feed.portal, name, &key));
+        return Err(unknown());
     }
+    let sought = |refusal: &Refusal| schema.and_then(|schema| seek::query(&config, &args.feed.portal, schema, refusal));
+    let finds: Vec<Option<String>> = refusals.iter().map(sought).collect();
     let of = FeedRejects { portal: args.feed.portal.clone(), feed: name.to_owned(), kind, refusals };
     let parents = match &entry {
         Some(entry) => parents(&ledger, &feeds, &of, entry).await?,
@@ -91,10 +101,11 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     };
     let language = args.language.language();
     let text = if args.json {
-        let known = known(&of, &key, entry.as_ref(), parents, language);
+        let mut known = known(&of, key.as_ref(), entry.as_ref(), parents, language);
+        known.find = finds.into_iter().flatten().next();
         format!("{}\n", serde_json::to_string_pretty(&known).context("cannot print the record")?)
     } else {
-        readable(&of, &key, entry.as_ref(), &parents, language)
+        readable(&of, (key.as_ref(), &finds), entry.as_ref(), &parents, language)
     };
     print(&text)?;
     Ok(Outcome::Done)
@@ -111,8 +122,11 @@ pub(super) fn id_of(feeds: &[FeedSummary], portal: &str, feed: &str) -> Option<F
     feeds.iter().find(|known| known.portal == portal && known.feed == feed).map(|known| known.id)
 }
 
-fn nothing_known(portal: &str, feed: &str, key: &Key) -> CliError {
-    CliError::Usage(format!("the ledger knows no record {key} of {portal}.{feed}"))
+fn nothing_known(portal: &str, feed: &str, key: Option<&Key>) -> CliError {
+    CliError::Usage(match key {
+        Some(key) => format!("the ledger knows no record {key} of {portal}.{feed}"),
+        None => format!("the ledger knows no row without a key of {portal}.{feed}"),
+    })
 }
 
 /// What the ledger remembers of a record: the last that its journal says.
@@ -174,13 +188,20 @@ fn in_flight(entry: &Entry) -> Option<String> {
     })
 }
 
-fn known(of: &FeedRejects, key: &Key, entry: Option<&Entry>, parents: Vec<KnownParent>, language: Language) -> Known {
+fn known(
+    of: &FeedRejects,
+    key: Option<&Key>,
+    entry: Option<&Entry>,
+    parents: Vec<KnownParent>,
+    language: Language,
+) -> Known {
     let of_refusal = || of.refusals.first().map_or("rejected", |refusal| Stuck::of(refusal.state).name());
     Known {
         portal: of.portal.clone(),
         feed: of.feed.clone(),
-        key: key.to_string(),
+        key: key.map(ToString::to_string),
         state: entry.map_or_else(of_refusal, state_name),
+        find: None,
         accepted: entry.and_then(|entry| entry.accepted).map(printed),
         wanted: entry.and_then(|entry| entry.wanted).map(printed),
         in_flight: entry.and_then(in_flight),
@@ -214,7 +235,15 @@ impl Sheet {
     }
 }
 
-fn readable(of: &FeedRejects, key: &Key, entry: Option<&Entry>, parents: &[KnownParent], language: Language) -> String {
+/// `finds` are the queries that find the rows of the refusals, in their order.
+fn readable(
+    of: &FeedRejects,
+    (key, finds): (Option<&Key>, &[Option<String>]),
+    entry: Option<&Entry>,
+    parents: &[KnownParent],
+    language: Language,
+) -> String {
+    let key = key.map_or_else(|| NO_KEY.said_in(language).to_owned(), ToString::to_string);
     let mut sheet = Sheet { text: format!("{}.{} {key}\n", of.portal, of.feed), language };
     if let Some(entry) = entry {
         write_entry(&mut sheet, entry);
@@ -225,7 +254,7 @@ fn readable(of: &FeedRejects, key: &Key, entry: Option<&Entry>, parents: &[Known
         let state = if parent.state == "absent" { absent.said_in(language) } else { parent.state };
         sheet.line(label, &format!("{} {} ({}): {state}", parent.feed, parent.key, parent.field));
     }
-    for refusal in &of.refusals {
+    for (refusal, find) in of.refusals.iter().zip(finds) {
         let state = stuck_name(Stuck::of(refusal.state), language);
         sheet.text.push('\n');
         sheet.line(Phrase { en: "why", ru: "причина" }, &format!("{}, {state}", refusal.code));
@@ -238,6 +267,7 @@ fn readable(of: &FeedRejects, key: &Key, entry: Option<&Entry>, parents: &[Known
             sheet.line(Phrase { en: "means", ru: "что значит" }, point.remedy.meaning.said_in(language));
             sheet.line(Phrase { en: "helps", ru: "что делать" }, point.remedy.action.said_in(language));
         }
+        sheet.line_if(Phrase { en: "finds the rows", ru: "найти строки" }, find.clone());
     }
     sheet.text
 }

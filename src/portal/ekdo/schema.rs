@@ -44,5 +44,6 @@ static DOCUMENT: Schema = Schema {
     yields: &[],
     cascades: &[],
     urgent: false,
+    persons: true,
     derived_key: &[],
 };

@@ -94,6 +94,7 @@ static MODULE: Schema = Schema {
     yields: &[],
     cascades: &[],
     urgent: false,
+    persons: true,
     derived_key: &[],
 };
 
@@ -123,6 +124,7 @@ static RESULT: Schema = Schema {
     yields: &[],
     cascades: &[],
     urgent: false,
+    persons: true,
     derived_key: &["module_id", "snils", "pin"],
 };
 

@@ -69,6 +69,7 @@ const fn feed(feed: &'static str, table: &'static str, fields: &'static [Field],
         yields: &[],
         cascades: &[],
         urgent: false,
+        persons: true,
         derived_key: &[],
     }
 }

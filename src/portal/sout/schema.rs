@@ -58,6 +58,7 @@ pub static TRAINING: Schema = Schema {
     yields: &[],
     cascades: &[],
     urgent: false,
+    persons: true,
     derived_key: &[],
 };
 

@@ -3,9 +3,9 @@
 use vitrina::record::RowChunk;
 use vitrina::record::{Key, guid};
 use vitrina::source::memory::Value;
-use vitrina::source::{Engine, Read, RowStream, Rows, Source, Stamp};
+use vitrina::source::{Engine, Read, RowStream, Rows, Sought, Source, Stamp, rows_with_key};
 
-use super::{GUID, HEX, NOON, UPPER, drain, ints, own, query, read};
+use super::{GUID, HEX, NOON, UPPER, drain, ints, own, query, read, read_all};
 use crate::support::database::TestDb;
 
 /// Column types in which a GUID may be kept, each with the literals of one GUID.
@@ -134,4 +134,26 @@ pub async fn a_sweep_and_its_changes_see_one_state(db: TestDb) {
     assert_eq!(keys_of(&mut rows).await.len(), 2);
     db.execute(&["DELETE FROM t WHERE id = 1", "INSERT INTO t VALUES (3, '2026-07-01 13:00:00')"]).await;
     assert_eq!(ints(drain(rows).await.unwrap()), [1, 2]);
+}
+
+pub async fn rows_whose_key_cannot_be_read_are_found_by_what_is_shown_of_it(db: TestDb) {
+    let guid = "ab7cbc4b-2e68-40d2-881b-6f957b044895";
+    db.execute(&[
+        "CREATE TABLE t (n integer, id varchar(60) NULL)",
+        &format!("INSERT INTO t VALUES (1, '{guid}'), (2, '{{{}}}'), (3, NULL), (4, ' ')", guid.to_uppercase()),
+        "INSERT INTO t VALUES (5, '112-233-445 95 '), (6, 'it''s no key'), (7, 'Иванов')",
+    ])
+    .await;
+    for (sought, found) in [
+        (&[Sought::Missing][..], vec![3, 4]),
+        (&[Sought::Whole("it's no key")], vec![6]),
+        (&[Sought::NoGuid, Sought::Ending("95")], vec![5]),
+        (&[Sought::Ending("ов")], vec![7]),
+        (&[Sought::NoGuid], vec![4, 5, 6, 7]),
+    ] {
+        for from in ["t", "(SELECT * FROM t)"] {
+            let sql = format!("{} ORDER BY n", rows_with_key(db.engine, from, "id", sought));
+            assert_eq!(ints(read_all(&db, &sql).await), found, "{sql}");
+        }
+    }
 }

@@ -51,6 +51,7 @@ contracts!(
     keys::hostile_keys_find_nothing_and_break_nothing,
     keys::a_sweep_gives_every_key_in_its_own_form_and_then_the_changes,
     keys::a_sweep_and_its_changes_see_one_state,
+    keys::rows_whose_key_cannot_be_read_are_found_by_what_is_shown_of_it,
     streams::long_answers_stream_in_bounded_chunks,
     streams::a_read_sees_one_state_of_the_database,
     streams::a_dropped_stream_ends_its_statement,

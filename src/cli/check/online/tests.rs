@@ -19,6 +19,7 @@ static SLOT: Schema = Schema {
     parents: &[],
     cascades: &[],
     urgent: false,
+    persons: false,
     derived_key: &[],
     unit: Unit::None,
     expires: Expiry::Never,

@@ -53,5 +53,6 @@ pub(super) static SCHEMA: Schema = Schema {
     yields: &[],
     cascades: &[],
     urgent: false,
+    persons: true,
     derived_key: &[],
 };

@@ -33,5 +33,6 @@ pub(super) static SCHEMA: Schema = Schema {
     yields: &[],
     cascades: &["resource", "slot", "book", "service"],
     urgent: false,
+    persons: false,
     derived_key: &[],
 };

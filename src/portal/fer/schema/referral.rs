@@ -81,6 +81,7 @@ const fn schema(fields: &'static [Field]) -> Schema {
         yields: &[],
         cascades: &[],
         urgent: false,
+        persons: true,
         derived_key: &[],
     }
 }

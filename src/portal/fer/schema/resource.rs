@@ -41,5 +41,6 @@ pub(super) static SCHEMA: Schema = Schema {
     yields: &[],
     cascades: &["slot", "book", "service"],
     urgent: false,
+    persons: true,
     derived_key: &[],
 };

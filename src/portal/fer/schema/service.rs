@@ -24,5 +24,6 @@ pub(super) static SCHEMA: Schema = Schema {
     yields: &[],
     cascades: &[],
     urgent: false,
+    persons: false,
     derived_key: &[],
 };

@@ -45,5 +45,6 @@ pub(super) static SCHEMA: Schema = Schema {
     cascades: &["book"],
     // Section «Требования к наполнению данными»: at the mart within half a minute.
     urgent: true,
+    persons: false,
     derived_key: &[],
 };

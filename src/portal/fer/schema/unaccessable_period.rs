@@ -25,5 +25,6 @@ pub(super) static SCHEMA: Schema = Schema {
     yields: &[],
     cascades: &[],
     urgent: false,
+    persons: false,
     derived_key: &[],
 };
