@@ -10,7 +10,7 @@ use url::Url;
 
 use super::daemon::GRACE;
 use super::database_url::DatabaseUrl;
-use super::feeds::{SLOT, SLOT_LIMIT};
+use super::feeds::{FEED_LIMIT, SLOT, SLOT_LIMIT};
 use super::portals::{PortalKind, is_private};
 use super::problem::Problems;
 use super::schedule::Schedule;
@@ -59,8 +59,8 @@ pub(super) fn give(tree: &Table, given: &BTreeSet<String>, problems: &mut Proble
             let key = format!("{key}.feeds.{feed}");
             on_feed(&key, section, given, problems);
             on_zone(&key, tree, portal, section, given, problems);
-            if feed == SLOT && kind == Some(PortalKind::Fer) {
-                on_slot_pace(&key, section, problems);
+            if kind == Some(PortalKind::Fer) {
+                on_pace(&key, feed, section, problems);
             }
         }
     }
@@ -217,14 +217,19 @@ fn on_feed(key: &str, section: &Table, given: &BTreeSet<String>, problems: &mut 
     }
 }
 
-fn on_slot_pace(key: &str, section: &Table, problems: &mut Problems) {
+/// The document's ceilings: slots within 30 seconds of a change, everything else at least once an hour.
+fn on_pace(key: &str, feed: &str, section: &Table, problems: &mut Problems) {
     let cron = section.text("cron").and_then(|cron| cron.parse::<Schedule>().ok());
     let (name, pause) = match cron {
         Some(schedule) => ("cron", schedule.pause(Utc::now(), Tz::UTC)),
         None => ("every", section.duration("every")),
     };
-    if pause.is_some_and(|pause| pause > SLOT_LIMIT) {
-        let text = format!("slots are to be at the portal within {} of a change", format_duration(SLOT_LIMIT));
+    let (limit, text) = if feed == SLOT {
+        (SLOT_LIMIT, format!("slots are to be at the portal within {} of a change", format_duration(SLOT_LIMIT)))
+    } else {
+        (FEED_LIMIT, format!("the document wants this feed at least every {}", format_duration(FEED_LIMIT)))
+    };
+    if pause.is_some_and(|pause| pause > limit) {
         problems.warning(format!("{key}.{name}"), text);
     }
 }

@@ -123,6 +123,8 @@ impl FeedConfig {
 
 /// The longest time that the document allows from the change of a slot to the portal.
 pub(super) const SLOT_LIMIT: Duration = Duration::from_secs(30);
+/// How often every other feed of FER is to be at the portal, by the document.
+pub(super) const FEED_LIMIT: Duration = Duration::from_secs(3600);
 
 /// When a feed runs when nothing is said: slots as the document asks, or more often where only changes are read, because thirty
 /// seconds are the limit from the change to the portal; sets of training records at night, everything else every hour.

@@ -331,3 +331,29 @@ fn no_secret_is_ever_printed() {
         assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"), "{} {}", ran.out, ran.err);
     }
 }
+
+#[test]
+fn a_feed_that_runs_more_rarely_than_the_document_wants_is_warned_of() {
+    for (feed, pace, key) in [
+        ("slot", "every = \"31s\"", "portals.fer.feeds.slot.every"),
+        ("mo", "every = \"61m\"", "portals.fer.feeds.mo.every"),
+        ("referral", "cron = \"0 0 3 * * *\"", "portals.fer.feeds.referral.cron"),
+    ] {
+        let text = GOOD.replace("feeds.slot", &format!("feeds.{feed}")).replace("every = \"30s\"", pace);
+        let ran = check(&text, &[], &[]);
+        assert!(ran.out.contains(key) && ran.code == 0, "{pace}: {}{}", ran.out, ran.err);
+    }
+    let hourly = GOOD.replace("feeds.slot", "feeds.mo").replace("every = \"30s\"", "every = \"1h\"");
+    assert!(!check(&hourly, &[], &[]).out.contains("feeds.mo.every"));
+}
+
+#[test]
+fn a_path_in_the_public_address_of_bookings_is_warned_of() {
+    let with = |url: &str| {
+        let booking = "book = \"builtin\"\ncancel = \"builtin\"";
+        let text = format!("{GOOD}\n[booking]\nlisten = \"127.0.0.1:0\"\npublic_url = \"{url}\"\n{booking}\n");
+        check(&text, &[], &[]).out
+    };
+    assert!(with("http://10.0.0.5:8090/vitrina").contains("booking.public_url"));
+    assert!(!with("http://10.0.0.5:8090/").contains("booking.public_url"));
+}

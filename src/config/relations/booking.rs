@@ -7,6 +7,7 @@ use crate::config::problem::Problems;
 use crate::config::suggest::did_you_mean;
 use crate::config::tree::{Look, Table};
 use crate::source::Script;
+use url::Url;
 
 /// Checks the section, and fills in the one source that there is.
 pub(super) fn check(tree: &mut Table, sources: &[String], problems: &mut Problems) {
@@ -70,6 +71,12 @@ fn check_tls(section: &Table, problems: &mut Problems) {
         }
     }
     let is_https = section.text("public_url").is_some_and(|url| url.starts_with("https:"));
+    let has_path = |url: Url| !matches!(url.path(), "" | "/");
+    if section.text("public_url").and_then(|url| Url::parse(url).ok()).is_some_and(has_path) {
+        let text =
+            "has a path, and the listener answers at /booking alone: what stands before it must take the path off";
+        problems.warning("booking.public_url", text);
+    }
     if section.contains_key("tls_cert_file") && section.contains_key("public_url") && !is_https {
         problems.warning("booking.public_url", "begins with http:, but the listener speaks TLS only");
     }

@@ -254,6 +254,7 @@ impl Shared {
         if let Some(referral) = &request.referral_id {
             record["referral_id"] = referral.as_str().into();
         }
+        self.mart().book(slot, id);
         self.restate(Subsystem::Slot, slot, "status", "RECORDED".into());
         if let Value::Object(record) = record {
             self.put(Subsystem::Book, id, record);
@@ -263,6 +264,7 @@ impl Shared {
     /// The slot as AVAILABLE, the booking with 5010.
     fn write_cancellation(&self, slot: u128, id: u128) {
         self.callbacks().bookings.remove(&slot);
+        self.mart().cancel(slot);
         self.journal().count_total(|totals| totals.cancellations += 1);
         self.restate(Subsystem::Slot, slot, "status", "AVAILABLE".into());
         self.restate(Subsystem::Book, id, "status_code", 5010.into());

@@ -120,6 +120,7 @@ pub(super) fn facts(subsystem: Subsystem, record: &Map<String, Value>) -> Facts 
         Subsystem::Book => {
             let code = record.get("status_code").and_then(Value::as_i64);
             facts.needs_recorded = matches!(code, Some(5000 | 5020 | 5030));
+            facts.is_to_come = code == Some(5000);
         }
         _ => {}
     }
@@ -182,6 +183,13 @@ fn judge(
         }
         Some(Conflict::SlotNotRecorded) => {
             Err(vec![error("Слот, указанный в поле [slot_id], не находится в статусе RECORDED")])
+        }
+        Some(Conflict::BookedAs(book)) => {
+            let text = format!(
+                "Бирка с идентификатором [{id}] не соответствует записи через ЕПГУ: слот [slot_id] забронирован с book_ext_id [{}]",
+                form::print_guid(book)
+            );
+            Err(vec![RecordError::conflict(id, text)])
         }
         Some(Conflict::PlaceTaken(holder)) => Err(vec![RecordError::conflict(id, taken(subsystem, id, holder))]),
     }

@@ -16,6 +16,8 @@ pub(super) struct Mart {
     places: HashMap<Place, u128>,
     units: Units,
     canceled_slot_holds_place: bool,
+    /// Slots that the gateway booked itself, each with the booking that the hospital named.
+    booked: HashMap<u128, u128>,
 }
 
 #[derive(Default)]
@@ -45,6 +47,8 @@ pub(super) struct Facts {
     pub(super) visit_time: i64,
     /// A book whose slot must be RECORDED.
     pub(super) needs_recorded: bool,
+    /// A book that stands and is still to come (5000).
+    pub(super) is_to_come: bool,
 }
 
 /// What matters of a slot's status.
@@ -77,6 +81,8 @@ pub(super) enum Conflict {
     SlotNotRecorded,
     /// Another record holds the place.
     PlaceTaken(u128),
+    /// The gateway booked the slot itself, and the hospital named another booking then.
+    BookedAs(u128),
 }
 
 /// Errors and blocks of units.
@@ -92,6 +98,7 @@ impl Mart {
         Mart {
             tables: Default::default(),
             places: HashMap::new(),
+            booked: HashMap::new(),
             units: Units { block_after, ..Units::default() },
             canceled_slot_holds_place,
         }
@@ -107,8 +114,22 @@ impl Mart {
         if facts.needs_recorded && !self.slot_is_recorded(facts) {
             return Some(Conflict::SlotNotRecorded);
         }
+        let booked = facts.parents[0].filter(|_| subsystem == Subsystem::Book && facts.is_to_come);
+        if let Some(book) = booked.and_then(|slot| self.booked.get(&slot)).filter(|book| **book != key) {
+            return Some(Conflict::BookedAs(*book));
+        }
         let holder = self.claimed(facts).and_then(|place| self.places.get(place)).copied();
         holder.filter(|holder| *holder != key).map(Conflict::PlaceTaken)
+    }
+
+    /// The gateway has booked a slot: the hospital answered with this booking.
+    pub(super) fn book(&mut self, slot: u128, book: u128) {
+        self.booked.insert(slot, book);
+    }
+
+    /// The gateway has cancelled what it booked.
+    pub(super) fn cancel(&mut self, slot: u128) {
+        self.booked.remove(&slot);
     }
 
     /// Stores a whole record over whatever had its id.

@@ -37,6 +37,21 @@ pub(super) static CASES: &[Case] = &[
     },
     Case {
         code: "",
+        says: "забронирован с book_ext_id",
+        remedy: Remedy {
+            actor: Actor::Mapping,
+            meaning: Phrase {
+                en: "A citizen booked this slot through the gateway, and the hospital answered with another booking's id (book_ext_id); that id is the last one in square brackets.",
+                ru: "Гражданин записался на этот слот через шлюз, и больница ответила другим идентификатором записи (book_ext_id); он — последний в квадратных скобках.",
+            },
+            action: Phrase {
+                en: "Let the view of bookings give as id the very book_ext_id that the statement of booking.book answers with.",
+                ru: "Пусть представление бирок отдаёт в id тот самый book_ext_id, которым отвечает запрос booking.book.",
+            },
+        },
+    },
+    Case {
+        code: "",
         says: "имеет дубликат внутри запроса",
         remedy: Remedy {
             actor: Actor::Mapping,

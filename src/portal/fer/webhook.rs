@@ -74,7 +74,8 @@ impl fmt::Display for WebhookStanding {
         match self {
             WebhookStanding::Registered => f.write_str("the gateway calls the public_url of booking"),
             WebhookStanding::Missing => f.write_str(
-                "no webhook is registered, so that no booking reaches this hospital; run `vitrina webhook register`",
+                "no webhook is registered for the organisation: bookings reach only departments that have one of their own \
+                 (`vitrina webhook check --department OID`); run `vitrina webhook register`",
             ),
             WebhookStanding::Other(address) => write!(
                 f,

@@ -113,6 +113,22 @@ async fn a_cancellation_frees_the_slot_and_a_second_one_changes_nothing() {
 }
 
 #[tokio::test]
+async fn another_booking_than_the_one_that_the_hospital_answered_with_is_refused_until_it_is_cancelled() {
+    let (mart, _hospital) = site(willing()).await;
+    let gateway = mart.running.gateway();
+    gateway.book(&wish()).await.unwrap();
+    let other = with(book(), json!({"id": "0b00c0de-0000-4000-8000-000000000077"}));
+    let texts = mart.refuses("book", other.clone()).await;
+    assert!(texts[0].ends_with(&format!("забронирован с book_ext_id [{BOOK}]")), "{texts:?}");
+    let remedy = vitrina::portal::kind("fer").unwrap().remedy("R-330", &texts[0]);
+    assert!(remedy.action.en.contains("booking.book"), "{remedy:?}");
+    gateway.cancel(&cancellation()).await.unwrap();
+    let recorded = with(slot(), json!({"status": "RECORDED"}));
+    mart.accepts("slot", &[recorded]).await;
+    mart.accepts("book", &[other]).await;
+}
+
+#[tokio::test]
 async fn a_refusal_leaves_the_mart_as_it_was() {
     let (mart, _hospital) =
         site(|_, _, _| (200, json!({"status": {"status_code": 11, "status_message": "занято"}}))).await;

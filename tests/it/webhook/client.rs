@@ -130,7 +130,7 @@ async fn standing_is_a_sentence_for_the_log() {
     let sentence = async |portal: FerPortal| portal.webhook_standing(&ours(), None).await.unwrap();
     for (address, standing, word) in [
         (Some("http://10.0.0.5:8090/"), WebhookStanding::Registered, "calls the public_url"),
-        (None, WebhookStanding::Missing, "no booking reaches this hospital"),
+        (None, WebhookStanding::Missing, "departments that have one of their own"),
         (
             Some("http://u:pw9@10.0.0.9:1"),
             WebhookStanding::Other("http://10.0.0.9:1".into()),
