@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use vitrina::ledger::State;
+use vitrina::ledger::{Ledger as _, State};
+
 use vitrina::record::Key;
 use vitrina::source::memory::Fault;
 use vitrina::sync::{OnConflict, Order};
@@ -119,6 +120,9 @@ async fn units_that_exchange_names_wait_for_a_person_and_nothing_is_torn_down() 
     let listed = world.refusals(&line, "mo").await;
     assert_eq!(listed.len(), 2);
     assert!(listed.iter().all(|(_, state, code)| *state == State::Held && code == "PLACE"), "{listed:?}");
+    let texts = world.ledger.refusals(line.feed("mo").unwrap().id).await.unwrap();
+    let remedy = vitrina::portal::kind("fer").unwrap().particular("PLACE", &texts[0].text);
+    assert_eq!(remedy.map(|remedy| remedy.actor), Some(vitrina::record::Actor::Data), "{}", texts[0].text);
 }
 
 #[tokio::test(start_paused = true)]

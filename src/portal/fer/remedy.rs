@@ -5,6 +5,22 @@ use crate::record::{Actor, Case, Phrase, Remedy};
 
 /// The particular first.
 pub(super) static CASES: &[Case] = &[
+    // The engine's own code: a doctor's time becomes free by itself, the names of two departments that exchange them never do.
+    Case {
+        code: "PLACE",
+        says: "that mo ",
+        remedy: Remedy {
+            actor: Actor::Data,
+            meaning: Phrase {
+                en: "Another department still has this name at the data mart. Where two departments exchange their names, neither can go first.",
+                ru: "Это наименование в витрине пока у другого подразделения. Если два подразделения меняются наименованиями, ни одно не может уйти первым.",
+            },
+            action: Phrase {
+                en: "Give one of the two another name in the hospital's system until the next run, then the right one. A department is not removed for a name: its doctors and slots would go with it.",
+                ru: "Дайте одному из двух в МИС другое наименование до следующего запуска, затем верное. Ради наименования подразделение не удаляется: с ним ушли бы его врачи и слоты.",
+            },
+        },
+    },
     Case {
         code: "",
         says: "дублирует ранее загруженное в витрину структурное подразделение",
