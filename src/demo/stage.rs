@@ -3,6 +3,7 @@
 
 mod citizens;
 mod configuration;
+mod learners;
 mod life;
 mod verdict;
 
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -20,9 +22,10 @@ use url::Url;
 use super::feed::Feed;
 use super::hospital::{Differences, Hospital, HospitalSettings};
 use super::mocks::Mocks;
+use super::nmo::Platform;
 use super::view::{DemoProgress, FeedProgress};
 use crate::config::{self, Config, Environment};
-use crate::daemon::{Access, Assembly, Daemon, DaemonSettings, Status, open_booking, open_portal};
+use crate::daemon::{Access, Assembly, Daemon, DaemonSettings, Status, open_booking, open_portal, platforms};
 use crate::ledger::{MemoryLedger, PortalSecrets};
 use crate::portal::AnyPortal;
 use crate::serve::Listener;
@@ -55,6 +58,7 @@ pub struct Stage {
     stop_life: CancellationToken,
     counts: Arc<Counts>,
     heard: Arc<Heard>,
+    arrived: Arc<AtomicU64>,
     started: Instant,
     /// Where the daemon serves metrics and status.
     pub address: SocketAddr,
@@ -72,19 +76,29 @@ impl Stage {
         files.fill()?;
         let mocks = Mocks::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         let path = folder.path().join("vitrina.toml");
-        let text = files.configuration(&hospital, &mocks.accounts(), free_address()?);
+        let platform_address = free_address()?;
+        let text = files.configuration(&hospital, &mocks.accounts(), free_address()?, platform_address);
         std::fs::write(&path, text).context("cannot write the configuration")?;
         let (daemon, address) = start_daemon(&path, settings.listen).await?;
         let (stop_life, counts) = (CancellationToken::new(), Arc::new(Counts::default()));
         let heard = Arc::new(Heard::default());
         let citizens = Citizens::of(hospital.clone(), mocks.fer().clone()).await?;
+        let platform = format!("http://{platform_address}");
+        let platform = Platform::new(&platform, learners::PORTAL_ID, learners::PORTAL_SECRET);
+        let platform = platform.context("no client of the platform can be made")?;
+        let (portal, arrived) = (mocks.nmo().clone(), Arc::new(AtomicU64::new(0)));
         let life = {
+            let arrived = Arc::clone(&arrived);
             let live = live(hospital.clone(), Arc::clone(&counts), stop_life.clone());
             let (heard, stop) = (Arc::clone(&heard), stop_life.clone());
-            tokio::spawn(async move { tokio::try_join!(live, citizens.live(&heard, stop)).map(|_both| ()) })
+            let stop_learners = stop_life.clone();
+            tokio::spawn(async move {
+                let learners = learners::live(portal, platform, &arrived, stop_learners);
+                tokio::try_join!(live, citizens.live(&heard, stop), learners).map(|_all| ())
+            })
         };
         let started = Instant::now();
-        Ok(Stage { hospital, mocks, daemon, life, stop_life, counts, heard, started, address, folder })
+        Ok(Stage { hospital, mocks, daemon, life, stop_life, counts, heard, arrived, started, address, folder })
     }
 
     /// The demo at this moment.
@@ -94,6 +108,7 @@ impl Stage {
             elapsed: self.started.elapsed(),
             changes: self.counts.changes(),
             bookings: self.heard.so_far(),
+            arrived: self.arrived.load(Ordering::Relaxed),
             feeds: Feed::all().map(|feed| self.feed(feed, &rows, &status)).collect(),
         }
     }
@@ -158,6 +173,9 @@ async fn start_daemon(path: &Path, listen: SocketAddr) -> Result<(Daemon, Socket
     let settings = DaemonSettings { workers: config.daemon.workers, grace: config.daemon.grace };
     let mut daemon = Daemon::start(assembly, listener, metrics, settings).await?;
     daemon.serve_booking(booking);
+    let platform = config.serve.platform_listen.context("the demo's configuration has no platform")?;
+    let platform = Listener::bind_for("serve.platform_listen", &platform.to_string()).await?;
+    daemon.serve_platform(platform, platforms(&config)?);
     Ok((daemon, address))
 }
 

@@ -27,6 +27,8 @@ pub struct DemoProgress {
     pub changes: u64,
     /// What citizens booked and cancelled.
     pub bookings: BookingProgress,
+    /// Specialists whom the portal of medical education sent to their modules.
+    pub arrived: u64,
     /// The feeds, in the order to show them.
     pub feeds: Vec<FeedProgress>,
 }
@@ -247,7 +249,11 @@ pub fn summary(progress: &DemoProgress, differences: &Differences) -> String {
         ),
         false => format!("\nThe portals differ from the hospital in {} records:\n{differences}", differences.len()),
     };
-    text + &verdict_on_bookings(&progress.bookings) + &verdict
+    text + &verdict_on_bookings(&progress.bookings) + &verdict_on_learners(progress.arrived) + &verdict
+}
+
+fn verdict_on_learners(arrived: u64) -> String {
+    format!("\nLearners: {arrived} sent from the NMO portal to their modules, each signed and checked.\n")
 }
 
 fn verdict_on_bookings(bookings: &BookingProgress) -> String {
@@ -296,7 +302,13 @@ mod tests {
             slowest: Duration::from_millis(40),
             ..BookingProgress::default()
         };
-        DemoProgress { elapsed: Duration::from_secs(65), changes: 12, bookings, feeds: vec![mo, slot, training] }
+        DemoProgress {
+            elapsed: Duration::from_secs(65),
+            changes: 12,
+            bookings,
+            arrived: 4,
+            feeds: vec![mo, slot, training],
+        }
     }
 
     #[test]

@@ -110,6 +110,11 @@ impl Mocks {
         self.fer.gateway()
     }
 
+    /// The portal of medical education.
+    pub fn nmo(&self) -> &NmoMock {
+        self.nmo.mock()
+    }
+
     /// Where each is and who may use it.
     pub fn accounts(&self) -> [Account; PORTALS as usize] {
         let (fer, nmo, pos, ekdo) = (GatewaySettings::default(), education(), PosAccount::default(), personnel());

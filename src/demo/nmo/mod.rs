@@ -5,6 +5,7 @@
 
 mod modules;
 mod oauth;
+mod platform;
 mod results;
 mod settings;
 mod wire;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use modules::{Evaluation, Module};
 pub use oauth::Logins;
+pub use platform::{Platform, PlatformFault, Visit};
 pub use results::News;
 pub use settings::NmoMockSettings;
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::learners::{HANDOVER_SECRET, PORTAL_ID, PORTAL_SECRET, TEMPLATE};
 use crate::demo::feed::Feed;
 use crate::demo::fer::Subsystem;
 use crate::demo::hospital::{Hospital, signature, write_papers};
@@ -36,11 +37,17 @@ impl Folder<'_> {
         std::fs::write(self.signer(), script).context("cannot write the program that signs")
     }
 
-    /// The whole configuration, with bookings answered at an address.
-    pub(super) fn configuration(&self, hospital: &Hospital, accounts: &[Account], booking: SocketAddr) -> String {
+    /// The whole configuration, with bookings and the platform's services answered at these addresses.
+    pub(super) fn configuration(
+        &self,
+        hospital: &Hospital,
+        accounts: &[Account],
+        booking: SocketAddr,
+        platform: SocketAddr,
+    ) -> String {
         let mut text = format!(
             "[sources.mis]\nurl = \"{}\"\ntimezone = \"Asia/Yekaterinburg\"\n\n[ledger]\nurl = \"sqlite:{}\"\n\n\
-             [daemon]\nworkers = 8\n\n\
+             [daemon]\nworkers = 8\n\n[serve]\nplatform_listen = \"{platform}\"\n\n\
              [booking]\nlisten = \"{booking}\"\npublic_url = \"http://{booking}\"\nallow = \"127.0.0.1\"\n\
              book = \"builtin\"\ncancel = \"builtin\"\n",
             hospital.source_url(),
@@ -65,7 +72,11 @@ impl Folder<'_> {
                 "sign_command = [\"/bin/sh\", \"{}\"]\ninquire_every = \"1s\"\nrequests_per_second = 20\n",
                 self.signer().display()
             ),
-            "nmo" => "inquire_every = \"1s\"\nrequests_per_second = 50\n".to_owned(),
+            "nmo" => format!(
+                "inquire_every = \"1s\"\nrequests_per_second = 50\n[portals.nmo.platform]\nportal_id = \"{PORTAL_ID}\"\n\
+                 portal_secret = \"{PORTAL_SECRET}\"\nhandover_secret = \"{HANDOVER_SECRET}\"\n\
+                 redirect_template = \"{TEMPLATE}\"\n"
+            ),
             "pos" => "requests_per_second = 50\n".to_owned(),
             "ekdo" => format!(
                 "files_root = \"{}\"\ngroups = {{ \"Приказ о приеме\" = \"Приказы по личному составу\", \
