@@ -334,7 +334,7 @@ class Bench:
         ids = self.database.sql(
             f"SELECT id FROM slot ORDER BY hashtext(id::text || '{number}') LIMIT {SECONDS * ROWS_A_SECOND}"
         ).split()
-        slot = 'changed_at = "updated_at"\nsweep_every = "1h"'
+        slot = 'changed_at = "updated_at"\nsweep_every = "59m"'
         with self.daemon(self.config(ledger, slot=slot, every="1s")) as process:
             quiet(process)
             self.note("idle", "vitrina", {"cpu": self.seconds(process, [])})
