@@ -11,7 +11,7 @@ use vitrina::demo::pos::{Kind, PosAccount, PosMock};
 use crate::support::command::write_private;
 use crate::support::daemon::{Daemon, until};
 use crate::support::database::{TestDb, sqlite};
-use crate::support::hospital::Hospital;
+use crate::support::hospital::{Hospital, id};
 
 /// A database, a gateway, a configuration between them, and a port for the listener.
 struct Site {
@@ -188,14 +188,24 @@ async fn a_changed_portal_is_opened_anew_without_sending_anything_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_idle_connections_leave_cycles_alone() {
-    let site = Site::new("").await;
+async fn a_thousand_idle_connections_leave_cycles_and_bookings_alone() {
+    let booking = free_port();
+    let refused = "SELECT 11 AS status_code, 'занято' AS status_message, NULL AS book_ext_id, NULL AS slot_id, \
+                   NULL AS visit_time, NULL AS duration";
+    let site = Site::new(&format!(
+        "[booking]\nlisten = \"127.0.0.1:{booking}\"\nallow = \"127.0.0.1\"\nbook = \"{refused}\"\ncancel = \"{refused}\"\n"
+    ))
+    .await;
     let daemon = Daemon::start_telling(&site.config, Stdio::null());
     site.answers("/readyz", |status, _| status == 200).await;
     let address = SocketAddr::from(([127, 0, 0, 1], site.port));
     let idle: Vec<TcpStream> = (0..1000).filter_map(|_| TcpStream::connect(address).ok()).collect();
     assert!(idle.len() > 900, "{}", idle.len());
     until("the slots at the gateway", || site.slots() == 40).await;
+    let wish = serde_json::json!({"slot_id": id(6, 1), "patient_id": id(9, 1)});
+    let asked = reqwest::Client::new().post(format!("http://127.0.0.1:{booking}/booking/book")).json(&wish).send();
+    let answer: serde_json::Value = asked.await.unwrap().json().await.unwrap();
+    assert_eq!(answer["status"]["status_code"], 11, "{answer}");
     let closed = |stream: &TcpStream| {
         stream.set_nonblocking(true).unwrap();
         matches!(stream.peek(&mut [0]), Ok(0))
