@@ -31,6 +31,9 @@ impl At {
     }
 }
 
+/// Most keys of two rows that are remembered: more than that are a fault of the whole view.
+const MOST_TWO_ROWS: usize = 10_000;
+
 /// No read of this process has seen the record.
 const NEVER: u8 = 0;
 
@@ -116,6 +119,8 @@ pub struct Index {
     others: Interned,
     places: Places,
     moving: BTreeMap<At, Moving>,
+    /// Keys of which the last read had two rows, the portal holding the second. The first is not to take another's place in the meantime.
+    two_rows: BTreeSet<KeyId>,
     /// Where the portal has said that records in flight are, of which that was not known for sure.
     seen_at: BTreeMap<At, u64>,
     /// Records in flight that somebody else may have written since they were taken, and when that was noted.
@@ -514,6 +519,25 @@ impl Index {
         if self.scan == NEVER {
             self.slim.iter_mut().for_each(|slim| slim.seen = NEVER);
             self.scan += 1;
+        }
+    }
+
+    /// A read had two rows of this record's key, of which the portal holds the second.
+    pub fn note_two_rows(&mut self, at: At) {
+        if self.two_rows.len() < MOST_TWO_ROWS {
+            self.two_rows.insert(self.id(at));
+        }
+    }
+
+    /// True when the last read of a record had two rows of its key.
+    pub fn had_two_rows(&self, at: At) -> bool {
+        !self.two_rows.is_empty() && self.two_rows.contains(&self.id(at))
+    }
+
+    /// The key of a record has one row again.
+    pub fn forget_two_rows(&mut self, at: At) {
+        if !self.two_rows.is_empty() {
+            self.two_rows.remove(&self.id(at));
         }
     }
 

@@ -79,13 +79,14 @@ pub(super) struct Plan {
     guess: At,
     /// Statuses under which a record gives its place up.
     yields: Vec<u8>,
-    /// Records that would take a place which they give up to any other: they wait until all others of the read have theirs.
+    /// Records that would take a place which they give up to any other, and those whose key has had a second row: they wait until all
+    /// others of the read have their places.
     late: Vec<Late>,
     /// The body of a record that was late.
     late_body: Option<Box<[u8]>>,
 }
 
-/// A record that is sent at the end of a read, if nobody else wants its place.
+/// A record that is planned at the end of a read.
 struct Late {
     known: Option<At>,
     record: Record,
@@ -274,11 +275,19 @@ impl Plan {
         takes_place && self.yields(record.status) && self.late_body.is_none() && self.late.len() < MOST_LATE
     }
 
-    /// Takes a record back that is late. False when it is not.
-    fn withdraw_late(&mut self, at: At) -> bool {
-        let before = self.late.len();
-        self.late.retain(|late| late.known != Some(at));
-        self.late.len() < before
+    /// The last read had two rows of this key, and this is not the one that the portal holds: the other one may come yet.
+    fn awaits_second(&self, index: &mut Index, at: At, record: &Record) -> bool {
+        if self.late_body.is_some() {
+            index.forget_two_rows(at);
+            return false;
+        }
+        index.had_two_rows(at) && index.accepted(at) != Some(record.fingerprint) && self.late.len() < MOST_LATE
+    }
+
+    /// Leaves a record to the end of the read.
+    fn put_off(&mut self, known: Option<At>, record: Record) {
+        let body = self.body().into();
+        self.late.push(Late { known, record, body });
     }
 
     /// The body of the record that is planned.
@@ -286,25 +295,36 @@ impl Plan {
         self.late_body.as_deref().unwrap_or(self.encoder.body())
     }
 
-    /// A second row of one key. The copy that the portal holds is kept, else the first.
+    /// A second row of one key. The copy that the portal holds is used, else the first.
     fn take_duplicate(&mut self, index: &mut Index, parents: &[Option<ParentFeed<'_>>], at: At, sound: bool) {
         // Where that is in doubt, the first copy goes and settles it.
         let in_doubt = index.detail(at).is_some_and(|detail| detail.mark.is_some());
         let held_by_portal = sound && !in_doubt && index.accepted(at) == Some(self.encoder.fingerprint());
-        let was_filled = held_by_portal && self.filling.withdraw(at);
-        if was_filled {
+        if held_by_portal && !index.holds(at, self.encoder.fingerprint()) {
+            self.use_second(index, parents, at);
+        }
+        self.find(Some(index.key(at)), DUPLICATE_KEY, vec![second_row(self.encoder.schema())]);
+    }
+
+    /// Takes back what was planned by the first row of a key, whose second row is what the portal holds.
+    fn use_second(&mut self, index: &mut Index, parents: &[Option<ParentFeed<'_>>], at: At) {
+        if self.filling.withdraw(at) {
             index.put_back(at);
             self.report.sent -= 1;
         }
-        if was_filled || (held_by_portal && self.withdraw_late(at)) {
-            // It stands again as before the read, and that may be as one without a row.
-            if !index.holds(at, self.encoder.fingerprint())
-                && let Some(record) = self.encoder.record()
-            {
-                self.take_known(index, parents, at, record);
-            }
+        self.late.retain(|late| late.known != Some(at));
+        let Some(record) = self.encoder.record().filter(|_| !index.in_flight(at)) else { return };
+        // What the first row wanted, it wanted in vain, and nothing that others wait for hangs on it.
+        self.contested.retain(|contest| contest.key != record.key);
+        self.faults.retain(|contest| contest.key != record.key);
+        self.notes.refused.retain(|refused| refused.key.as_ref() != Some(&record.key));
+        index.wait_no_longer(at);
+        index.note_two_rows(at);
+        self.tell(record.key.id(), record.place, record.status);
+        // It stands as before the read, and that may be as one without a row.
+        if !index.holds(at, record.fingerprint) {
+            self.take_known(index, parents, at, record);
         }
-        self.find(Some(index.key(at)), DUPLICATE_KEY, vec![second_row(self.encoder.schema())]);
     }
 
     fn find(&mut self, key: Option<Key>, code: &str, violations: Vec<Violation>) {
@@ -367,6 +387,9 @@ impl Plan {
     fn take_known(&mut self, index: &mut Index, parents: &[Option<ParentFeed<'_>>], at: At, record: Record) {
         if index.in_flight(at) {
             return see_in_flight(index, at, record.fingerprint);
+        }
+        if self.awaits_second(index, at, &record) {
+            return self.put_off(Some(at), record);
         }
         let named = record.remote_id.is_some() && index.detail(at).is_none_or(|detail| detail.remote_id.is_none());
         if index.state(at) == State::Unknown && !named {
@@ -457,11 +480,13 @@ impl Plan {
         {
             self.contest_those_refused_for(index, at, &record.key, place);
         }
-        match self.obstacle(index, known, &record, &entry, parents) {
-            None if self.is_late(index, known, &record) => {
-                let body = self.body().into();
-                self.late.push(Late { known, record, body });
-            }
+        let obstacle = self.obstacle(index, known, &record, &entry, parents);
+        if let Some(at) = known.filter(|_| !matches!(obstacle, Some(Obstacle::PlaceTaken { .. }))) {
+            // For whatever it waits now, no other has to leave a place for it.
+            index.wait_no_longer(at);
+        }
+        match obstacle {
+            None if self.is_late(index, known, &record) => self.put_off(known, record),
             None => match self.gate.admit(entry.unit.as_ref()) {
                 Admission::Free => self.send(index, known, Entry { expires, ..entry }, record),
                 Admission::Alone => self.send_alone(index, known, Entry { expires, ..entry }, record),

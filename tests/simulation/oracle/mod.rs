@@ -11,9 +11,10 @@ mod requests;
 mod secrets;
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::engine::hash;
 use crate::hospital::{Body, Feed, Id, Version};
 use crate::trace::{Event, What};
 use crate::wire;
@@ -45,7 +46,7 @@ pub type Mart = BTreeMap<(Feed, Id), Body>;
 /// nobody can know that.
 struct Rows<'a> {
     by_record: BTreeMap<(Feed, Id), Vec<&'a Version>>,
-    acknowledged: Option<BTreeSet<(Feed, Id)>>,
+    acknowledged: Option<BTreeMap<(Feed, Id), u128>>,
 }
 
 impl<'a> Rows<'a> {
@@ -57,8 +58,8 @@ impl<'a> Rows<'a> {
         }
         let acknowledged = match evidence.events.last().map(|event| &event.what) {
             Some(What::Remembered(memories)) => {
-                let sure = memories.iter().filter(|memory| memory.accepted.is_some() && memory.doubt.is_none());
-                Some(sure.map(|memory| (memory.feed, memory.id)).collect())
+                let sure = memories.iter().filter(|memory| memory.doubt.is_none());
+                Some(sure.filter_map(|memory| Some(((memory.feed, memory.id), memory.accepted?))).collect())
             }
             _ => None,
         };
@@ -67,7 +68,14 @@ impl<'a> Rows<'a> {
 
     /// True when the ledger can know that the portal holds a record. What is past is forgotten, but for what children may ask for.
     fn is_acknowledged(&self, record: (Feed, Id)) -> bool {
-        self.acknowledged.as_ref().is_none_or(|acknowledged| acknowledged.contains(&record))
+        self.acknowledged.as_ref().is_none_or(|acknowledged| acknowledged.contains_key(&record))
+    }
+
+    /// True when the ledger can know of which status a record is at the portal. Where its row is gone, no other attempt tells what became of
+    /// a version whose outcome nobody learnt.
+    fn knows_status(&self, record: (Feed, Id), held: &str) -> bool {
+        let version = self.acknowledged.as_ref().and_then(|acknowledged| acknowledged.get(&record));
+        self.by_record.contains_key(&record) || version.is_none_or(|version| *version == hash(held))
     }
 
     /// Every parent of a version is at the portal, as it must be.
@@ -76,7 +84,7 @@ impl<'a> Rows<'a> {
             let key = (parent.feed, parent.id);
             match mart.get(&key) {
                 Some(_) if !self.is_acknowledged(key) => false,
-                Some(held) => !parent.recorded || is_recorded(held),
+                Some(held) => !parent.recorded || (is_recorded(held) && self.knows_status(key, held)),
                 None => parent.if_ours && !self.by_record.contains_key(&key),
             }
         })

@@ -199,6 +199,23 @@ fn neither_a_bad_row_nor_one_without_its_parent_is_missed() {
 }
 
 #[test]
+fn a_visit_is_not_owed_where_nobody_learnt_that_its_slot_is_recorded() {
+    let mut story = Story::furnished();
+    story.insert(Feed::Book, row(Feed::Book, 0xf, 1));
+    let acknowledged = story.memories();
+    story.insert(Feed::Slot, Row { status: "RECORDED", ..row(Feed::Slot, SLOT, 1) });
+    story.store(Feed::Slot, SLOT);
+    story.note(What::Remembered(story.memories()));
+    let lacks_the_visit =
+        |story: &Story| judge(&story.evidence).iter().any(|broken| broken.text.starts_with("the mart lacks"));
+    assert!(lacks_the_visit(&story), "it was acknowledged as RECORDED");
+    story.delete(Feed::Slot, SLOT);
+    story.evidence.second = BEGINNING + 90_000;
+    story.note(What::Remembered(acknowledged));
+    assert!(!lacks_the_visit(&story), "its row is gone, and no other attempt tells");
+}
+
+#[test]
 fn what_is_gone_must_go_unless_it_is_past() {
     if !REMOVAL {
         return;
