@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Evidence, Mart, Violation, expiry, follow, is_recorded, parents};
+use super::{Evidence, Mart, Violation, expiry, follow, is_recorded, parents, yields};
 use crate::gateway::unit_of;
 use crate::hospital::{Body, Feed, Id, Version};
 use crate::stage::{SLOW_RETRY, UNIT_PAUSE};
@@ -240,6 +240,18 @@ impl Watch<'_> {
         known.shown.push(body.clone());
         if known.refused.as_ref().is_some_and(|refused| Some(&refused.body) != body.as_ref()) {
             known.refused = None;
+        }
+        if let Some(place) = body.as_ref().filter(|body| !yields(body)).and_then(|body| wire::place(*feed, body)) {
+            self.let_others_give_way(*feed, row.id, &place);
+        }
+    }
+
+    /// Another row claims a place: whatever gives it up counts as refused no longer, for it gave way in between.
+    fn let_others_give_way(&mut self, feed: Feed, id: Id, place: &str) {
+        for (_, known) in self.known.iter_mut().filter(|((of, other), _)| *of == feed && *other != id) {
+            known
+                .refused
+                .take_if(|refused| yields(&refused.body) && wire::place(feed, &refused.body).as_deref() == Some(place));
         }
     }
 

@@ -290,6 +290,25 @@ fn a_refused_version_that_goes_out_again_without_a_cause() {
 }
 
 #[test]
+fn what_was_refused_may_be_tried_again_once_it_has_given_way() {
+    let rival = |status| {
+        let mut story = Story::furnished();
+        let over = Row { status: "CANCELED", ..row(Feed::Slot, 0xd, 1) };
+        story.insert(Feed::Slot, over.clone());
+        story.read_all(Feed::Slot);
+        let request = story.send(Feed::Slot, 0xd);
+        story.answer(request, Answer::Judged(vec![Said::Refused { holder: None }]));
+        story.insert(Feed::Slot, Row { status, time: over.time, ..row(Feed::Slot, 0xe, 1) });
+        story.read_all(Feed::Slot);
+        story.delete(Feed::Slot, 0xe);
+        story.deliver(Feed::Slot, 0xd);
+        story.broken()
+    };
+    assert!(rival("RECORDED").is_empty() || !PLACES, "it gave way to that one in between");
+    assert_eq!(rival("BLOCKED"), [3], "one that is over as well has no claim");
+}
+
+#[test]
 fn a_record_in_two_requests_at_once() {
     let mut story = Story::furnished();
     story.insert(Feed::Slot, row(Feed::Slot, SLOT, 2));
