@@ -284,6 +284,10 @@ impl Plan {
         index.had_two_rows(at) && index.accepted(at) != Some(record.fingerprint) && self.late.len() < MOST_LATE
     }
 
+    fn is_put_off(&self, at: At) -> bool {
+        self.late.iter().any(|late| late.known == Some(at))
+    }
+
     /// Leaves a record to the end of the read.
     fn put_off(&mut self, known: Option<At>, record: Record) {
         let body = self.body().into();
@@ -300,7 +304,8 @@ impl Plan {
         // Where that is in doubt, the first copy goes and settles it.
         let in_doubt = index.detail(at).is_some_and(|detail| detail.mark.is_some());
         let held_by_portal = sound && !in_doubt && index.accepted(at) == Some(self.encoder.fingerprint());
-        if held_by_portal && !index.holds(at, self.encoder.fingerprint()) {
+        let first_differs = !index.holds(at, self.encoder.fingerprint()) || self.is_put_off(at);
+        if held_by_portal && first_differs {
             self.use_second(index, parents, at);
         }
         self.find(Some(index.key(at)), DUPLICATE_KEY, vec![second_row(self.encoder.schema())]);

@@ -236,3 +236,60 @@ async fn a_removal_whose_answer_was_lost_is_asked_for_again_by_the_next_process(
     assert_eq!(at_the_portal(&world), [Key::Guid(2)]);
     assert_well(&world, &line).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_is_held_for_its_doctor_takes_nobodys_time() {
+    let mut world = world_with("CANCELED");
+    let line = world.start().await;
+    passes(&line).await;
+    world.portal.refuse(Key::Guid(1), true);
+    world.put("slot", 2, slot_at(2, 1, "AVAILABLE"));
+    passes(&line).await;
+    let mut elsewhere = slot(2, "AVAILABLE");
+    elsewhere[2] = guid(0xdead);
+    world.put("slot", 2, elsewhere);
+    world.portal.refuse(Key::Guid(1), false);
+    tokio::time::advance(Duration::from_secs(86_401)).await;
+    passes(&line).await;
+    assert_eq!(world.portal.seen().removals.len(), 1, "the one that was refused while the time was wanted");
+    assert_eq!(at_the_portal(&world), [Key::Guid(1)]);
+}
+
+/// A table in which slot 2 has two rows, of which the first wants the time of slot 1 and the second is what the portal holds.
+fn with_a_second_row(world: &World) {
+    let first = slot_at(2, 1, "AVAILABLE");
+    let rows = std::iter::once(first).chain(world.tables["slot"].values().cloned()).collect();
+    world.source.set("slot", columns("slot"), rows);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_rows_the_one_that_the_portal_holds_decides_who_gives_way() {
+    let mut world = world_with("BLOCKED");
+    world.put("slot", 2, slot(2, "AVAILABLE"));
+    let line = world.start().await;
+    passes(&line).await;
+    world.portal.forget_requests();
+    with_a_second_row(&world);
+    passes(&line).await;
+    passes(&line).await;
+    assert_eq!(at_the_portal(&world), [Key::Guid(1), Key::Guid(2)]);
+    assert!(world.portal.received("slot").is_empty() && world.portal.seen().removals.is_empty());
+    let reported = [(Some(Key::Guid(2)), State::Rejected, "DUPLICATE_KEY".to_owned())];
+    assert_eq!(world.refusals(&line, "slot").await, reported);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_is_not_used_keeps_no_time_from_another_slot() {
+    let mut world = world_with("BLOCKED");
+    world.delete("slot", 1);
+    world.put("slot", 2, slot(2, "AVAILABLE"));
+    let line = world.start().await;
+    passes(&line).await;
+    world.put("slot", 1, slot(1, "BLOCKED"));
+    with_a_second_row(&world);
+    passes(&line).await;
+    assert_eq!(at_the_portal(&world), [Key::Guid(1), Key::Guid(2)]);
+    world.publish("slot");
+    passes(&line).await;
+    assert_well(&world, &line).await;
+}
