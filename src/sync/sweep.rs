@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::cycle::{CycleError, Run, Wanted};
 use super::index::{At, Index};
 use super::report::Stop;
+use super::vanished;
 use super::watermark::Watermark;
-use crate::ledger::{Ledger, Refusal, State};
+use crate::ledger::{Entry, Ledger, Refusal, Settlement, State};
 use crate::portal::Portal;
 use crate::record::{BindError, EncodeSettings, Key, KeyId, KeyReader, RowChunk, Schema};
 use crate::source::{Column, RowStream, Source};
@@ -147,7 +148,22 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             self.feed.sweeps().need_full_scan = true;
             return Ok(());
         }
-        self.read_and_settle(Wanted::Named(strays), watermark, findings).await
+        let found: Vec<KeyId> = strays.iter().map(Key::id).collect();
+        self.read_and_settle(Wanted::Named(strays), watermark, findings).await?;
+        if self.order.dry_run { Ok(()) } else { self.keep_those_found(&found).await }
+    }
+
+    /// The sweep has found the rows of these, and the read of their rows has not brought them: one look against another. None is removed
+    /// before the next sweep misses it as well.
+    async fn keep_those_found(&mut self, found: &[KeyId]) -> Result<(), CycleError> {
+        let now = self.line.clock.now();
+        let entries: Vec<Entry> = {
+            let mut index = self.feed.index();
+            let taken_for_gone = |at: &At| index.state(*at) == State::Gone && !index.in_flight(*at);
+            let all: Vec<At> = found.iter().filter_map(|id| index.find(*id)).filter(taken_for_gone).collect();
+            all.into_iter().map(|at| vanished::found_again(&mut index, at, now)).collect()
+        };
+        if entries.is_empty() { Ok(()) } else { self.write(Settlement { entries, ..Settlement::default() }).await }
     }
 }
 

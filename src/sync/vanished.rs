@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::contest;
 use super::index::{At, Index};
-use crate::ledger::{Mark, Settlement, State};
+use crate::ledger::{Entry, Mark, Settlement, State};
 use crate::record::{Key, KeyId};
 use crate::transport::is_due;
 
@@ -102,6 +102,19 @@ pub(super) fn let_go(
     }
 }
 
+/// The row of a record that was to be removed is there after all. What the portal holds of it is as wanted, unless a removal may have been
+/// applied: then the row is read again.
+pub(super) fn found_again(index: &mut Index, at: At, now: i64) -> Entry {
+    let mut entry = index.entry(at);
+    let is_sure = entry.mark.is_none() && entry.accepted.is_some();
+    entry.state = if is_sure { State::Accepted } else { State::Pending };
+    entry.wanted = None;
+    entry.attempts = 0;
+    entry.next_attempt = None;
+    index.put_at(at, &entry, now);
+    entry
+}
+
 /// The fuse holds these records back: they stay as the portal has them, and nothing newer is wanted of them.
 pub(super) fn hold_back(index: &mut Index, settlement: &mut Settlement, to_remove: &[At], now: i64) {
     for at in to_remove {
@@ -124,7 +137,12 @@ fn restate(index: &mut Index, at: At, state: State, settlement: &mut Settlement,
     entry.state = state;
     // A tombstone need not know which version is there, but whether one is, or may be.
     let tells = |mark: &Mark| state == State::Past && (*mark == Mark::Removal || entry.accepted.is_none());
-    entry.mark = entry.mark.filter(|mark| state == State::Gone || tells(mark));
+    let mark = entry.mark.filter(|mark| state == State::Gone || tells(mark));
+    if mark != entry.mark {
+        // The version of unknown outcome may have brought another status.
+        entry.status = None;
+    }
+    entry.mark = mark;
     entry.wanted = None;
     entry.attempts = 0;
     entry.next_attempt = None;

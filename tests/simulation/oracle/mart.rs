@@ -72,11 +72,25 @@ fn gives_way(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>, seco
     })
 }
 
+/// Its time is past, and so is that of all others that claim its place: what is past is not removed, be it only for being in doubt.
+fn is_past_and_claimed_twice(record: (Feed, Id), body: &Body, rows: &Rows<'_>, mart: &Mart, second: i64) -> bool {
+    let Some(place) = wire::place(record.0, body).filter(|_| PLACES) else { return false };
+    let claims = |version: &&Version| {
+        version.body.as_ref().is_some_and(|body| wire::place(record.0, body).as_ref() == Some(&place))
+    };
+    let others = rows.by_record.iter().filter(|(other, _)| other.0 == record.0 && **other != record);
+    let is_past = expiry(record.0, body, mart).is_some_and(|over| over < second);
+    is_past && others.flat_map(|(_, copies)| copies).any(|version| claims(&version))
+}
+
 /// Its place is held by another that cannot leave it: because the rows of both claim it, which is the site's own mistake; because the other
 /// is held up itself, or is past and therefore left alone; or because all wait for each other in a ring of which none
 /// can be taken away for a moment.
 pub fn is_taken(record: (Feed, Id), body: &Body, mart: &Mart, rows: &Rows<'_>, second: i64) -> bool {
     let feed = record.0;
+    if is_past_and_claimed_twice(record, body, rows, mart, second) {
+        return true;
+    }
     let (mut record, mut body) = (record, body);
     let mut waiting: Vec<(Feed, Id)> = Vec::new();
     loop {
