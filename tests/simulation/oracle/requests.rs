@@ -344,8 +344,8 @@ impl Watch<'_> {
         let Some(refused) = self.known.get(&record).and_then(|known| known.refused.as_ref()) else { return false };
         // The same answer may tell that the holder has moved away: the next request may have the place.
         let since = |other: (Feed, Id)| self.told.get(&other).is_some_and(|told| *told >= refused.at);
-        // Of two requests that are under way at once nobody knows which the portal took first: the holder may have moved after the refusal
-        // although its answer came before.
+        // Of two requests that are under way at once nobody knows which the portal took first: the holder may have moved, or a parent have
+        // come, after the refusal although its answer came before.
         let is_elsewhere = |holder: (Feed, Id)| {
             let held = self.known.get(&holder).and_then(|known| known.acknowledged.as_ref());
             held.is_none_or(|held| wire::place(record.0, held) != wire::place(record.0, body))
@@ -353,7 +353,8 @@ impl Watch<'_> {
         let has_moved = |holder: (Feed, Id)| {
             since(holder) || (self.told.get(&holder).is_some_and(|told| *told >= refused.asked) && is_elsewhere(holder))
         };
-        let cause = parents(record.0, body).iter().any(|parent| since((parent.feed, parent.id)))
+        let came_meanwhile = |parent: (Feed, Id)| self.told.get(&parent).is_some_and(|told| *told >= refused.asked);
+        let cause = parents(record.0, body).iter().any(|parent| came_meanwhile((parent.feed, parent.id)))
             || refused.holder.is_some_and(|holder| has_moved((record.0, holder)));
         refused.body == *body && !cause && second < refused.second + SLOW_RETRY as i64
     }
