@@ -128,6 +128,8 @@ pub(super) struct Run<'a, S: Source, P: Portal, L: Ledger> {
     pub(super) wants: Wants,
     /// What the portal said of contested records.
     pub(super) said: BTreeMap<Key, (String, String)>,
+    /// Records that were read by their keys, and counted by that.
+    pub(super) by_key: BTreeSet<KeyId>,
     /// Strangers that were removed to make room.
     pub(super) replaced: u64,
     /// Holders of places that the portal was asked for.
@@ -157,6 +159,7 @@ impl<'a, S: Source, P: Portal, L: Ledger> Run<'a, S, P, L> {
             strays: Vec::new(),
             wants: Wants::new(),
             said: BTreeMap::new(),
+            by_key: BTreeSet::new(),
             replaced: 0,
             looked_for: BTreeSet::new(),
         }

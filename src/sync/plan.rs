@@ -69,6 +69,8 @@ pub(super) struct Plan {
     pub(super) tells_all: bool,
     /// What the portal can do with these records.
     pub(super) abilities: Abilities,
+    /// Records whose rows an earlier read of the cycle has brought and counted.
+    pub(super) counted: BTreeSet<KeyId>,
     /// The units that are ours, where records may name others'.
     pub(super) own_units: BTreeSet<KeyId>,
     now: i64,
@@ -127,6 +129,7 @@ impl Plan {
             report: CycleReport::default(),
             tells_all: false,
             abilities: Abilities::KEYED,
+            counted: BTreeSet::new(),
             own_units: BTreeSet::new(),
             now,
             batch: batch.max(1),
@@ -178,10 +181,32 @@ impl Plan {
         }
         let mut examined = examined.into_iter();
         for (row, known) in rows().zip(&known) {
+            let examined = examined.next().flatten();
+            if known.is_some_and(|at| self.counted.contains(&index.id(at))) {
+                self.take_row_again(&mut index, &parents, row, *known, examined);
+                continue;
+            }
             self.report.rows += 1;
-            self.take_row(&mut index, &parents, row, *known, examined.next().flatten());
+            self.take_row(&mut index, &parents, row, *known, examined);
         }
         self.known = known;
+    }
+
+    /// A row that another read of the cycle has brought already: it is counted once, and whatever follows from it by now does follow.
+    fn take_row_again(
+        &mut self,
+        index: &mut Index,
+        parents: &[Option<ParentFeed<'_>>],
+        row: Row<'_>,
+        known: Option<At>,
+        examined: Examined,
+    ) {
+        let counted = std::mem::take(&mut self.report);
+        self.take_row(index, parents, row, known, examined);
+        let again = std::mem::replace(&mut self.report, counted);
+        self.report.sent += again.sent;
+        self.report.findings += again.findings;
+        self.report.missing.extend(again.missing);
     }
 
     /// `known` is where the row's record was found before the chunk was begun; it may have become known since.

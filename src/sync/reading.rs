@@ -14,7 +14,7 @@ use super::units::Gate;
 use super::watermark::Watermark;
 use crate::ledger::{Ledger, Refusal, State};
 use crate::portal::Portal;
-use crate::record::{Encoder, Hold, Key, KeyReader, RowChunk, Unit};
+use crate::record::{Encoder, Hold, Key, KeyId, KeyReader, RowChunk, Unit};
 use crate::source::{Query, Read, RowStream, Source, Stamp};
 use crate::transport::is_due;
 
@@ -153,6 +153,7 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         planned.tells_all = self.order.dry_run;
         planned.wants = matches!(wanted, Wanted::Contested(_)).then(Wants::new);
         planned.abilities = self.feed.abilities;
+        planned.counted = std::mem::take(&mut self.by_key);
         if matches!(schema.unit, Unit::FieldIfOurs(_)) {
             planned.own_units = line.own_units();
         }
@@ -218,8 +219,10 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         match wanted {
             Wanted::All => self.gone = index.unseen(),
             Wanted::Keys(keys) if rows > 0 => {
-                let unseen = |key: &&Key| index.find(key.id()).is_some_and(|at| index.is_unseen(at));
-                self.gone.extend(keys.iter().filter(unseen).map(Key::id));
+                let unseen = |id: &KeyId| index.find(*id).is_some_and(|at| index.is_unseen(at));
+                let (gone, seen): (Vec<_>, Vec<_>) = keys.iter().map(Key::id).partition(unseen);
+                self.gone.extend(gone);
+                self.by_key.extend(seen);
             }
             Wanted::Keys(_) | Wanted::Changed(_) | Wanted::Swept(_) | Wanted::Contested(_) | Wanted::Named(_) => {}
         }

@@ -148,19 +148,20 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
             self.feed.sweeps().need_full_scan = true;
             return Ok(());
         }
-        let found: Vec<KeyId> = strays.iter().map(Key::id).collect();
-        self.read_and_settle(Wanted::Named(strays), watermark, findings).await?;
-        if self.order.dry_run { Ok(()) } else { self.keep_those_found(&found).await }
+        if !self.order.dry_run {
+            self.keep_those_found(&strays).await?;
+        }
+        self.read_and_settle(Wanted::Named(strays), watermark, findings).await
     }
 
-    /// The sweep has found the rows of these, and the read of their rows has not brought them: one look against another. None is removed
-    /// before the next sweep misses it as well.
-    async fn keep_those_found(&mut self, found: &[KeyId]) -> Result<(), CycleError> {
+    /// The sweep has found rows of records that were to be removed. Whatever the read of these rows comes to: none is removed before another
+    /// sweep misses it again.
+    async fn keep_those_found(&mut self, found: &[Key]) -> Result<(), CycleError> {
         let now = self.line.clock.now();
         let entries: Vec<Entry> = {
             let mut index = self.feed.index();
             let taken_for_gone = |at: &At| index.state(*at) == State::Gone && !index.in_flight(*at);
-            let all: Vec<At> = found.iter().filter_map(|id| index.find(*id)).filter(taken_for_gone).collect();
+            let all: Vec<At> = found.iter().filter_map(|key| index.find(key.id())).filter(taken_for_gone).collect();
             all.into_iter().map(|at| vanished::found_again(&mut index, at, now)).collect()
         };
         if entries.is_empty() { Ok(()) } else { self.write(Settlement { entries, ..Settlement::default() }).await }

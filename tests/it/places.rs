@@ -6,8 +6,8 @@ use serde_json::json;
 use vitrina::ledger::{Ledger as _, State};
 
 use vitrina::record::Key;
-use vitrina::source::memory::Fault;
-use vitrina::sync::{OnConflict, Order};
+use vitrina::source::memory::{Fault, Value};
+use vitrina::sync::{OnConflict, Order, RetryWord};
 use vitrina::transport::Trouble;
 
 use crate::support::portal::Act;
@@ -493,4 +493,19 @@ async fn rows_that_are_read_again_for_their_places_are_counted_once() {
     world.put("slot", 2, slot_at(2, 1, "AVAILABLE"));
     let report = cycle(&line, "slot").await;
     assert_eq!((report.rows, report.unchanged), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_is_read_by_its_key_and_by_its_change_is_counted_once() {
+    let mut world = World::with_slots(3);
+    world.changed_at = Some("updated_at");
+    let line = world.start().await;
+    pass(&line).await;
+    let mut wrong = slot(1, "AVAILABLE");
+    wrong[6] = Value::Null;
+    world.put("slot", 1, wrong);
+    assert_eq!(cycle(&line, "slot").await.invalid, 1);
+    assert_eq!(line.retry("slot", &RetryWord { code: None, keys: None }).await.unwrap(), 1);
+    let report = cycle(&line, "slot").await;
+    assert_eq!((report.rows, report.invalid, report.unchanged), (3, 1, 2));
 }

@@ -373,6 +373,27 @@ async fn a_slot_that_passed_by_the_databases_clock_is_forgotten_not_removed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_past_slot_whose_status_is_in_doubt_lets_no_visit_go() {
+    for in_doubt in [false, true] {
+        let mut world = World::with_slots(8);
+        world.put("slot", 3, slot(3, "RECORDED"));
+        let line = world.start().await;
+        pass(&line).await;
+        if in_doubt {
+            world.put("slot", 3, slot(3, "BLOCKED"));
+            world.portal.next(Act::ApplyAndLose);
+            cycle(&line, "slot").await;
+        }
+        world.source.set_now((NOW + 86_400 + 3 * 60 + 1) * 1_000_000);
+        world.delete("slot", 3);
+        pass(&line).await;
+        world.put("book", 0xc1, book(0xc1, 3, 5000));
+        pass(&line).await;
+        assert_eq!(world.portal.held("book").is_empty(), in_doubt);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_changes_are_read_alone_a_full_scan_finds_what_is_gone() {
     let mut world = World::with_slots(8);
     world.changed_at = Some("updated_at");

@@ -149,6 +149,23 @@ async fn a_row_that_a_sweep_finds_again_is_not_removed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_row_that_a_sweep_finds_again_is_not_removed_although_it_cannot_be_read() {
+    let (mut world, line) = swept_world(8).await;
+    world.delete("slot", 3);
+    world.portal.next_removal(Act::Fail(Trouble::Transient { retry_after: None }));
+    assert_eq!(sweep(&line).await.removed, 0);
+    world.put("slot", 3, of_old(slot(3, "AVAILABLE")));
+    world.portal.forget_requests();
+    tokio::time::advance(Duration::from_secs(600)).await;
+    world.source.fail_after(1, Fault::Unreachable);
+    line.cycle("slot", Order::default()).await.unwrap_err();
+    let between = cycle(&line, "slot").await;
+    assert!(!between.sees_all(), "no sweep is due");
+    assert_eq!(removals(&world), [Key::Guid(3)], "after the first try the sweep found its row");
+    assert!(world.portal.held("slot").contains_key(&Key::Guid(3)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_in_any_spelling_are_the_records_that_they_name() {
     let (mut world, line) = swept_world(6).await;
     let text = |id: u128| Key::Guid(id).to_string();
