@@ -378,6 +378,7 @@ impl Plan {
         };
         let wanted = fingerprint_of(&violations);
         if let Some(at) = known {
+            index.wait_no_longer(at);
             if index.in_flight(at) {
                 return see_in_flight(index, at, wanted);
             }
@@ -432,7 +433,8 @@ impl Plan {
         let marked = index.detail(at).is_some_and(|detail| detail.mark.is_some());
         let is_held = index.accepted(at) == Some(record.fingerprint) && !marked;
         if is_held && !self.is_turned_down(index, at, record.fingerprint) {
-            // The row went back to what the portal holds: nothing is wanted any more.
+            // The row went back to what the portal holds: nothing is wanted any more, and no other place.
+            index.wait_no_longer(at);
             let mut entry = index.entry(at);
             entry.state = State::Accepted;
             entry.unit = self.unit_of(&record, parents);
@@ -499,11 +501,9 @@ impl Plan {
         entry.remote_id = entry.remote_id.or_else(|| record.remote_id.clone());
         let expires = self.expiry_of(&record, parents);
         // It speaks of what the portal holds, or may hold, until this version goes out.
-        entry.expires = match (entry.accepted, entry.mark) {
-            (Some(_), _) => entry.expires,
-            (None, Some(_)) => entry.expires.zip(expires).map(|(one, other)| one.max(other)),
-            (None, None) => expires,
-        };
+        if entry.accepted.is_none() && entry.mark.is_none() {
+            entry.expires = expires;
+        }
         if let Some((at, place)) = known.zip(record.place)
             && self.yields(record.status)
             && index.place(at) == Some(place)

@@ -203,8 +203,9 @@ impl<S: Source, P: Portal, L: Ledger> Run<'_, S, P, L> {
         let gives_way =
             |fault: &&Contest| index.find(fault.key.id()).is_some_and(|at| index.state(at) == State::Yielded);
         let yielded = again.iter().filter(gives_way).count() as u64;
-        planned.report.yielded -= yielded;
-        planned.report.invalid -= again.len() as u64 - yielded;
+        // Some of them may be counted by another read.
+        planned.report.yielded = planned.report.yielded.saturating_sub(yielded);
+        planned.report.invalid = planned.report.invalid.saturating_sub(again.len() as u64 - yielded);
         planned.report.held += again.len() as u64;
         planned.contested.extend(again);
     }
