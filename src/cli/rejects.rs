@@ -1,6 +1,5 @@
 //! `vitrina rejects`: what was refused or is held, for the people who can do something about it.
 
-mod explain;
 mod export;
 mod filter;
 mod gather;
@@ -13,6 +12,8 @@ mod seek;
 mod show;
 #[cfg(test)]
 mod tests;
+
+pub(super) use gather::kind_of;
 
 use clap::Subcommand;
 

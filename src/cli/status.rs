@@ -1,6 +1,7 @@
 //! `vitrina status`: how the feeds and portals are, asked of the running daemon, or read from the ledger when none runs.
 
 mod booking;
+mod troubles;
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,8 +10,9 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::Utc;
 
-use super::{CliError, Outcome, print};
+use super::{CliError, LanguageChoice, Outcome, moment, print, rejects};
 use crate::config::Config;
+use crate::daemon::trouble::{Seen, troubles_in_ledger};
 use crate::daemon::{FeedStatus, FuseStatus, PortalStatus, RegisterStatus, Status};
 use crate::ledger::{AnyLedger, ExchangeCounts, FeedId, Ledger, NoteKind};
 use crate::sync::{Drafts, PausedUnit, Tripped};
@@ -28,6 +30,10 @@ pub struct Args {
     /// Print JSON, the same as /api/status
     #[arg(long)]
     pub json: bool,
+
+    /// In which language what is wrong is told.
+    #[command(flatten)]
+    pub language: LanguageChoice,
 }
 
 /// Shows the status.
@@ -40,7 +46,7 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let text = if args.json {
         format!("{}\n", serde_json::to_string_pretty(&status).context("cannot print the status")?)
     } else {
-        readable(&status)
+        format!("{}{}", troubles::readable(&status, args.language.language()), readable(&status))
     };
     print(&text)?;
     Ok(Outcome::Done)
@@ -73,7 +79,7 @@ async fn of_daemon(mut listen: SocketAddr) -> Option<Status> {
 
 async fn of_ledger(config: &Config) -> Result<Status, CliError> {
     if config.portals.is_empty() {
-        return Ok(Status { feeds: Vec::new(), portals: Vec::new(), booking: None });
+        return Ok(Status::default());
     }
     let ledger = AnyLedger::open_read_only(config.ledger.url.expose()).await.map_err(anyhow::Error::from)?;
     let now = Utc::now().timestamp();
@@ -98,7 +104,10 @@ async fn of_ledger(config: &Config) -> Result<Status, CliError> {
         let notes = ledger.notes(name).await.map_err(anyhow::Error::from)?;
         portals.push(PortalStatus::stopped(name, &PausedUnit::in_notes(&notes)));
     }
-    Ok(Status { feeds: shown, portals, booking: None })
+    let status = Status { feeds: shown, portals, ..Status::default() };
+    let seen = troubles_in_ledger(&ledger, &status, |portal| rejects::kind_of(config, portal)).await;
+    let Seen { troubles, well_since } = seen.map_err(anyhow::Error::from)?;
+    Ok(Status { troubles, well_since: well_since.map(moment), ..status })
 }
 
 /// The drafts that lie at the portal, as the ledger's register has them.

@@ -45,7 +45,7 @@ impl Schedule {
     }
 
     /// Longest pause among the next few runs. None when there are fewer than two.
-    pub(super) fn pause(&self, now: DateTime<Utc>, zone: Tz) -> Option<Duration> {
+    pub fn pause(&self, now: DateTime<Utc>, zone: Tz) -> Option<Duration> {
         let runs = std::iter::successors(self.next_after(now, zone), |run| self.next_after(*run, zone));
         let runs: Vec<DateTime<Utc>> = runs.take(8).collect();
         runs.windows(2).filter_map(|pair| (pair[1] - pair[0]).to_std().ok()).max()

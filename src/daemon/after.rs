@@ -27,6 +27,8 @@ pub(super) struct Aftermath {
     again: Mutex<Pokes>,
     /// Feeds that wait for their portal.
     resuming: Mutex<Resuming>,
+    /// Feeds whose last cycle could not be done: since when, and why.
+    failing: Mutex<Failing>,
 }
 
 /// What a cycle leads to.
@@ -37,6 +39,8 @@ pub(super) enum After {
     /// The ledger failed: the process must end.
     CannotGoOn,
 }
+
+type Failing = BTreeMap<(String, &'static str), (i64, String)>;
 
 type Pokes = BTreeMap<(String, &'static str), Wanted>;
 
@@ -61,6 +65,7 @@ impl Aftermath {
         let portal = line.name.as_str();
         match result {
             Ok(report) => {
+                self.failures().remove(&(portal.to_owned(), feed));
                 count(metrics, portal, feed, &report);
                 log(portal, feed, &report, took);
                 if let Some(counts) = line.feed(feed).map(|feed| feed.counts()) {
@@ -94,6 +99,9 @@ impl Aftermath {
                 self.again(portal, feed);
                 self.resuming().came_through(portal, feed);
                 metrics.count_cycle_failure(portal, feed);
+                let since = Utc::now().timestamp();
+                let mut failures = self.failures();
+                failures.entry((portal.to_owned(), feed)).or_insert((since, String::new())).1 = error.to_string();
                 tracing::warn!(portal, feed, "cycle not done: {error}");
                 After::Released(BTreeSet::new())
             }
@@ -125,6 +133,15 @@ impl Aftermath {
     pub(super) fn want(&self, portal: &str, feed: &'static str) {
         let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         wanted.entry((portal.to_owned(), feed)).or_default().asked = true;
+    }
+
+    /// Since when cycles of a feed cannot be done, and why the last could not.
+    pub(super) fn failing(&self, portal: &str, feed: &'static str) -> Option<(i64, String)> {
+        self.failures().get(&(portal.to_owned(), feed)).cloned()
+    }
+
+    fn failures(&self) -> MutexGuard<'_, Failing> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn resuming(&self) -> MutexGuard<'_, Resuming> {

@@ -105,7 +105,7 @@ impl Shown for Front {
         match self.state() {
             State::Waiting(why) => {
                 let portals = self.portals.iter().map(|portal| PortalStatus::waiting(portal, &why)).collect();
-                Status { feeds: Vec::new(), portals, booking: None }
+                Status { portals, ..Status::default() }
             }
             State::Running(shared) => shared.current(),
         }

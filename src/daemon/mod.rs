@@ -17,6 +17,7 @@ mod resume;
 mod status;
 mod tasks;
 mod timetable;
+pub mod trouble;
 mod words;
 mod write_back;
 
@@ -35,7 +36,9 @@ pub use front::Door;
 pub use notify::{ready as tell_ready, stopping as tell_stopping};
 pub use platform::platforms;
 pub use reload::ReloadError;
-pub use status::{FeedStatus, FuseStatus, PortalStatus, RegisterStatus, Status, UnitStatus};
+pub use status::{
+    FailingStatus, FeedStatus, FuseStatus, IncidentStatus, PortalStatus, RegisterStatus, Status, UnitStatus,
+};
 pub use words::hear_words;
 pub use write_back::open_writer;
 
@@ -53,6 +56,7 @@ use front::Front;
 use pool::{Job, Pool, Priority};
 use tasks::Tasks;
 use timetable::{Scheduled, Timetable};
+use trouble::Watch;
 
 /// The clock is taken for dead when its last tick is this old, in seconds.
 const CLOCK_DEAD: i64 = 30;
@@ -70,6 +74,8 @@ pub struct DaemonSettings {
 struct Feed {
     line: Arc<AnyLine>,
     name: &'static str,
+    /// Longest pause that its schedule leaves between two runs.
+    pause: Option<Duration>,
 }
 
 /// What all tasks of the daemon share.
@@ -77,8 +83,10 @@ struct Shared {
     feeds: Vec<Feed>,
     lines: Vec<Arc<AnyLine>>,
     pool: Pool,
+    ledger: Arc<AnyLedger>,
     metrics: Metrics,
     aftermath: Arc<Aftermath>,
+    watch: Arc<Watch>,
     /// What bookings have changed, for each line.
     fresh: Vec<Fresh>,
     booking: OnceLock<Arc<Answering>>,
@@ -162,6 +170,7 @@ impl Daemon {
             self.workers.spawn("worker", async move { shared.work(worker == 0).await });
         }
         self.workers.spawn("words", Arc::clone(&self.shared).hear(Arc::clone(&self.ledger)));
+        self.workers.spawn("troubles", Arc::clone(&self.shared).watch_over());
         for line in self.shared.lines.iter().filter(|line| line.keeps_registers()) {
             self.workers.spawn("exchanges", Arc::clone(&self.shared).follow_up(Arc::clone(line)));
         }
@@ -273,15 +282,18 @@ fn share(assembly: &Assembly, metrics: Metrics) -> (Shared, Timetable) {
             let priority = if feed.plan.urgent { Priority::Slot } else { Priority::Feed };
             jobs.push(Job { priority, after_first_run_of: after });
             schedules.push(Scheduled { schedule: schedule.clone(), zone: *zone, waits });
-            feeds.push(Feed { line: Arc::clone(line), name: feed.plan.schema.feed });
+            let pause = schedule.pause(now, *zone);
+            feeds.push(Feed { line: Arc::clone(line), name: feed.plan.schema.feed, pause });
         }
     }
     let shared = Shared {
         feeds,
         lines: assembly.lines.clone(),
         pool: Pool::new(jobs),
+        ledger: Arc::clone(&assembly.ledger),
         metrics,
         aftermath: Arc::default(),
+        watch: Arc::default(),
         fresh: assembly.lines.iter().map(|_| Fresh::default()).collect(),
         booking: OnceLock::new(),
         successor: OnceLock::new(),
@@ -373,6 +385,8 @@ impl Shared {
             let fuse = line.fuse().as_ref().map(FuseStatus::of);
             let status = FeedStatus::new(&feed.line.name, feed.name, &line.counts(), &line.progress(), now);
             let status = status.fused(fuse).registered(line.exchanges()).drafted(line.drafts());
+            let failing = self.aftermath.failing(&feed.line.name, feed.name);
+            let status = status.timed(line.plan.urgent, feed.pause, failing);
             Some(match line.rest(now) {
                 Some((until, why)) => status.parked(until, why),
                 None => status,
@@ -380,10 +394,17 @@ impl Shared {
         });
         let portals = self.lines.iter().map(|line| {
             let health = line.breaker().health(now);
-            PortalStatus::new(&line.name, &health, &line.paused_units())
+            PortalStatus::new(&line.name, &health, &line.paused_units()).since(line.breaker().incident())
         });
         let booking = self.booking.get().map(|booking| booking.status());
-        Status { feeds: feeds.collect(), portals: portals.collect(), booking }
+        let seen = self.watch.seen();
+        Status {
+            feeds: feeds.collect(),
+            portals: portals.collect(),
+            booking,
+            troubles: seen.troubles.clone(),
+            well_since: seen.well_since.and_then(status::rfc3339),
+        }
     }
 }
 

@@ -76,6 +76,7 @@ impl Daemon {
         let (mut shared, timetable) = share(assembly, self.shared.metrics.clone());
         shared.fatal = self.shared.fatal.clone();
         shared.aftermath = Arc::clone(&self.shared.aftermath);
+        shared.watch = Arc::clone(&self.shared.watch);
         if let Some(answering) = self.shared.booking.get() {
             let _set_once = shared.booking.set(Arc::clone(answering));
         }

@@ -1,11 +1,14 @@
 //! Status: what `vitrina status`, `/api/status` and the gauges of `/metrics` show.
 
+use std::time::Duration;
+
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
+use super::trouble::Trouble;
 use crate::ledger::{Counts, ExchangeCounts, Progress};
 use crate::serve::booking::BookingStatus;
-use crate::sync::{Drafts, PausedUnit, Tripped};
+use crate::sync::{Drafts, PausedUnit, Tripped, UnitTrouble};
 use crate::transport::Health;
 
 /// Everything there is to see.
@@ -18,6 +21,12 @@ pub struct Status {
     /// Booking, where this process answers it.
     #[serde(default)]
     pub booking: Option<BookingStatus>,
+    /// What is wrong, the gravest first.
+    #[serde(default)]
+    pub troubles: Vec<Trouble>,
+    /// Since when nothing is, RFC 3339; none while something is.
+    #[serde(default)]
+    pub well_since: Option<String>,
 }
 
 /// One feed.
@@ -55,6 +64,24 @@ pub struct FeedStatus {
     /// How many records of its register of exchange stand where, if it has one.
     #[serde(default)]
     pub register: Option<RegisterStatus>,
+    /// True for slots: citizens see them grow stale.
+    #[serde(default)]
+    pub urgent: bool,
+    /// The longest pause that its schedule leaves between two runs, in seconds.
+    #[serde(default)]
+    pub pause_seconds: Option<u64>,
+    /// Why its last run could not be done: the source or the query failed.
+    #[serde(default)]
+    pub failing: Option<FailingStatus>,
+}
+
+/// A feed whose runs cannot be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailingStatus {
+    /// Since when, RFC 3339.
+    pub since: Option<String>,
+    /// Why, for people.
+    pub why: String,
 }
 
 /// A register of exchange, counted.
@@ -109,11 +136,25 @@ pub struct PortalStatus {
     pub until: Option<String>,
     /// Why, for people.
     pub why: Option<String>,
+    /// What has been wrong with it since its last answer that passed, a pause that is over included.
+    #[serde(default)]
+    pub incident: Option<IncidentStatus>,
     /// How many units are paused.
     pub units_paused: usize,
     /// Which.
     #[serde(default)]
     pub units: Vec<UnitStatus>,
+}
+
+/// A portal that has not been well since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentStatus {
+    /// Since when, RFC 3339.
+    pub since: Option<String>,
+    /// True when it refuses the account and a person must act; false when it is down.
+    pub refused: bool,
+    /// Why, for people.
+    pub why: String,
 }
 
 /// A unit whose records wait.
@@ -125,11 +166,19 @@ pub struct UnitStatus {
     pub until: Option<String>,
     /// Why, for people.
     pub why: String,
+    /// True when the portal has blocked it; false when it is paused before the portal does.
+    #[serde(default)]
+    pub blocked: bool,
 }
 
 impl From<&PausedUnit> for UnitStatus {
     fn from(paused: &PausedUnit) -> Self {
-        UnitStatus { unit: paused.unit.to_string(), until: rfc3339(paused.until), why: paused.why.to_string() }
+        UnitStatus {
+            unit: paused.unit.to_string(),
+            until: rfc3339(paused.until),
+            why: paused.why.to_string(),
+            blocked: paused.why == UnitTrouble::Blocked,
+        }
     }
 }
 
@@ -160,7 +209,16 @@ impl FeedStatus {
             unknown: counts.unknown,
             fuse: None,
             register: None,
+            urgent: false,
+            pause_seconds: None,
+            failing: None,
         }
+    }
+
+    /// The same feed with its timetable, and why its last run could not be done, if it could not.
+    pub fn timed(self, urgent: bool, pause: Option<Duration>, failing: Option<(i64, String)>) -> Self {
+        let failing = failing.map(|(since, why)| FailingStatus { since: rfc3339(since), why });
+        FeedStatus { urgent, pause_seconds: pause.map(|pause| pause.as_secs()), failing, ..self }
     }
 
     /// The same feed with what its fuse holds back.
@@ -213,9 +271,24 @@ impl PortalStatus {
             state: state.to_owned(),
             until: until.and_then(rfc3339),
             why,
+            incident: None,
             units_paused: units.len(),
             units: units.iter().map(UnitStatus::from).collect(),
         }
+    }
+
+    /// The same portal with what has been wrong with it since its last answer that passed.
+    pub fn since(self, incident: Option<(i64, &Health)>) -> Self {
+        let incident = incident.and_then(|(since, health)| match health {
+            Health::Open => None,
+            Health::Paused { why, .. } => {
+                Some(IncidentStatus { since: rfc3339(since), refused: false, why: why.clone() })
+            }
+            Health::Parked { why, .. } => {
+                Some(IncidentStatus { since: rfc3339(since), refused: true, why: why.clone() })
+            }
+        });
+        PortalStatus { incident, ..self }
     }
 
     /// A portal of a daemon that is not up yet.
@@ -230,7 +303,7 @@ impl PortalStatus {
     }
 }
 
-fn rfc3339(seconds: i64) -> Option<String> {
+pub(super) fn rfc3339(seconds: i64) -> Option<String> {
     DateTime::from_timestamp(seconds, 0).map(|moment| moment.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
@@ -238,7 +311,6 @@ fn rfc3339(seconds: i64) -> Option<String> {
 mod tests {
     use super::*;
     use crate::record::Key;
-    use crate::sync::UnitTrouble;
 
     fn state(counts: Counts, last_success: Option<i64>) -> String {
         let progress = Progress { last_success, ..Progress::default() };
@@ -287,6 +359,7 @@ mod tests {
                 "unit": "u",
                 "until": "1970-01-01T00:01:00Z",
                 "why": "the portal refused 101 of its records within 1h",
+                "blocked": false,
             }])
         );
     }

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::{
     Entry, Exchange, ExchangeCounts, FeedId, FeedSummary, Ledger, LedgerError, MarkId, MemoryLedger, Note, NotePlace,
-    Progress, Refusal, Replay, Settlement, SqliteLedger, Word, WordId,
+    Progress, Refusal, Replay, Room, Settlement, SqliteLedger, Word, WordId,
 };
 use crate::record::Key;
 
@@ -50,6 +50,14 @@ impl AnyLedger {
     /// As [`SqliteLedger::open_for_words`].
     pub async fn open_for_words(url: &str) -> Result<Self, LedgerError> {
         SqliteLedger::open_for_words(sqlite_path(url)?).await.map(AnyLedger::Sqlite)
+    }
+
+    /// What it takes of its disk; none where it lies on none, or the disk does not say.
+    pub fn room(&self) -> Option<Room> {
+        match self {
+            AnyLedger::Sqlite(ledger) => ledger.room(),
+            AnyLedger::Memory(_) => None,
+        }
     }
 }
 
@@ -106,6 +114,10 @@ impl Ledger for AnyLedger {
 
     async fn refusals(&self, feed: FeedId) -> Result<Vec<Refusal>, LedgerError> {
         each!(self, ledger => ledger.refusals(feed).await)
+    }
+
+    async fn each_refusal(&self, feed: FeedId, visit: &mut (dyn FnMut(&Refusal) + Send)) -> Result<(), LedgerError> {
+        each!(self, ledger => ledger.each_refusal(feed, visit).await)
     }
 
     async fn wants_rewrite(&self, feed: FeedId, live: u64) -> Result<bool, LedgerError> {

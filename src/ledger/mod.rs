@@ -33,6 +33,15 @@ use crate::record::{Fingerprint, Key, Violation};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FeedId(pub i64);
 
+/// What a ledger takes of its disk, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Its files together.
+    pub used: u64,
+    /// Free space beside them.
+    pub free: u64,
+}
+
 /// The journal row of a batch in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MarkId(pub i64);
@@ -269,6 +278,18 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Refusals and findings of a feed, ordered by key, keyless ones last.
     fn refusals(&self, feed: FeedId) -> impl Future<Output = Result<Vec<Refusal>, LedgerError>> + Send;
+
+    /// Hands refusals and findings of a feed to `visit`, in any order, without keeping them all: there may be as many as rows.
+    fn each_refusal(
+        &self,
+        feed: FeedId,
+        visit: &mut (dyn FnMut(&Refusal) + Send),
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send {
+        async move {
+            self.refusals(feed).await?.iter().for_each(visit);
+            Ok(())
+        }
+    }
 
     /// True when the journal holds so much that is overruled that a rewrite pays. `live` is the number of records.
     fn wants_rewrite(&self, feed: FeedId, live: u64) -> impl Future<Output = Result<bool, LedgerError>> + Send;

@@ -36,6 +36,10 @@ pub enum NoteKind {
     Audit,
     /// Whether the records of a feed go out signed by the process that writes the ledger.
     Signing,
+    /// What is wrong with the process and its portals, and since when.
+    Trouble,
+    /// What people were told of that.
+    Told,
 }
 
 /// The number of a word.
@@ -91,5 +95,6 @@ macro_rules! stored {
     };
 }
 
-stored!(NoteKind: Unit = "unit", Fuse = "fuse", Batch = "batch", Audit = "audit", Signing = "signing");
+stored!(NoteKind: Unit = "unit", Fuse = "fuse", Batch = "batch", Audit = "audit", Signing = "signing",
+    Trouble = "trouble", Told = "told");
 stored!(WordKind: Retry = "retry", AcceptFuse = "accept_fuse", ResumeUnit = "resume_unit", Audit = "audit", Resolve = "resolve");

@@ -9,7 +9,7 @@ use super::fer::FerPortal;
 use super::nmo::NmoPortal;
 use super::pos::PosPortal;
 use super::sout::SoutPortal;
-use super::{Abilities, Ask, Asked, Batch, Delivery, Finding, Held, Portal, Reading, Registered, Unfit};
+use super::{Abilities, Ask, Asked, Batch, Delivery, Finding, Held, Kind, Portal, Reading, Registered, Unfit};
 use crate::record::{Key, Schema};
 use crate::transport::{Failure, HostName, RefusedLogins};
 
@@ -25,6 +25,19 @@ pub enum AnyPortal {
     Pos(Box<PosPortal>),
     /// The service of electronic personnel documents.
     Ekdo(Box<EkdoPortal>),
+}
+
+impl AnyPortal {
+    /// What is known of its kind.
+    pub fn kind(&self) -> &'static Kind {
+        match self {
+            AnyPortal::Fer(_) => &super::fer::KIND,
+            AnyPortal::Sout(_) => &super::sout::KIND,
+            AnyPortal::Nmo(_) => &super::nmo::KIND,
+            AnyPortal::Pos(_) => &super::pos::KIND,
+            AnyPortal::Ekdo(_) => &super::ekdo::KIND,
+        }
+    }
 }
 
 impl Portal for AnyPortal {

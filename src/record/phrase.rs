@@ -32,7 +32,12 @@ impl Phrase {
 
     /// The English form about these things, in its order.
     pub fn about(&self, about: &[&dyn Display]) -> String {
-        let mut literals = self.en.split("{}");
+        self.about_in(Language::English, about)
+    }
+
+    /// Its form in a language about these things, in its order.
+    pub fn about_in(&self, language: Language, about: &[&dyn Display]) -> String {
+        let mut literals = self.said_in(language).split("{}");
         let mut text = literals.next().unwrap_or_default().to_owned();
         for (literal, thing) in literals.zip(about) {
             let _ = write!(text, "{thing}{literal}");

@@ -3,12 +3,15 @@
 
 mod rules;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Language, Phrase};
 
 pub use rules::RULE_TEXTS;
 
 /// Who must act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// Who keeps the hospital's data.
     Data,

@@ -22,10 +22,18 @@ pub fn remedy(code: &str, text: &str) -> Option<&'static Remedy> {
     }
 }
 
+/// True for a refusal that only follows from that of another record: once that one is mended, nothing is left of it.
+pub fn follows_another(code: &str, text: &str) -> bool {
+    code == PARENT && text.contains(REJECTED_PARENT)
+}
+
+/// What the text of a record says that waits for a rejected one.
+const REJECTED_PARENT: &str = "which is rejected";
+
 static CASES: &[Case] = &[
     Case {
         code: PARENT,
-        says: "which is rejected",
+        says: REJECTED_PARENT,
         remedy: Remedy {
             actor: Actor::Data,
             meaning: Phrase {

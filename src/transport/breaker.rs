@@ -41,12 +41,19 @@ pub struct Breaker {
     /// The last thing heard was a refusal in words that are not the portal's own.
     distrusted: bool,
     health: Health,
+    /// When it last stopped being well: seconds since 1970-01-01T00:00:00Z.
+    since: Option<i64>,
 }
 
 impl Breaker {
     /// A portal that is not known to have failed.
     pub fn new(timing: RetryTiming) -> Self {
-        Breaker { timing, failures: 0, parked: 0, distrusted: false, health: Health::Open }
+        Breaker { timing, failures: 0, parked: 0, distrusted: false, health: Health::Open, since: None }
+    }
+
+    /// Since when the portal has not been well, and how it was last: a pause that is over proves nothing before a request has passed.
+    pub fn incident(&self) -> Option<(i64, &Health)> {
+        self.since.filter(|_| self.health != Health::Open).map(|since| (since, &self.health))
     }
 
     /// How the portal does at `now`. A pause that is over reads as open.
@@ -80,6 +87,7 @@ impl Breaker {
             self.parked = 0;
             self.distrusted = false;
             self.health = Health::Open;
+            self.since = None;
         }
     }
 
@@ -140,6 +148,9 @@ impl Breaker {
             | Trouble::TooLarge
             | Trouble::Unattributed
             | Trouble::UnitBlocked => {}
+        }
+        if self.health != Health::Open {
+            self.since.get_or_insert(now);
         }
     }
 }
@@ -208,6 +219,18 @@ mod tests {
             let health = fail(&mut breaker, Trouble::Transient { retry_after: Some(Duration::from_secs(seconds)) }, 1);
             assert!(matches!(health, Health::Paused { until: found, .. } if found == until), "{health:?}");
         }
+    }
+
+    #[test]
+    fn an_incident_lasts_over_its_pauses_until_a_request_passes() {
+        let (mut breaker, mut rng) = (Breaker::new(RetryTiming::default()), StdRng::seed_from_u64(1));
+        let parked = Failure { trouble: Trouble::Parked, maybe_applied: false, text: "x".into() };
+        breaker.fail(&parked, 1000, &mut rng);
+        breaker.fail(&parked, 1300, &mut rng);
+        assert!(breaker.lets_pass(1900), "the pause is over");
+        assert!(matches!(breaker.incident(), Some((1000, Health::Parked { .. }))));
+        breaker.succeed(1900);
+        assert_eq!(breaker.incident(), None);
     }
 
     #[test]

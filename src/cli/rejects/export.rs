@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::ValueEnum;
 
-use super::explain::points;
 use super::filter::{Filter, Stuck};
 use super::gather::{FeedRejects, gather};
 use super::item;
 use crate::cli::csv::{Dialect, write_row};
 use crate::cli::{CliError, ConfigFile, LanguageChoice, Outcome, moment, print};
+use crate::daemon::trouble::points;
 use crate::ledger::AnyLedger;
 use crate::record::Language;
 

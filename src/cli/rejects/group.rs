@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::explain::{Point, points};
 use super::filter::{Filter, Stuck};
 use super::gather::FeedRejects;
+use crate::daemon::trouble::{Point, points};
 use crate::ledger::Refusal;
 use crate::record::{Language, Remedy, Rule};
 

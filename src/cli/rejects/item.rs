@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::explain::{points, remedy_text};
 use super::filter::Stuck;
 use super::gather::FeedRejects;
 use crate::cli::moment;
+use crate::daemon::trouble::{points, remedy_text};
 use crate::ledger::Refusal;
 use crate::record::Language;
 

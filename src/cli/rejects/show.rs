@@ -3,13 +3,13 @@
 use anyhow::Context;
 use serde::Serialize;
 
-use super::explain::points;
 use super::filter::Stuck;
 use super::gather::{FeedRejects, kind_of};
 use super::item::Item;
 use super::list::{NO_KEY, state as stuck_name};
 use super::seek;
 use crate::cli::{CliError, ConfigFile, LanguageChoice, Outcome, Selection, moment, print};
+use crate::daemon::trouble::points;
 use crate::ledger::{AnyLedger, Entry, FeedId, FeedSummary, Ledger, Mark, Refusal, Replay, State};
 use crate::portal::Kind;
 use crate::record::{Fingerprint, Key, Kind as FieldKind, Language, Phrase, Schema, guid};

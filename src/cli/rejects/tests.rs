@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::explain::{points, remedy_text};
 use super::filter::{Filter, Stuck};
 use super::gather::FeedRejects;
 use super::group::groups;
 use super::item;
+use crate::daemon::trouble::{points, remedy_text};
 use crate::ledger::{Refusal, State};
 use crate::portal;
 use crate::record::{

@@ -8,7 +8,7 @@ use std::path::Path;
 use fs4::{FileExt, TryLockError};
 
 use super::errors::{MOVE_AWAY, Storage};
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Room};
 
 /// For the owner alone: keys of medical records stand in the ledger.
 const MODE: u32 = 0o600;
@@ -60,6 +60,13 @@ pub(super) fn probe_existing(storage: &Storage) -> Result<(), LedgerError> {
         Found::Ledger => Ok(()),
         Found::Nothing => Err(storage.unusable("it does not exist yet; `vitrina run` or `vitrina sync` makes it")),
     }
+}
+
+/// The size of the ledger's files, and what is free beside them.
+pub(super) fn room(storage: &Storage) -> Option<Room> {
+    let size = |ending: &str| fs::metadata(storage.beside(ending)).map_or(0, |found| found.len());
+    let used = ["", "-wal", "-shm"].into_iter().map(size).sum();
+    Some(Room { used, free: fs4::available_space(storage.directory()).ok()? })
 }
 
 fn lock(storage: &Storage) -> Result<Lock, LedgerError> {

@@ -23,7 +23,7 @@ use self::statements::Write;
 use self::writer::Writer;
 use super::{
     Entry, Exchange, ExchangeCounts, FeedId, FeedSummary, Ledger, LedgerError, MarkId, Note, NotePlace, Progress,
-    Refusal, Replay, Settlement, Word, WordId, journal,
+    Refusal, Replay, Room, Settlement, Word, WordId, journal,
 };
 use crate::record::Key;
 
@@ -92,6 +92,11 @@ impl SqliteLedger {
         reader::verify(&self.storage, &self.readers).await
     }
 
+    /// What it takes of its disk; none when the disk does not say.
+    pub fn room(&self) -> Option<Room> {
+        files::room(&self.storage)
+    }
+
     async fn write(&self, write: Write) -> Result<i64, LedgerError> {
         match &self.access {
             Access::All(writer) => writer.write(write).await,
@@ -143,6 +148,10 @@ impl Ledger for SqliteLedger {
 
     async fn refusals(&self, feed: FeedId) -> Result<Vec<Refusal>, LedgerError> {
         reader::refusals(&self.storage, &self.readers, feed).await
+    }
+
+    async fn each_refusal(&self, feed: FeedId, visit: &mut (dyn FnMut(&Refusal) + Send)) -> Result<(), LedgerError> {
+        reader::each_refusal(&self.storage, &self.readers, feed, visit).await
     }
 
     async fn wants_rewrite(&self, feed: FeedId, live: u64) -> Result<bool, LedgerError> {

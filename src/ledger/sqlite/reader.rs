@@ -92,6 +92,22 @@ pub(super) async fn refusals(
     rows.iter().map(|row| stored_refusals::read(storage, row)).collect()
 }
 
+/// Streams refusals and findings of a feed into `visit`.
+pub(super) async fn each_refusal(
+    storage: &Storage,
+    readers: &SqlitePool,
+    feed: FeedId,
+    visit: &mut (dyn FnMut(&Refusal) + Send),
+) -> Result<(), LedgerError> {
+    let statement = "SELECT key, state, code, violations, text, since FROM refusal WHERE feed_id = ?1
+        UNION ALL SELECT key, state, code, violations, text, since FROM finding WHERE feed_id = ?1";
+    let mut rows = sqlx::query(statement).bind(feed.0).fetch(readers);
+    while let Some(row) = rows.try_next().await.map_err(|error| storage.refused(REFUSALS, error))? {
+        visit(&stored_refusals::read(storage, &row)?);
+    }
+    Ok(())
+}
+
 /// Checks every tree of the file.
 pub(super) async fn verify(storage: &Storage, readers: &SqlitePool) -> Result<(), LedgerError> {
     let checked = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(readers).await;

@@ -44,7 +44,8 @@ fn told(text: &str, language: Language) -> Cow<'_, str> {
     }
 }
 
-fn reason(kind: Option<&Kind>, refusal: &Refusal) -> &'static Remedy {
+/// What helps with a record that no rule of a field stands against.
+pub(super) fn reason(kind: Option<&Kind>, refusal: &Refusal) -> &'static Remedy {
     let (code, text) = (refusal.code.as_str(), refusal.text.as_str());
     match (kind, sync::remedy(code, text)) {
         // Some of the engine's codes repeat a portal's word, of which the portal's own catalogue knows more.
