@@ -1,7 +1,7 @@
 # What there is to type. `make demo` and `make test` need Rust, make and Debian's apt; each installs what it still lacks.
 
 CARGO ?= cargo
-.PHONY: demo test lint bench bench-bookings fuzz simulation soak
+.PHONY: demo test lint bench bench-bookings fuzz simulation soak drill-gost
 
 demo:
 	tests/tools.sh demo
@@ -43,3 +43,9 @@ soak:
 	tests/tools.sh test
 	env -u SEED SECONDS=$(or $(SECONDS),600) $(CARGO) test --locked --test simulation whatever -- --nocapture
 	STORM_SECONDS=$(or $(SECONDS),600) $(CARGO) test --locked --test it storm::weather -- --nocapture
+
+# A hospital through the tunnel of deploy/gost: makes GOST keys, starts a portal that speaks one Russian suite after the other and wants a
+# certificate, and feeds it by the daemon; then all that must be refused. `make test` runs the same.
+drill-gost:
+	tests/tools.sh gost
+	$(CARGO) test --locked --test it gost:: -- --nocapture

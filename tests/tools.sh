@@ -23,16 +23,27 @@ databases() {
     need mariadb-server mariadbd /usr/sbin/mariadbd
 }
 
+# A web server and a tunnel with Russian cipher suites, and what looks at the tunnel's unit.
+gost() {
+    need openssl openssl
+    need libengine-gost-openssl /usr/lib/*/engines-3/gost.so
+    need stunnel4 stunnel4
+    need nginx-light nginx /usr/sbin/nginx
+    need systemd systemd-analyze
+}
+
 need gcc cc
 case "${1:?which target}" in
 demo) ;;
 test)
     databases
+    gost
     # The languages of the documentation's examples.
     need python3 python3
     need nodejs node
     need php-cli php
     ;;
+gost) gost ;;
 lint)
     command -v cargo-deny >/dev/null 2>&1 || cargo install --locked cargo-deny
     ;;

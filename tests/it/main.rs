@@ -23,6 +23,7 @@ mod exchange;
 mod exchanges;
 mod fer;
 mod gateway;
+mod gost;
 mod guard;
 mod hospital;
 mod ledgers;

@@ -156,11 +156,15 @@ async fn feeds<W: World>(
 async fn portals<W: World>(config: &Config, world: &W) -> Problems {
     let mut problems = Problems::default();
     let answers = config.portals.iter().map(|(name, portal)| in_time(world.sign_in(name, portal)));
-    for (name, answer) in config.portals.keys().zip(join_all(answers).await) {
+    for ((name, portal), answer) in config.portals.iter().zip(join_all(answers).await) {
         let key = format!("portals.{name}");
         match answer.and_then(|answer| answer) {
             Ok(Some(found)) => skew::judge(&key, found, &mut problems),
             Ok(None) => {}
+            // `host` means a tunnel, and only the tunnel knows which certificate or suite was refused.
+            Err(text) if portal.host.is_some() => {
+                problems.error(key, format!("{text}; requests go through a tunnel: see what the tunnel logs"));
+            }
             Err(text) => problems.error(key, text),
         }
     }

@@ -14,7 +14,7 @@ pub mod pgbouncer;
 pub mod portal;
 mod postgres;
 pub mod secrets;
-mod server;
+pub mod server;
 pub mod sluice;
 pub mod sout;
 pub mod storm;

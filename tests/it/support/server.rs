@@ -34,9 +34,13 @@ pub struct Plan<'a> {
 }
 
 impl Server {
-    /// Starts a server and waits until it listens.
+    /// Starts a server on a free port and waits until it listens.
     pub fn start(plan: &Plan<'_>) -> Self {
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        Server::start_at(free_port(), plan)
+    }
+
+    /// Starts a server on this port and waits until it listens.
+    pub fn start_at(port: u16, plan: &Plan<'_>) -> Self {
         let script = guard_script(&(plan.command)(port), &plan.folder, plan.signal);
         let mut guard = Command::new("sh")
             .args(["-c", &script])
@@ -55,6 +59,11 @@ impl Server {
     pub fn url(&self, database: &str) -> String {
         format!("{}{database}", self.base)
     }
+}
+
+/// A port that nothing listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 fn guard_script(command: &str, folder: &Path, signal: &str) -> String {
