@@ -1,5 +1,5 @@
-//! Connections: what every listener grants a caller, and no more: a time to say what it wants, so many headers, a place among a number of
-//! connections.
+//! Connections: what every listener grants a caller, and no more: a time to say what it wants, so many headers, a time to take the answer, a
+//! place among a number of connections.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -10,16 +10,19 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::patience::Patient;
+
 /// How long a connection may take to say what it wants, the time between two requests included.
 const HEADER_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a TLS handshake may take.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a caller may take to read an answer.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 /// Most headers, and most bytes of them.
 const MOST_HEADERS: usize = 64;
 const HEADER_BYTES: usize = 32 << 10;
@@ -31,11 +34,11 @@ const BREATH: Duration = Duration::from_millis(100);
 pub struct Peer(pub SocketAddr);
 
 /// Answers by these routes until `stop` comes, then finishes what is under way. `room` gives a caller a place, if there is one.
-pub(super) async fn serve(
+pub(super) async fn serve<P: Send + 'static>(
     socket: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
-    room: impl Fn(IpAddr) -> Option<OwnedSemaphorePermit>,
+    room: impl Fn(IpAddr) -> Option<P>,
     stop: CancellationToken,
 ) {
     let open = TaskTracker::new();
@@ -50,9 +53,9 @@ pub(super) async fn serve(
             continue;
         };
         // No room: the connection is closed at once, which tells the caller sooner than silence does.
-        let Some(permit) = room(peer.ip()) else { continue };
+        let Some(place) = room(peer.ip()) else { continue };
         let router = router.clone().layer(Extension(Peer(peer)));
-        open.spawn(converse(stream, tls.clone(), router, permit, stop.clone()));
+        open.spawn(converse(stream, tls.clone(), router, place, stop.clone()));
     }
     drop(socket);
     open.close();
@@ -60,13 +63,7 @@ pub(super) async fn serve(
 }
 
 /// One connection to its end.
-async fn converse(
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    router: Router,
-    permit: OwnedSemaphorePermit,
-    stop: CancellationToken,
-) {
+async fn converse<P>(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, place: P, stop: CancellationToken) {
     let _small_answers_go_at_once = stream.set_nodelay(true);
     match tls {
         None => answer(stream, router, stop).await,
@@ -76,14 +73,15 @@ async fn converse(
             }
         }
     }
-    drop(permit);
+    drop(place);
 }
 
 async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router, stop: CancellationToken) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE).max_headers(MOST_HEADERS);
     http.max_buf_size(HEADER_BYTES);
-    let conversation = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let conversation =
+        http.serve_connection(TokioIo::new(Patient::new(stream, ANSWER_PATIENCE)), TowerToHyperService::new(router));
     tokio::pin!(conversation);
     let mut stopping = false;
     loop {

@@ -3,25 +3,34 @@
 
 pub mod booking;
 mod connections;
+mod patience;
 pub mod platform;
+mod shares;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+
+use shares::Shares;
 
 /// Most connections of this listener at one time, and of the one for platforms.
 pub const CONNECTIONS: usize = 256;
+/// Most of them from one address: a proxy gets by with it, and a stranger leaves places to others.
+pub const SHARE: usize = 192;
 /// Largest body that is read; nothing here needs one.
 const MOST_BYTES: usize = 64 << 10;
+/// Longest that a request may take, its body included, until its answer begins.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// What the listener shows.
 pub trait Shown: Send + Sync + 'static {
@@ -75,10 +84,16 @@ impl Listener {
 
     /// Answers by these routes until `stop` comes, then finishes what is under way.
     pub async fn serve(self, router: Router, stop: CancellationToken) {
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
-        let room = |_| Arc::clone(&places).try_acquire_owned().ok();
-        connections::serve(self.socket, None, router.layer(DefaultBodyLimit::max(MOST_BYTES)), room, stop).await;
+        let places = Shares::new(CONNECTIONS, SHARE);
+        let router = router.layer(DefaultBodyLimit::max(MOST_BYTES)).layer(from_fn(in_time));
+        connections::serve(self.socket, None, router, |address| places.place(address), stop).await;
     }
+}
+
+/// Ends a request that takes too long, such as one whose body does not come. An answer that has begun may stream on.
+async fn in_time(request: Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
+    answered.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
 fn router<S: Shown>(shown: Arc<S>) -> Router {
@@ -115,3 +130,6 @@ fn verdict(trouble: Option<String>) -> Response {
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests;
