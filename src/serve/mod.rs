@@ -5,6 +5,7 @@ pub mod booking;
 mod connections;
 mod patience;
 pub mod platform;
+mod secret;
 mod shares;
 
 use std::net::SocketAddr;

@@ -2,19 +2,18 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use super::handover::Handover;
 use super::learner::{Learner, parameter};
 use super::tokens::Tokens;
 use super::{PlatformSettings, signature};
+use crate::serve::secret::is_same;
 
 /// Base64 as it comes, with its padding or without.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -118,12 +117,6 @@ impl Portals {
             id.and_then(|_| Some((portal, Learner::of_query(signed)?)))
         })
     }
-}
-
-/// Compares in a time that tells nothing of the secret, not even its length.
-fn is_same(secret: &SecretString, shown: &[u8]) -> bool {
-    let ours = digest(&SHA256, secret.expose_secret().as_bytes());
-    verify_slices_are_equal(ours.as_ref(), digest(&SHA256, shown).as_ref()).is_ok()
 }
 
 /// The scheme of the `Authorization` header, in lower case, and what follows it.
