@@ -3,6 +3,7 @@
 mod booking;
 mod columns;
 mod ledger;
+mod modes;
 mod online;
 mod reality;
 mod rows;
@@ -35,6 +36,7 @@ pub fn offline(args: &Args) -> Result<Outcome, CliError> {
     let problems = match load(&args.config.config, &Environment::of_process()) {
         Ok(mut loaded) => {
             booking::check(&loaded.config, &mut loaded.warnings);
+            modes::check(&args.config.config, &loaded.config, &mut loaded.warnings);
             loaded.warnings
         }
         Err(problems) => problems,
@@ -48,6 +50,7 @@ pub async fn online(args: &Args, world: &impl World) -> Result<Outcome, CliError
         Ok(loaded) => {
             let mut problems = loaded.warnings;
             booking::check(&loaded.config, &mut problems);
+            modes::check(&args.config.config, &loaded.config, &mut problems);
             problems.extend(online::check(&loaded.config, world).await);
             problems
         }

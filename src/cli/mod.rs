@@ -6,6 +6,7 @@ pub mod completions;
 mod config_file;
 mod csv;
 pub mod demo;
+mod dumps;
 mod exit;
 pub mod fuse;
 pub mod init;
@@ -98,6 +99,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return exit::usage(&usage),
     };
+    dumps::forbid();
     // A second installation is refused and does no harm.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     exit::code(dispatch(cli.verb))

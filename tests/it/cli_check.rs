@@ -310,6 +310,47 @@ fn secrets_that_everybody_can_read_are_warned_of() {
 }
 
 #[test]
+fn files_that_other_users_can_read_or_change_are_warned_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let (folder, tls) = (directory.path().display(), crate::support::tls::roots().parent().unwrap().to_owned());
+    let open = |name: &str, mode| {
+        fs::set_permissions(directory.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for (from, to) in [("server.pem", "cert.pem"), ("server.key", "tls.key")] {
+        fs::copy(tls.join(from), directory.path().join(to)).unwrap();
+    }
+    for made in ["ledger", "bin"] {
+        fs::create_dir(directory.path().join(made)).unwrap();
+    }
+    write_private(directory.path(), "bin/sign", "#!/bin/sh");
+    let text = format!(
+        "{GOOD}[portals.sout]\nkind = \"sout\"\nurl = \"https://sout.example\"\napi_key = \"{}\"\n\
+         sign_command = [\"{folder}/bin/sign\"]\n[ledger]\nurl = \"sqlite:{folder}/ledger/ledger.db\"\n\
+         [booking]\nbook = \"SELECT 0\"\ncancel = \"SELECT 0\"\ntls_cert_file = \"cert.pem\"\ntls_key_file = \"tls.key\"\n",
+        "k".repeat(32)
+    );
+    let warnings = [
+        ("ledger", 0o700, 0o750, "ledger.url: other users can enter"),
+        ("tls.key", 0o640, 0o644, "booking.tls_key_file: every user of this machine can read"),
+        ("bin/sign", 0o755, 0o777, "portals.sout.sign_command: every user of this machine can change"),
+        ("bin", 0o755, 0o757, "portals.sout.sign_command: every user of this machine can change"),
+    ];
+    warnings.iter().for_each(|(name, sound, ..)| open(name, *sound));
+    let sound = check_in(&directory, &text, &[], &[]);
+    assert!(sound.code == 0 && !sound.out.contains("users"), "{}", sound.out);
+    for (name, sound, loose, said) in warnings {
+        open(name, loose);
+        let ran = check_in(&directory, &text, &[], &[]);
+        assert!(ran.code == 0 && ran.out.contains(said), "{name}: {}", ran.out);
+        open(name, sound);
+    }
+    open("vitrina.toml", 0o602);
+    let path = directory.path().join("vitrina.toml");
+    let ran = run(vitrina(&["check", "--offline", "--config", path.to_str().unwrap()]));
+    assert!(ran.out.contains("every user of this machine can change"), "{}", ran.out);
+}
+
+#[test]
 fn no_secret_is_ever_printed() {
     let directory = tempfile::tempdir().unwrap();
     let text = GOOD.replace("vitrina@localhost", "vitrina:hunter2@localhost");
