@@ -63,7 +63,7 @@ pub enum Verb {
     Demo(demo::Args),
     /// Serve the mock portals alone, for test stands
     Mock(mock::Args),
-    /// Print a configuration to fill in, or the SQL of the views
+    /// Print a configuration to fill in, or the SQL of the views; or write both by questions (--interactive)
     Init(init::Args),
     /// Name every problem of the configuration at once
     Check(check::Args),
@@ -119,6 +119,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Nmo(args) => block_on(nmo::run(&args)),
         Verb::Webhook(args) => block_on(webhook::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),
+        Verb::Init(args) if args.interactive => block_on(init::interactive(&args)),
         Verb::Init(args) if args.views => init::views(&args),
         Verb::Init(args) => init::configuration(&args),
         Verb::Check(args) if args.offline => check::offline(&args),

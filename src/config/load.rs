@@ -6,6 +6,7 @@ use std::path::Path;
 use config::{FileFormat, ValueKind};
 
 use super::environment::Environment;
+use super::file::Contents;
 use super::problem::Problems;
 use super::sections::Sections;
 use super::tree::Table;
@@ -26,6 +27,15 @@ pub struct Loaded {
 /// Reads a configuration file and everything it points to. Fails with all problems at once, warnings among them.
 pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Problems> {
     let contents = file::read(path, file::CONFIG_LIMIT).map_err(|text| alone("", text))?;
+    load_contents(path, &contents, environment)
+}
+
+/// Reads a configuration that is to stand in a file and does not yet. Otherwise as [`load`].
+pub fn load_text(path: &Path, text: &str, environment: &Environment) -> Result<Loaded, Problems> {
+    load_contents(path, &Contents { text: text.to_owned(), world_readable: false }, environment)
+}
+
+fn load_contents(path: &Path, contents: &Contents, environment: &Environment) -> Result<Loaded, Problems> {
     let base = path.parent().unwrap_or(Path::new(""));
     let mut problems = Problems::default();
     let values = parse(path, &contents.text, environment, &mut problems)?;

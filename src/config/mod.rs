@@ -43,7 +43,7 @@ pub use database_url::{DatabaseUrl, Engine};
 pub use environment::Environment;
 pub use feeds::{FeedConfig, write_back_parameters};
 pub use ledger::LedgerConfig;
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_text};
 pub use network::{Network, NetworkError};
 pub use portals::{
     BareSuccess, Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, LoginForm, NmoConfig, OnConflict,

@@ -2,6 +2,7 @@
 //! results be written back.
 
 mod any;
+mod catalogue;
 mod failure;
 mod float;
 pub mod memory;
@@ -20,6 +21,7 @@ mod writer;
 use std::future::Future;
 
 pub use any::AnySource;
+pub use catalogue::{Table, quoted, quoted_text};
 pub use mysql::MySqlSource;
 pub use postgres::PostgresSource;
 #[cfg(any(test, feature = "fuzzing"))]

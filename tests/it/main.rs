@@ -22,6 +22,7 @@ mod engine;
 mod exchange;
 mod exchanges;
 mod fer;
+mod first_hour;
 mod gateway;
 mod gost;
 mod guard;

@@ -32,20 +32,30 @@ fn view(sql: &mut String, dialect: Dialect, kind: &str, schema: &Schema) {
     line(sql, &format!("CREATE VIEW vitrina_{kind}_{} AS", schema.feed));
     line(sql, "SELECT");
     for (index, field) in schema.fields.iter().enumerate() {
-        comment(sql, "    ", &format!("{}; {}", presence(schema, field.presence), content(field.kind)));
+        comment(sql, "    ", &wanted(schema, field));
         let comma = if index + 1 < schema.fields.len() { "," } else { "" };
-        line(sql, &format!("    CAST(NULL AS {}) AS {}{comma}", sql_type(dialect, field), field.name));
+        line(sql, &format!("    {} AS {}{comma}", nothing(dialect, field), field.name));
     }
     line(sql, no_rows(dialect));
 }
 
-fn line(sql: &mut String, text: &str) {
+/// What the document wants of a field.
+pub(super) fn wanted(schema: &Schema, field: &Field) -> String {
+    format!("{}; {}", presence(schema, field.presence), content(field.kind))
+}
+
+/// A typed NULL in place of a field.
+pub(super) fn nothing(dialect: Dialect, field: &Field) -> String {
+    format!("CAST(NULL AS {})", sql_type(dialect, field))
+}
+
+pub(super) fn line(sql: &mut String, text: &str) {
     sql.push_str(text);
     sql.push('\n');
 }
 
 /// Writes a comment, broken between words into as many lines as it needs.
-fn comment(sql: &mut String, indent: &str, text: &str) {
+pub(super) fn comment(sql: &mut String, indent: &str, text: &str) {
     let mut used = 0;
     for word in text.split_whitespace() {
         let length = word.chars().count() + 1;

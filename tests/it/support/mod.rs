@@ -18,6 +18,7 @@ pub mod server;
 pub mod sluice;
 pub mod sout;
 pub mod storm;
+pub mod terminal;
 pub mod tls;
 pub mod traces;
 pub mod world;
