@@ -201,10 +201,11 @@ impl Plan {
         known: Option<At>,
         examined: Examined,
     ) {
-        let counted = std::mem::take(&mut self.report);
+        let sent = self.report.sent;
+        let counted = std::mem::replace(&mut self.report, CycleReport { sent, ..CycleReport::default() });
         self.take_row(index, parents, row, known, examined);
         let again = std::mem::replace(&mut self.report, counted);
-        self.report.sent += again.sent;
+        self.report.sent = again.sent;
         self.report.findings += again.findings;
         self.report.missing.extend(again.missing);
     }

@@ -111,10 +111,10 @@ async fn live(stage: &Arc<Stage>, mut disk: MemoryLedger) -> Result<(), String> 
         line = begin(stage, &disk).await?;
     }
     stage.note(What::LastRounds);
-    last_rounds(&line, stage, true).await?;
+    Box::pin(last_rounds(&line, stage, true)).await?;
     if stage.plan.ends_with_a_sweep {
         stage.hospital().change_once_more(stage.second(), stage.database_now());
-        last_rounds(&line, stage, false).await?;
+        Box::pin(last_rounds(&line, stage, false)).await?;
     }
     stage.note(What::Remembered(engine::memories(&disk).await));
     Ok(())

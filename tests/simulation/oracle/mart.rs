@@ -80,7 +80,7 @@ fn is_past_and_claimed_twice(record: (Feed, Id), body: &Body, rows: &Rows<'_>, m
     };
     let others = rows.by_record.iter().filter(|(other, _)| other.0 == record.0 && **other != record);
     let is_past = expiry(record.0, body, mart).is_some_and(|over| over < second);
-    is_past && others.flat_map(|(_, copies)| copies).any(|version| claims(&version))
+    is_past && others.flat_map(|(_, copies)| copies).any(claims)
 }
 
 /// Its place is held by another that cannot leave it: because the rows of both claim it, which is the site's own mistake; because the other
