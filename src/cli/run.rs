@@ -10,7 +10,6 @@ use super::{CliError, Outcome};
 use crate::config::{Config, LogFormat, Sections, needs_a_start};
 use crate::daemon::{self, Access, Assembly, AssemblyError, Daemon, DaemonSettings, Door, ReloadError};
 use crate::serve::Listener;
-use crate::serve::platform::PlatformSettings;
 use crate::source::SourceError;
 use crate::telemetry::{self, Metrics};
 
@@ -69,7 +68,7 @@ impl Signals {
 /// Runs the daemon until it is told to stop.
 pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let loaded = args.config.load()?;
-    let mut config = loaded.config;
+    let config = loaded.config;
     let format = match config.daemon.log_format {
         LogFormat::Text => telemetry::LogFormat::Text,
         LogFormat::Json => telemetry::LogFormat::Json,
@@ -83,12 +82,10 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let listener = Listener::bind(&config.serve.listen.to_string()).await.map_err(anyhow::Error::from)?;
     let address = listener.address;
     let door = Door::open(listener, metrics.clone(), config.portals.keys().cloned().collect());
-    let wanted = config.booking.as_ref().map_or(0, |booking| booking.connections);
-    let fits = daemon::fit_open_files(wanted);
-    if let Some(booking) = &mut config.booking {
-        booking.connections = fits;
+    if config.booking.is_none() {
+        daemon::fit_open_files(0);
     }
-    let platform = bind_platform(&config).await?;
+    let platform = daemon::open_platform(&config).await.map_err(anyhow::Error::from)?;
     let booking = daemon::open_booking(&config, &metrics).await.map_err(anyhow::Error::from)?;
     if let Some(booking) = &booking {
         tracing::info!(address = %booking.address(), "bookings are answered");
@@ -97,28 +94,30 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
         door.close().await;
         return Ok(Outcome::Done);
     };
-    let settings = DaemonSettings { workers: config.daemon.workers, grace: config.daemon.grace };
+    let settings = DaemonSettings::of(&config);
     let mut daemon =
         Daemon::start_behind(door, assembly, metrics.clone(), settings).await.context("cannot start the clock")?;
-    if let Some((listener, portals)) = platform {
-        daemon.serve_platform(listener, portals);
+    if let Some(platform) = platform {
+        daemon.serve_platform(platform);
     }
     if let Some(booking) = booking {
         daemon.serve_booking(booking);
     }
     daemon::tell_ready();
+    daemon::tell_status(&in_force(&config));
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "vitrina is up");
     metrics.show_reload(true);
     let current = Current { file: args.config.clone(), sections: loaded.sections, metrics };
     until_told(daemon, &mut signals, current).await
 }
 
-/// The listener that portals of medical education call, and who may; none where no portal has a platform section.
-async fn bind_platform(config: &Config) -> Result<Option<(Listener, Vec<PlatformSettings>)>, CliError> {
-    let portals = daemon::platforms(config).map_err(anyhow::Error::from)?;
-    let Some(address) = config.serve.platform_listen.filter(|_| !portals.is_empty()) else { return Ok(None) };
-    let listener = Listener::bind_for("serve.platform_listen", &address.to_string()).await;
-    Ok(Some((listener.map_err(anyhow::Error::from)?, portals)))
+/// What `systemctl status` shows while all is well.
+fn in_force(config: &Config) -> String {
+    let names: Vec<&str> = config.portals.keys().map(String::as_str).collect();
+    match names.is_empty() {
+        true => "Answering bookings".to_owned(),
+        false => format!("Feeding {}", names.join(", ")),
+    }
 }
 
 /// Opens everything. A source that cannot be reached yet, as after a power cut, is waited for; None when told to stop meanwhile.
@@ -158,9 +157,17 @@ struct Current {
 }
 
 impl Current {
+    /// As [`Self::take_up`], and systemd hears of its beginning and its end.
+    async fn reload(&mut self, daemon: &mut Daemon) -> Option<String> {
+        daemon::tell_reloading();
+        let ended = Box::pin(self.take_up(daemon)).await;
+        daemon::tell_ready();
+        ended
+    }
+
     /// Reads the configuration again and brings it into force, as far as a running process can. Gives what ended, if something did that
     /// must not.
-    async fn reload(&mut self, daemon: &mut Daemon) -> Option<String> {
+    async fn take_up(&mut self, daemon: &mut Daemon) -> Option<String> {
         let loaded = match self.file.load() {
             Ok(loaded) => loaded,
             Err(error) => {
@@ -169,28 +176,44 @@ impl Current {
             }
         };
         let changed = self.sections.changed(&loaded.sections);
+        for line in loaded.warnings.to_string().lines() {
+            tracing::warn!("{line}");
+        }
         let fixed: BTreeSet<String> = changed.iter().filter(|name| needs_a_start(name)).cloned().collect();
-        for section in &fixed {
-            tracing::warn!("[{section}] has changed, which only a restart brings into force; the old one stays");
+        if !fixed.is_empty() {
+            let names: Vec<&str> = fixed.iter().map(String::as_str).collect();
+            let names = names.join(", ");
+            tracing::warn!(
+                "only a restart brings these changes of the configuration into force: {names}; until then what was set before holds"
+            );
         }
         match daemon.reload(&loaded.config, &changed).await {
             Ok(portals) => {
                 self.sections = loaded.sections.but_for(&fixed, &self.sections);
                 self.metrics.show_reload(true);
-                let portals = portals.join(" ");
-                tracing::info!(portals, "the configuration was read again; the portals named were opened anew");
-                None
-            }
-            Err(error @ ReloadError::Refused(_)) => {
-                self.refuse(&error.to_string());
+                daemon::tell_status(&in_force(&loaded.config));
+                match portals.is_empty() {
+                    true => tracing::info!(
+                        "the configuration was read again; no portal and no listener had to be opened anew"
+                    ),
+                    false => tracing::info!(
+                        opened = portals.join(" "),
+                        "the configuration was read again; what is named was opened anew"
+                    ),
+                }
                 None
             }
             Err(ReloadError::Broken(error)) => Some(format!("a portal of the new configuration ({error})")),
+            Err(error) => {
+                self.refuse(&error.to_string());
+                None
+            }
         }
     }
 
     fn refuse(&self, why: &str) {
         self.metrics.show_reload(false);
+        daemon::tell_status("The new configuration is wrong and not in force; the log names why");
         for line in why.lines() {
             tracing::error!("the new configuration is not in force, the old one is: {line}");
         }

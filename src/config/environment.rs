@@ -8,6 +8,8 @@ use super::problem::Problems;
 
 const PREFIX: &str = "VITRINA__";
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+/// The folder of secrets beside the configuration, and the name under which the shipped unit hands it over.
+const SECRETS: &str = "secrets";
 
 /// The part of the environment that configuration reads: `VITRINA__SECTION__KEY` and systemd's credentials directory.
 #[derive(Clone, Default)]
@@ -56,7 +58,7 @@ impl Environment {
     }
 
     /// The file that a configured name means: `${CREDENTIALS_DIRECTORY}` is expanded; a relative name is looked for among the
-    /// credentials, then beside the configuration.
+    /// credentials, then beside the configuration and in the folder of secrets there.
     pub(super) fn locate(&self, name: &str, base: &Path) -> Result<PathBuf, String> {
         for form in ["${CREDENTIALS_DIRECTORY}/", "$CREDENTIALS_DIRECTORY/"] {
             if let Some(rest) = name.strip_prefix(form) {
@@ -66,8 +68,12 @@ impl Environment {
                 return Ok(directory.join(rest));
             }
         }
-        let credential = self.credentials.as_ref().map(|directory| directory.join(name)).filter(|path| path.exists());
-        Ok(credential.unwrap_or_else(|| base.join(name)))
+        let credentials = self.credentials.iter().flat_map(|directory| {
+            // A whole folder of credentials comes as one file for each of its own, with its name before theirs.
+            [directory.join(name), directory.join(format!("{SECRETS}_{name}"))]
+        });
+        let found = credentials.chain([base.join(name), base.join(SECRETS).join(name)]).find(|path| path.exists());
+        Ok(found.unwrap_or_else(|| base.join(name)))
     }
 }
 
@@ -98,5 +104,20 @@ mod tests {
         assert_eq!(found("other"), Ok(base.join("other")));
         assert_eq!(found("/run/secret"), Ok("/run/secret".into()));
         assert!(Environment::default().locate("${CREDENTIALS_DIRECTORY}/other", base).is_err());
+    }
+
+    #[test]
+    fn a_secret_of_the_folder_has_one_name_for_the_service_and_for_root() {
+        let (credentials, base) =
+            (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+        std::fs::create_dir(base.path().join("secrets")).expect("a directory");
+        let by_root = base.path().join("secrets/fer-password");
+        let by_service = credentials.path().join("secrets_fer-password");
+        for file in [&by_root, &by_service] {
+            std::fs::write(file, "x").expect("a file");
+        }
+        assert_eq!(Environment::default().locate("fer-password", base.path()), Ok(by_root));
+        let service = Environment::of([(CREDENTIALS, credentials.path())]);
+        assert_eq!(service.locate("fer-password", base.path()), Ok(by_service));
     }
 }

@@ -53,7 +53,7 @@ pub use portals::{
 };
 pub use problem::{Problem, Problems, Severity};
 pub use schedule::{Schedule, ScheduleError};
-pub use sections::{Sections, needs_a_start};
+pub use sections::{Sections, is_of_platform, needs_a_start};
 pub use serve::ServeConfig;
 pub use sources::SourceConfig;
 

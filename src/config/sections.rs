@@ -7,8 +7,14 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::tree::{Look, Table};
 
-/// A part of a portal's section that a running process cannot change.
+/// A part of a portal's section that is not the portal's own: what it may call here.
 const PLATFORM: &str = "platform";
+/// The key of that part which the portal's own side reads as well.
+const SHARED: &str = "reviewer_snils";
+/// Sections that are told key by key, because a running process can change some of their keys.
+const BY_KEY: [&str; 2] = ["serve", "daemon"];
+/// What a running process can change of these sections.
+const LIVE_KEYS: [&str; 3] = ["serve.platform_listen", "daemon.workers", "daemon.grace"];
 
 /// The sections of a configuration, secrets and defaults included, each as a digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,10 +23,16 @@ pub struct Sections(BTreeMap<String, u128>);
 impl Sections {
     pub(super) fn of(tree: &Table) -> Self {
         let mut sections = BTreeMap::new();
-        let mut add = |name: String, value: &Json| sections.insert(name, xxh3_128(value.to_string().as_bytes()));
+        let mut add = |name: String, value: &Json| {
+            sections.insert(name, xxh3_128(value.to_string().as_bytes()));
+        };
         for (name, section) in tree {
-            if name != "sources" && name != "portals" {
-                add(name.clone(), section);
+            match section.as_object() {
+                _ if name == "sources" || name == "portals" => {}
+                Some(keys) if BY_KEY.contains(&name.as_str()) => {
+                    keys.iter().for_each(|(key, value)| add(format!("{name}.{key}"), value));
+                }
+                _ => add(name.clone(), section),
             }
         }
         for (name, source) in tree.tables("sources") {
@@ -30,6 +42,9 @@ impl Sections {
             let mut portal = portal.clone();
             if let Some(platform) = portal.remove(PLATFORM) {
                 add(format!("portals.{name}.{PLATFORM}"), &platform);
+                if let Some(shared) = platform.get(SHARED) {
+                    portal.insert(format!("{PLATFORM}.{SHARED}"), shared.clone());
+                }
             }
             add(format!("portals.{name}"), &Json::Object(portal));
         }
@@ -54,9 +69,15 @@ impl Sections {
     }
 }
 
-/// True for a section that only a start can change.
+/// True for a section, or a key of one, that only a start can change.
 pub fn needs_a_start(section: &str) -> bool {
-    !section.starts_with("sources.") && (!section.starts_with("portals.") || section.ends_with(".platform"))
+    let lives = ["sources.", "portals."].iter().any(|prefix| section.starts_with(prefix));
+    !lives && section != "booking" && !LIVE_KEYS.contains(&section)
+}
+
+/// True for a section that says who may call the platform, and where.
+pub fn is_of_platform(section: &str) -> bool {
+    section == LIVE_KEYS[0] || (section.starts_with("portals.") && section.ends_with(".platform"))
 }
 
 #[cfg(test)]
@@ -79,10 +100,35 @@ mod tests {
         assert_eq!(changed, ["ledger", "portals.fer", "portals.nmo.platform", "portals.pos", "sources.lab"]);
         assert_eq!(one.changed(&one.clone()), BTreeSet::new());
         let fixed: BTreeSet<String> = changed.into_iter().filter(|name| needs_a_start(name)).collect();
-        assert_eq!(fixed.iter().collect::<Vec<_>>(), ["ledger", "portals.nmo.platform"]);
+        assert_eq!(fixed.iter().collect::<Vec<_>>(), ["ledger"]);
         assert_eq!(
             other.but_for(&fixed, &one).changed(&one).into_iter().collect::<Vec<_>>(),
-            ["portals.fer", "portals.pos", "sources.lab"]
+            ["portals.fer", "portals.nmo.platform", "portals.pos", "sources.lab"]
         );
+    }
+
+    #[test]
+    fn the_process_and_its_listeners_are_told_key_by_key() {
+        let one =
+            sections(r#"{"serve":{"listen":"a","platform_listen":"p"},"daemon":{"grace":"20s","log_level":"info"}}"#);
+        let other = sections(r#"{"serve":{"listen":"b"},"daemon":{"grace":"30s","log_level":"debug","workers":8}}"#);
+        let changed = one.changed(&other);
+        let (fixed, live): (Vec<&str>, Vec<&str>) =
+            changed.iter().map(String::as_str).partition(|name| needs_a_start(name));
+        assert_eq!(fixed, ["daemon.log_level", "serve.listen"]);
+        assert_eq!(live, ["daemon.grace", "daemon.workers", "serve.platform_listen"]);
+    }
+
+    #[test]
+    fn what_the_portal_reads_of_its_platform_changes_the_portal_too() {
+        let of = |snils: &str, pin: &str| {
+            sections(&format!(
+                r#"{{"portals":{{"nmo":{{"url":"u","platform":{{"reviewer_snils":"{snils}","reviewer_test_pin":"{pin}"}}}}}}}}"#
+            ))
+        };
+        let changed = |other: &Sections| of("1", "a").changed(other).into_iter().collect::<Vec<_>>();
+        assert_eq!(changed(&of("1", "b")), ["portals.nmo.platform"]);
+        assert_eq!(changed(&of("2", "a")), ["portals.nmo", "portals.nmo.platform"]);
+        assert!(is_of_platform("portals.nmo.platform") && !is_of_platform("portals.nmo"));
     }
 }

@@ -1,5 +1,6 @@
 //! Booking in the real process: from its section of the configuration to a desk that answers, and from what the desk did to the portals.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::files::fit;
 use super::fresh::{BOOK, SLOT};
 use super::tasks::Tasks;
 use super::write_back::open_writer;
@@ -18,6 +20,7 @@ use crate::config::{BookingConfig, Config};
 use crate::portal::AnyPortal;
 use crate::portal::fer::WebhookStanding;
 use crate::record::{Key, Zone};
+use crate::serve::Held;
 use crate::serve::booking::{
     BookingBindError, BookingListener, BookingStatus, Callers, Changed, Code, Desk, Fault, LIMIT, Statements, TlsFiles,
     Verb, Visit, Visits, router,
@@ -38,8 +41,19 @@ pub struct Booking {
     answering: Answering,
     tasks: Tasks,
     stop: CancellationToken,
-    hears: Arc<Hears>,
 }
+
+/// Booking that is about to answer: its listener is bound and its statements are read.
+pub(super) struct Prepared {
+    answering: Answering,
+    listener: BookingListener,
+    callers: Callers,
+    max_body: usize,
+    connections: usize,
+}
+
+/// The section of the configuration.
+pub(super) const SECTION: &str = "booking";
 
 /// Changes that are kept until there is somebody to tell. What is beyond is read at the process's start, as every row is.
 const MOST_EARLY: usize = 5000;
@@ -117,6 +131,9 @@ pub(super) struct Answering {
     desk: Arc<Desk<Statements>>,
     address: SocketAddr,
     public_url: Option<String>,
+    source: String,
+    held: Held,
+    hears: Arc<Hears>,
 }
 
 impl Answering {
@@ -124,34 +141,86 @@ impl Answering {
     pub(super) fn status(&self) -> BookingStatus {
         BookingStatus { listen: self.address.to_string(), public_url: self.public_url.clone(), ..self.desk.status() }
     }
+
+    /// True where a configuration of which these sections have changed answers bookings otherwise.
+    pub(super) fn is_changed(&self, changed: &BTreeSet<String>) -> bool {
+        changed.contains(SECTION) || self.has_another_source(changed)
+    }
+
+    fn has_another_source(&self, changed: &BTreeSet<String>) -> bool {
+        changed.contains(&format!("sources.{}", self.source))
+    }
+
+    /// What its changes are told to.
+    pub(super) fn hears(&self) -> &Arc<Hears> {
+        &self.hears
+    }
 }
 
 /// Begins to answer bookings as the configuration says. Connects to no database yet. None where it says nothing of them.
 pub async fn open_booking(config: &Config, metrics: &Metrics) -> Result<Option<Booking>, BookingError> {
+    Ok(prepare(config, metrics, None, &BTreeSet::new()).await?.map(Prepared::begin))
+}
+
+/// Reads all that answering needs and binds its listener. What answers now is gone on with, as far as these changed sections let it.
+pub(super) async fn prepare(
+    config: &Config,
+    metrics: &Metrics,
+    before: Option<&Answering>,
+    changed: &BTreeSet<String>,
+) -> Result<Option<Prepared>, BookingError> {
     let Some(booking) = &config.booking else { return Ok(None) };
     let statements = booking_statements(config, booking)?;
-    let listener = BookingListener::bind(booking.listen, booking_certificate(booking).as_ref()).await?;
+    let certificate = booking_certificate(booking);
+    let held = before.map(|before| &before.held);
+    let listener = BookingListener::take_over(booking.listen, certificate.as_ref(), held).await?;
     for verb in [Verb::Book, Verb::Cancel] {
         let faults = Fault::ALL.iter().map(|fault| fault.label());
         metrics.announce_booking(verb.name(), Code::of(verb).iter().map(|code| code.number()), faults);
     }
-    let hears = Arc::new(Hears(Mutex::new(Hearing::Early(Vec::new()))));
+    let early = || Arc::new(Hears(Mutex::new(Hearing::Early(Vec::new()))));
+    let hears = before.map_or_else(early, |before| Arc::clone(&before.hears));
     let told = Arc::clone(&hears);
-    let changed = Box::new(move |changed: Changed| told.tell(changed));
+    let changes = Box::new(move |changed: Changed| told.tell(changed));
     let visits = Box::new(Rows(Arc::clone(&hears)));
-    let desk = Arc::new(Desk::new(statements, metrics.clone(), changed).asking(visits));
-    let (address, public_url) = (listener.address, booking.public_url.clone());
-    let (mut tasks, stop) = (Tasks::default(), CancellationToken::new());
-    tasks.spawn("doubts", Arc::clone(&desk).resolve_doubts(stop.clone()));
-    let callers = Callers::new(booking.allow.clone(), booking.proxies.clone());
-    let routes = router(Arc::clone(&desk), callers.clone(), booking.max_body);
-    let serving = listener.serve(routes, callers, booking.connections, stop.clone());
-    let closes = Arc::clone(&desk);
-    tasks.spawn("booking", async move {
-        serving.await;
-        closes.finish().await;
+    let desk = Desk::new(statements, metrics.clone(), changes).asking(visits);
+    // What is unknown of one database cannot be found out in another.
+    let same = before.filter(|before| before.source == booking.source && !before.has_another_source(changed));
+    let desk = Arc::new(match same {
+        Some(before) => desk.after(&before.desk),
+        None => desk,
     });
-    Ok(Some(Booking { answering: Answering { desk, address, public_url }, tasks, stop, hears }))
+    let (address, public_url, held) = (listener.address, booking.public_url.clone(), listener.held());
+    Ok(Some(Prepared {
+        answering: Answering { desk, address, public_url, source: booking.source.clone(), held, hears },
+        listener,
+        callers: Callers::new(booking.allow.clone(), booking.proxies.clone()),
+        max_body: booking.max_body,
+        connections: fit(booking.connections),
+    }))
+}
+
+impl Prepared {
+    /// Answers from now on, in the place of what answered before.
+    pub(super) fn begin_after(self, before: Option<&Answering>) -> Booking {
+        before.into_iter().for_each(|before| before.desk.gives_way_to(&self.answering.desk));
+        self.begin()
+    }
+
+    /// Answers from now on.
+    fn begin(self) -> Booking {
+        let Prepared { answering, listener, callers, max_body, connections } = self;
+        let (mut tasks, stop) = (Tasks::default(), CancellationToken::new());
+        tasks.spawn("doubts", Arc::clone(&answering.desk).resolve_doubts(stop.clone()));
+        let routes = router(Arc::clone(&answering.desk), callers.clone(), max_body);
+        let serving = listener.serve(routes, callers, connections, stop.clone());
+        let closes = Arc::clone(&answering.desk);
+        tasks.spawn("booking", async move {
+            serving.await;
+            closes.finish().await;
+        });
+        Booking { answering, tasks, stop }
+    }
 }
 
 /// The files of the listener's certificate; none where it speaks plain HTTP.
@@ -175,11 +244,11 @@ impl Booking {
     }
 
     /// Tells the process of changes from now on, and lets it show and stop this.
-    pub(super) fn join(self, shared: &Arc<Shared>) -> (Tasks, CancellationToken, Arc<Hears>) {
-        let Booking { answering, tasks, stop, hears } = self;
-        hears.join(shared);
+    pub(super) fn join(self, shared: &Arc<Shared>) -> (Tasks, CancellationToken) {
+        let Booking { answering, tasks, stop } = self;
+        answering.hears.join(shared);
         let _joined_once = shared.booking.set(Arc::new(answering));
-        (tasks, stop, hears)
+        (tasks, stop)
     }
 }
 

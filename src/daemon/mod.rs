@@ -9,6 +9,7 @@ mod exchanges;
 mod files;
 mod fresh;
 mod front;
+mod heartbeat;
 mod notify;
 mod platform;
 mod pool;
@@ -25,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock, Weak};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use tokio_cron_scheduler::JobSchedulerError;
 use tokio_util::sync::CancellationToken;
 
@@ -33,8 +34,8 @@ pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_s
 pub use booking::{Booking, BookingError, booking_certificate, booking_statements, open_booking};
 pub use files::fit as fit_open_files;
 pub use front::Door;
-pub use notify::{ready as tell_ready, stopping as tell_stopping};
-pub use platform::platforms;
+pub use notify::{ready as tell_ready, reloading as tell_reloading, says as tell_status};
+pub use platform::{Platform, PlatformError, open_platform, platforms};
 pub use reload::ReloadError;
 pub use status::{
     FailingStatus, FeedStatus, FuseStatus, IncidentStatus, PortalStatus, RegisterStatus, Status, UnitStatus,
@@ -42,24 +43,28 @@ pub use status::{
 pub use words::hear_words;
 pub use write_back::open_writer;
 
-use crate::config::Schedule;
+use crate::config::{Config, Schedule};
 use crate::ledger::{AnyLedger, Ledger};
-use crate::serve::platform::{PlatformSettings, router};
 use crate::serve::{Listener, Shown};
 use crate::sync::Order;
 use crate::telemetry::Metrics;
 use after::{After, Aftermath};
-use booking::{Answering, Hears};
+use booking::Answering;
 use clock::Clock;
 use fresh::Fresh;
 use front::Front;
+use heartbeat::{Heart, Pulse};
+use platform::Served;
 use pool::{Job, Pool, Priority};
 use tasks::Tasks;
 use timetable::{Scheduled, Timetable};
 use trouble::Watch;
 
-/// The clock is taken for dead when its last tick is this old, in seconds.
-const CLOCK_DEAD: i64 = 30;
+/// What a cycle may need beyond the longest of its time-outs before it counts as stuck.
+const MARGIN: Duration = Duration::from_secs(300);
+
+/// What a stop needs beside the grace time: for the clock, the listeners and the ledger.
+const AFTER_GRACE: Duration = Duration::from_secs(15);
 
 /// How the process runs.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +73,23 @@ pub struct DaemonSettings {
     pub workers: usize,
     /// How long what is in flight may take to finish.
     pub grace: Duration,
+    /// How long a cycle may wait for one thing before it counts as stuck.
+    pub patience: Duration,
+}
+
+impl DaemonSettings {
+    /// As a configuration says. A cycle waits for a database and for a portal, each as long as their time-outs let it.
+    pub fn of(config: &Config) -> Self {
+        let source = |source: &crate::config::SourceConfig| source.statement_timeout + source.connect_timeout * 2;
+        let portal = |portal: &crate::config::PortalConfig| portal.timeout + portal.sign_timeout().unwrap_or_default();
+        let longest_source = config.sources.values().map(source).max().unwrap_or_default();
+        let longest_portal = config.portals.values().map(portal).max().unwrap_or_default();
+        DaemonSettings {
+            workers: config.daemon.workers,
+            grace: config.daemon.grace,
+            patience: longest_source + longest_portal + MARGIN,
+        }
+    }
 }
 
 /// One feed as the pool knows it.
@@ -92,6 +114,7 @@ struct Shared {
     booking: OnceLock<Arc<Answering>>,
     /// Who goes on in its place: what cycles of this one still ask for is asked of that.
     successor: OnceLock<Weak<Shared>>,
+    heart: Arc<Heart>,
     last_tick: AtomicI64,
     ready: AtomicBool,
     stopping: CancellationToken,
@@ -107,8 +130,9 @@ pub struct Daemon {
     workers: Tasks,
     listeners: Tasks,
     booking: Tasks,
+    watchdog: Tasks,
     front: Arc<Front>,
-    hears: Option<Arc<Hears>>,
+    platform: Served,
     /// What platforms are told reaches these.
     platform_lines: Arc<RwLock<Vec<Arc<AnyLine>>>>,
     /// Workers of before a reload, each at its last cycle.
@@ -138,7 +162,7 @@ impl Daemon {
         metrics: Metrics,
         settings: DaemonSettings,
     ) -> Result<Self, JobSchedulerError> {
-        let (shared, timetable) = share(&assembly, metrics);
+        let (shared, timetable) = share(&assembly, metrics, Heart::new(settings.patience));
         let shared = Arc::new(shared);
         let (front, listeners, stop_listeners) = door.lead_to(&shared);
         let platform_lines = Arc::new(RwLock::new(shared.lines.clone()));
@@ -150,8 +174,9 @@ impl Daemon {
             workers: Tasks::default(),
             listeners,
             booking: Tasks::default(),
+            watchdog: Tasks::default(),
             front,
-            hears: None,
+            platform: Served::default(),
             platform_lines,
             retired: Vec::new(),
             stop_booking: CancellationToken::new(),
@@ -160,48 +185,50 @@ impl Daemon {
         };
         daemon.start_work();
         daemon.start_clock(timetable).await?;
+        if let Some(pace) = notify::watchdog_pause() {
+            daemon.watchdog.spawn("watchdog", Arc::clone(&daemon.shared.heart).feed(pace, notify::alive));
+        }
         daemon.shared.ready.store(true, Ordering::Relaxed);
         Ok(daemon)
     }
 
     fn start_work(&mut self) {
         for worker in 0..self.settings.workers.max(2) {
-            let shared = Arc::clone(&self.shared);
-            self.workers.spawn("worker", async move { shared.work(worker == 0).await });
+            let (name, shared) = ("worker", Arc::clone(&self.shared));
+            let work = move |pulse: Arc<Pulse>| async move { shared.work(worker == 0, &pulse).await };
+            self.workers.spawn(name, self.shared.heart.watch(name, work));
         }
-        self.workers.spawn("words", Arc::clone(&self.shared).hear(Arc::clone(&self.ledger)));
-        self.workers.spawn("troubles", Arc::clone(&self.shared).watch_over());
+        let (name, words) = ("words", Arc::clone(&self.shared).hear(Arc::clone(&self.ledger)));
+        self.workers.spawn(name, self.shared.heart.watch(name, |_| words));
+        let (name, troubles) = ("troubles", Arc::clone(&self.shared).watch_over());
+        self.workers.spawn(name, self.shared.heart.watch(name, |_| troubles));
         for line in self.shared.lines.iter().filter(|line| line.keeps_registers()) {
-            self.workers.spawn("exchanges", Arc::clone(&self.shared).follow_up(Arc::clone(line)));
+            let (name, follow_up) = ("exchanges", Arc::clone(&self.shared).follow_up(Arc::clone(line)));
+            self.workers.spawn(name, self.shared.heart.watch(name, |_| follow_up));
         }
     }
 
     async fn start_clock(&mut self, timetable: Timetable) -> Result<(), JobSchedulerError> {
         let (shared, stop) = (Arc::clone(&self.shared), self.stop_clock.clone());
         self.clock.spawn("clock", run_clock(Clock::start().await?, timetable, shared, stop));
-        if let Some(pause) = notify::watchdog_pause() {
-            self.clock.spawn("watchdog", run_watchdog(pause, Arc::clone(&self.shared), self.stop_clock.clone()));
-        }
         Ok(())
     }
 
     fn keep_fresh(&mut self) {
         for line in 0..self.shared.lines.len() {
-            self.workers.spawn("fresh", Arc::clone(&self.shared).keep_fresh(line));
+            let (name, fresh) = ("fresh", Arc::clone(&self.shared).keep_fresh(line));
+            self.workers.spawn(name, self.shared.heart.watch(name, |_| fresh));
         }
     }
 
-    /// Lets these portals of medical education call the platform at this listener.
-    pub fn serve_platform(&mut self, listener: Listener, portals: Vec<PlatformSettings>) {
-        let evaluations = Arc::new(platform::Evaluations(Arc::clone(&self.platform_lines)));
-        let stop = self.stop_listeners.clone();
-        self.listeners.spawn("platform", listener.serve(router(portals, evaluations), stop));
+    /// Lets portals of medical education call the platform.
+    pub fn serve_platform(&mut self, platform: Platform) {
+        self.platform = platform.begin(Arc::clone(&self.platform_lines));
     }
 
     /// Takes over the answering of bookings, and brings what they change to the portals at once.
     pub fn serve_booking(&mut self, booking: Booking) {
-        let (tasks, stop, hears) = booking.join(&self.shared);
-        (self.booking, self.stop_booking, self.hears) = (tasks, stop, Some(hears));
+        (self.booking, self.stop_booking) = booking.join(&self.shared);
         self.keep_fresh();
     }
 
@@ -222,6 +249,8 @@ impl Daemon {
             name = self.clock.ended() => name,
             name = self.workers.ended() => name,
             name = self.booking.ended() => name,
+            name = self.platform.tasks.ended() => name,
+            name = self.watchdog.ended() => name,
             name = self.listeners.ended() => name,
         }
     }
@@ -229,7 +258,7 @@ impl Daemon {
     /// Stops: the clock, then bookings (those that are begun are answered) and the pool (what is in flight is finished, or released, within the
     /// grace time), then the listeners, then the ledger. True if everything in flight was finished.
     pub async fn stop(mut self) -> bool {
-        notify::stopping();
+        notify::stopping(self.settings.grace.max(booking::GRACE) + AFTER_GRACE);
         self.shared.ready.store(false, Ordering::Relaxed);
         self.stop_clock.cancel();
         self.clock.finish(Duration::from_secs(2)).await;
@@ -249,7 +278,9 @@ impl Daemon {
         }
         self.shared.doubt_the_last().await;
         self.stop_listeners.cancel();
-        self.listeners.finish(Duration::from_secs(2)).await;
+        self.platform.stop.cancel();
+        let two = Duration::from_secs(2);
+        tokio::join!(self.listeners.finish(two), self.platform.tasks.finish(two));
         if let Err(error) = self.ledger.close().await {
             tracing::error!("{error}");
         }
@@ -257,7 +288,7 @@ impl Daemon {
     }
 }
 
-fn share(assembly: &Assembly, metrics: Metrics) -> (Shared, Timetable) {
+fn share(assembly: &Assembly, metrics: Metrics, heart: Arc<Heart>) -> (Shared, Timetable) {
     let mut feeds: Vec<Feed> = Vec::new();
     let mut jobs = Vec::new();
     let mut schedules = Vec::new();
@@ -297,6 +328,7 @@ fn share(assembly: &Assembly, metrics: Metrics) -> (Shared, Timetable) {
         fresh: assembly.lines.iter().map(|_| Fresh::default()).collect(),
         booking: OnceLock::new(),
         successor: OnceLock::new(),
+        heart,
         last_tick: AtomicI64::new(Utc::now().timestamp()),
         ready: AtomicBool::new(false),
         stopping: CancellationToken::new(),
@@ -318,24 +350,18 @@ async fn run_clock(mut clock: Clock, mut timetable: Timetable, shared: Arc<Share
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            () = clock.tick() => shared.last_tick.store(Utc::now().timestamp(), Ordering::Relaxed),
+            () = clock.tick() => {
+                shared.last_tick.store(Utc::now().timestamp(), Ordering::Relaxed);
+                shared.heart.tick();
+            }
         }
     }
     clock.stop().await;
 }
 
-/// Tells systemd that the process lives, as long as its clock does.
-async fn run_watchdog(pause: Duration, shared: Arc<Shared>, stop: CancellationToken) {
-    while tokio::time::timeout(pause, stop.cancelled()).await.is_err() {
-        if shared.sick().is_none() {
-            notify::alive();
-        }
-    }
-}
-
 impl Shared {
     /// A worker: runs what was poked until the daemon stops.
-    async fn work(&self, reserved: bool) {
+    async fn work(&self, reserved: bool, pulse: &Pulse) {
         loop {
             let ticket = tokio::select! {
                 biased;
@@ -343,6 +369,7 @@ impl Shared {
                 ticket = self.pool.next(reserved) => ticket,
             };
             let Some(feed) = self.feeds.get(ticket.job) else { continue };
+            let busy = pulse.runs(&feed.line.name, feed.name);
             let started = tokio::time::Instant::now();
             let result = feed.line.cycle(feed.name, Order::default()).await;
             self.metrics.observe_cycle(&feed.line.name, feed.name, started.elapsed());
@@ -352,6 +379,7 @@ impl Shared {
                 let expires = Utc::now().timestamp().saturating_add(remaining.as_secs().cast_signed());
                 self.metrics.portal(&feed.line.name).token_expires(expires);
             }
+            drop(busy);
             match after {
                 After::Released(released) => released.into_iter().for_each(|child| self.poke(&feed.line, child)),
                 After::CannotGoOn => return self.fatal.cancel(),
@@ -428,12 +456,7 @@ impl Shown for Shared {
     }
 
     fn sick(&self) -> Option<String> {
-        let last = self.last_tick.load(Ordering::Relaxed);
-        let silent = Utc::now().timestamp().saturating_sub(last);
-        (silent > CLOCK_DEAD).then(|| {
-            let since = DateTime::from_timestamp(last, 0).unwrap_or_default();
-            format!("the clock has not ticked since {since}")
-        })
+        self.heart.stuck(tokio::time::Instant::now())
     }
 
     fn not_ready(&self) -> Option<String> {

@@ -9,9 +9,23 @@ pub fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// The process has begun to stop.
-pub fn stopping() {
-    tell(&[NotifyState::Stopping]);
+/// The process has begun to stop, and may need so long for it, whatever the unit says.
+pub fn stopping(longest: Duration) {
+    let longest = u32::try_from(longest.as_micros()).unwrap_or(u32::MAX);
+    tell(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(longest)]);
+}
+
+/// The process reads its configuration again. Ends with [`ready`].
+pub fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::debug!("systemd could not be told: {error}"),
+    }
+}
+
+/// One line that `systemctl status` shows.
+pub fn says(status: &str) {
+    tell(&[NotifyState::Status(status)]);
 }
 
 /// The process is alive.

@@ -3,15 +3,74 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::Utc;
+use tokio_util::sync::CancellationToken;
 
+use super::tasks::Tasks;
 use super::{AnyLine, AssemblyError};
 use crate::config::{Config, Own, PlatformConfig};
 use crate::portal::AnyPortal;
 use crate::portal::nmo::{Evaluation, MODULE_FEED};
 use crate::record::{Key, Receipt};
-use crate::serve::platform::{Evaluated, PlatformSettings, Question, Reply, Reviewer, Taken, Target};
+use crate::serve::platform::{Evaluated, Granted, PlatformSettings, Question, Reply, Reviewer, Taken, Target, router};
+use crate::serve::{BindError, Held, Listener};
 use crate::sync::Heard;
 use crate::transport::Health;
+
+/// The platform as it is served: who may call, and the listener.
+#[derive(Default)]
+pub(super) struct Served {
+    pub tasks: Tasks,
+    pub stop: CancellationToken,
+    portals: Vec<PlatformSettings>,
+    held: Option<Held>,
+}
+
+/// A platform that is about to be served.
+pub struct Platform {
+    listener: Listener,
+    portals: Vec<PlatformSettings>,
+}
+
+/// Why the platform cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum PlatformError {
+    /// The listener.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A portal's section.
+    #[error(transparent)]
+    Settings(#[from] AssemblyError),
+}
+
+/// Binds the listener that portals of medical education call; none where no portal has a platform section.
+pub async fn open_platform(config: &Config) -> Result<Option<Platform>, PlatformError> {
+    prepare(config, &Served::default()).await
+}
+
+/// As [`open_platform`], in the place of what is served now.
+pub(super) async fn prepare(config: &Config, before: &Served) -> Result<Option<Platform>, PlatformError> {
+    let portals = platforms(config)?;
+    let Some(address) = config.serve.platform_listen.filter(|_| !portals.is_empty()) else { return Ok(None) };
+    let listener = Listener::take_over("serve.platform_listen", &address.to_string(), before.held.as_ref()).await?;
+    let portals = portals.into_iter().map(|portal| portal.after(&before.portals)).collect();
+    Ok(Some(Platform { listener, portals }))
+}
+
+impl Platform {
+    /// Who may call at a listener that is bound already.
+    pub fn new(listener: Listener, portals: Vec<PlatformSettings>) -> Self {
+        Platform { listener, portals }
+    }
+
+    /// Answers from now on.
+    pub(super) fn begin(self, lines: Arc<RwLock<Vec<Arc<AnyLine>>>>) -> Served {
+        let (held, portals, stop) = (Some(self.listener.held()), self.portals, CancellationToken::new());
+        let mut tasks = Tasks::default();
+        let routes = router(portals.clone(), Arc::new(Evaluations(lines)));
+        tasks.spawn("platform", self.listener.serve(routes, stop.clone()));
+        Served { tasks, stop, portals, held }
+    }
+}
 
 /// The portals of a configuration that may call the platform.
 pub fn platforms(config: &Config) -> Result<Vec<PlatformSettings>, AssemblyError> {
@@ -38,11 +97,12 @@ fn settings(portal: &str, platform: &PlatformConfig) -> Result<PlatformSettings,
         handover_secret: platform.handover_secret.clone(),
         api_token: platform.api_token.clone(),
         target: Target::parse(&platform.redirect_template).map_err(wrong)?,
+        granted: Granted::default(),
     })
 }
 
 /// Takes what portals tell of modules to the lines that sent them.
-pub(super) struct Evaluations(pub Arc<RwLock<Vec<Arc<AnyLine>>>>);
+struct Evaluations(Arc<RwLock<Vec<Arc<AnyLine>>>>);
 
 impl Evaluations {
     /// The line of a portal, as the configuration in force has it.

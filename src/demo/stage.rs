@@ -25,7 +25,7 @@ use super::mocks::Mocks;
 use super::nmo::Platform;
 use super::view::{DemoProgress, FeedProgress};
 use crate::config::{self, Config, Environment};
-use crate::daemon::{Access, Assembly, Daemon, DaemonSettings, Status, open_booking, open_portal, platforms};
+use crate::daemon::{Access, Assembly, Daemon, DaemonSettings, Status, open_booking, open_platform, open_portal};
 use crate::ledger::{MemoryLedger, PortalSecrets};
 use crate::portal::AnyPortal;
 use crate::serve::Listener;
@@ -170,12 +170,10 @@ async fn start_daemon(path: &Path, listen: SocketAddr) -> Result<(Daemon, Socket
         open_booking(&config, &metrics).await?.context("the demo's configuration says nothing of bookings")?;
     register_webhook(&config, &metrics).await?;
     let assembly = Box::pin(Assembly::open(&config, &metrics, Access::Write)).await?;
-    let settings = DaemonSettings { workers: config.daemon.workers, grace: config.daemon.grace };
+    let settings = DaemonSettings::of(&config);
     let mut daemon = Daemon::start(assembly, listener, metrics, settings).await?;
     daemon.serve_booking(booking);
-    let platform = config.serve.platform_listen.context("the demo's configuration has no platform")?;
-    let platform = Listener::bind_for("serve.platform_listen", &platform.to_string()).await?;
-    daemon.serve_platform(platform, platforms(&config)?);
+    daemon.serve_platform(open_platform(&config).await?.context("the demo's configuration has no platform")?);
     Ok((daemon, address))
 }
 

@@ -7,6 +7,7 @@ mod patience;
 pub mod platform;
 mod secret;
 mod shares;
+mod socket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,10 +20,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use shares::Shares;
+pub use socket::{Held, Socket};
 
 /// Most connections of this listener at one time, and of the one for platforms.
 pub const CONNECTIONS: usize = 256;
@@ -50,7 +51,7 @@ pub trait Shown: Send + Sync + 'static {
 
 /// A bound listener.
 pub struct Listener {
-    socket: TcpListener,
+    socket: Socket,
     /// Where it listens, with the port that was chosen if 0 was asked for.
     pub address: SocketAddr,
 }
@@ -72,10 +73,19 @@ impl Listener {
 
     /// Binds the address that stands under a key of the configuration.
     pub async fn bind_for(key: &'static str, address: &str) -> Result<Self, BindError> {
+        Listener::take_over(key, address, None).await
+    }
+
+    /// As [`Self::bind_for`]; where another one holds the same address, both listen at it until that one ends.
+    pub async fn take_over(key: &'static str, address: &str, before: Option<&Held>) -> Result<Self, BindError> {
         let failed = |error: std::io::Error| BindError { key, address: address.to_owned(), reason: error.to_string() };
-        let socket = TcpListener::bind(address).await.map_err(failed)?;
-        let address = socket.local_addr().map_err(failed)?;
-        Ok(Listener { socket, address })
+        let socket = Socket::bind(address, before).await.map_err(failed)?;
+        Ok(Listener { address: socket.address, socket })
+    }
+
+    /// What the next listener at this address takes over.
+    pub fn held(&self) -> Held {
+        self.socket.held()
     }
 
     /// Answers until `stop` comes, then finishes what is under way.
@@ -87,7 +97,7 @@ impl Listener {
     pub async fn serve(self, router: Router, stop: CancellationToken) {
         let places = Shares::new(CONNECTIONS, SHARE);
         let router = router.layer(DefaultBodyLimit::max(MOST_BYTES)).layer(from_fn(in_time));
-        connections::serve(self.socket, None, router, |address| places.place(address), stop).await;
+        connections::serve(self.socket.listener, None, router, |address| places.place(address), stop).await;
     }
 }
 

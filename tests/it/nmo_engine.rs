@@ -10,7 +10,7 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 use vitrina::config::{Environment, load};
-use vitrina::daemon::{Access, AnyLine, Assembly, Daemon, DaemonSettings, platforms};
+use vitrina::daemon::{Access, AnyLine, Assembly, Daemon, DaemonSettings, Platform, platforms};
 use vitrina::demo::nmo::{Evaluation, Fault, NmoMock, NmoMockSettings, RunningNmo};
 use vitrina::ledger::{Exchange, ExchangeState, Ledger, State};
 use vitrina::record::{Key, Receipt, Stage};
@@ -419,11 +419,11 @@ async fn what_the_portal_tells_by_itself_stands_in_the_register() {
     let assembly = Assembly::open(&config, &metrics, Access::Write).await.unwrap();
     let (ledger, id) = (Arc::clone(&assembly.ledger), assembly.lines[0].feed("module").unwrap().id);
     let listener = Listener::bind("127.0.0.1:0").await.unwrap();
-    let settings = DaemonSettings { workers: 2, grace: Duration::from_secs(5) };
+    let settings = DaemonSettings { workers: 2, ..DaemonSettings::of(&config) };
     let mut daemon = Daemon::start(assembly, listener, metrics, settings).await.unwrap();
     let listener = Listener::bind_for("serve.platform_listen", "127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/statusUpdate", listener.address);
-    daemon.serve_platform(listener, platforms(&config).unwrap());
+    daemon.serve_platform(Platform::new(listener, platforms(&config).unwrap()));
     let row = async || ledger.exchanges(id, None, 10).await.unwrap().pop();
     let deadline = Instant::now() + PATIENCE;
     while row().await.is_none_or(|row| row.state != ExchangeState::Sent) {

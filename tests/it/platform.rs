@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use vitrina::portal::nmo::{Evaluation, PlanStatus};
 use vitrina::record::Key;
-use vitrina::serve::platform::{Evaluated, PlatformSettings, Question, Reply, Reviewer, Taken, Target, router};
+use vitrina::serve::platform::{
+    Evaluated, Granted, PlatformSettings, Question, Reply, Reviewer, Taken, Target, router,
+};
 
 use crate::support::traces::Traces;
 
@@ -76,6 +78,7 @@ fn portal(name: &str, id: &str, secret: &str) -> PlatformSettings {
             "https://edu.hospital.ru/{name}/{{module_id}}?u={{snils}}&p={{pin}}&r={{reviewer}}"
         ))
         .unwrap(),
+        granted: Granted::default(),
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use vitrina::portal::nmo::{ByPin, Evaluation, NmoPortal, NmoSettings};
 use vitrina::portal::{Asked, Finding, Portal, Verdict};
 use vitrina::record::{Key, Stage};
-use vitrina::serve::platform::{Evaluated, PlatformSettings, Question, Reply as Told, Taken, Target, router};
+use vitrina::serve::platform::{Evaluated, Granted, PlatformSettings, Question, Reply as Told, Taken, Target, router};
 
 use crate::support::gateway::{Gateway, Reply, Seen};
 use crate::support::nmo::{portal, schema, send_module, send_result, settings, verdict};
@@ -229,6 +229,7 @@ async fn what_the_portal_calls() {
         handover_secret: None,
         api_token: None,
         target,
+        granted: Granted::default(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

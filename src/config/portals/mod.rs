@@ -274,6 +274,14 @@ impl PortalConfig {
         }
     }
 
+    /// How long its signing command may take.
+    pub fn sign_timeout(&self) -> Option<Duration> {
+        match &self.own {
+            Own::Sout(own) => Some(own.sign_timeout),
+            Own::Fer(_) | Own::Nmo(_) | Own::Pos(_) | Own::Ekdo(_) => None,
+        }
+    }
+
     /// Pause between two questions how far a record has got; none where the portal cannot be asked.
     pub fn inquire_every(&self) -> Option<Duration> {
         match &self.own {

@@ -6,6 +6,7 @@
 //! the truth that the gateway then hears.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -66,15 +67,22 @@ pub type Listening = Box<dyn Fn(Changed) + Send + Sync>;
 pub struct Desk<M> {
     mis: M,
     limit: Duration,
+    memory: Arc<Memory>,
+    has_successor: AtomicBool,
+    metrics: Metrics,
+    changed: Listening,
+    visits: Box<dyn Visits>,
+    under_way: TaskTracker,
+}
+
+/// What a desk remembers, and hands on to its successor.
+#[derive(Default)]
+struct Memory {
     turns: Turns,
     doubts: Doubts,
     told: Told,
     refusals: Refusals,
     journal: Journal,
-    metrics: Metrics,
-    changed: Listening,
-    visits: Box<dyn Visits>,
-    under_way: TaskTracker,
 }
 
 /// What came of one request.
@@ -95,11 +103,8 @@ impl<M: Mis> Desk<M> {
         Desk {
             mis,
             limit: LIMIT,
-            turns: Turns::default(),
-            doubts: Doubts::default(),
-            told: Told::default(),
-            refusals: Refusals::default(),
-            journal: Journal::default(),
+            memory: Arc::default(),
+            has_successor: AtomicBool::new(false),
             metrics,
             changed,
             visits: Box::new(Nowhere),
@@ -110,6 +115,17 @@ impl<M: Mis> Desk<M> {
     /// The same desk, which asks here for the visit of a cancelled booking when the site's statements do not tell it.
     pub fn asking(self, visits: Box<dyn Visits>) -> Self {
         Desk { visits, ..self }
+    }
+
+    /// The same desk, which goes on where another one over the same database ends: both keep the turns at slots, and what is unknown stays
+    /// known to be.
+    pub fn after(self, before: &Desk<M>) -> Self {
+        Desk { memory: Arc::clone(&before.memory), ..self }
+    }
+
+    /// Another desk goes on. Where it remembers what this one does, it follows what is unknown.
+    pub fn gives_way_to(&self, next: &Desk<M>) {
+        self.has_successor.store(Arc::ptr_eq(&self.memory, &next.memory), Ordering::Relaxed);
     }
 
     /// The same desk with another limit.
@@ -125,7 +141,7 @@ impl<M: Mis> Desk<M> {
             let ruling = desk.decide(verb, &fields, arrived + desk.limit).await;
             desk.note(verb, &ruling, arrived.elapsed());
             if tell.send(ruling.answer).is_err()
-                && let Some(more) = desk.journal.may_tell("hung up")
+                && let Some(more) = desk.memory.journal.may_tell("hung up")
             {
                 tracing::warn!(verb = verb.name(), more, "the caller hung up before its answer; what was done stands");
             }
@@ -137,7 +153,10 @@ impl<M: Mis> Desk<M> {
     pub async fn finish(&self) {
         self.under_way.close();
         self.under_way.wait().await;
-        for doubt in self.doubts.all() {
+        if self.has_successor.load(Ordering::Relaxed) {
+            return;
+        }
+        for doubt in self.memory.doubts.all() {
             let slot = doubt.fields.guid("slot_id").map(|slot| slot.to_string()).unwrap_or_default();
             tracing::error!(slot, "nobody knows whether a booking was made that was answered 18; look at this slot");
         }
@@ -145,19 +164,19 @@ impl<M: Mis> Desk<M> {
 
     /// Somebody called who may not.
     pub fn refused(&self, caller: std::net::IpAddr) {
-        self.journal.refused(caller);
+        self.memory.journal.refused(caller);
     }
 
     /// A request could not be read. What is wrong with it says nothing about anybody.
     pub fn unread(&self, verb: Verb, why: &str) {
-        if let Some(more) = self.journal.may_tell("unread") {
+        if let Some(more) = self.memory.journal.may_tell("unread") {
             tracing::warn!(verb = verb.name(), more, "a request was not answered: {why}");
         }
     }
 
     /// What `status` shows of it.
     pub fn status(&self) -> BookingStatus {
-        BookingStatus { lookup: self.mis.can_look_up(), ..self.journal.status(&self.doubts.all()) }
+        BookingStatus { lookup: self.mis.can_look_up(), ..self.memory.journal.status(&self.memory.doubts.all()) }
     }
 
     /// Finds out about doubts whenever their time has come.
@@ -171,10 +190,10 @@ impl<M: Mis> Desk<M> {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(PAUSE) => {}
             }
-            for doubt in self.doubts.due() {
-                let _turn = self.turns.at(&doubt.fields.slot()).await;
+            for doubt in self.memory.doubts.due() {
+                let _turn = self.memory.turns.at(&doubt.fields.slot()).await;
                 // A request may have settled it meanwhile.
-                if let Some(doubt) = self.doubts.get(doubt.id).filter(|_| !stop.is_cancelled()) {
+                if let Some(doubt) = self.memory.doubts.get(doubt.id).filter(|_| !stop.is_cancelled()) {
                     let _tried_again_later = self.resolve(&doubt, Instant::now() + self.limit).await;
                 }
             }
@@ -184,8 +203,8 @@ impl<M: Mis> Desk<M> {
     fn note(&self, verb: Verb, ruling: &Ruling, took: Duration) {
         let (answer, code) = (&ruling.answer, ruling.answer.code);
         self.metrics.observe_booking(verb.name(), code.number(), took);
-        self.metrics.show_uncertain_bookings(self.doubts.len());
-        self.journal.answered(verb, answer, took, ruling.uncertain);
+        self.metrics.show_uncertain_bookings(self.memory.doubts.len());
+        self.memory.journal.answered(verb, answer, took, ruling.uncertain);
         let slot = answer.slot().map(|slot| slot.to_string()).unwrap_or_default();
         tracing::info!(verb = verb.name(), code = code.number(), slot, ms = took.as_millis() as u64, "answered");
     }
@@ -196,7 +215,7 @@ impl<M: Mis> Desk<M> {
             Verb::Cancel => &["book_ext_id", "patient_id"],
         };
         if let Some(missing) = needed.iter().find(|name| fields.get(name).is_none()) {
-            if let Some(more) = self.journal.may_tell("mismatch") {
+            if let Some(more) = self.memory.journal.may_tell("mismatch") {
                 tracing::warn!(verb = verb.name(), missing, more, "a request lacks a field that it must have");
             }
             return Answer::mismatch(verb, fields).into();
@@ -210,11 +229,11 @@ impl<M: Mis> Desk<M> {
     async fn book(&self, fields: &Fields, deadline: Instant) -> Ruling {
         let failed = || Ruling::from(Answer::failed(Verb::Book, fields));
         let slot = fields.slot();
-        let Ok(_turn) = timeout_at(deadline, self.turns.at(&slot)).await else {
+        let Ok(_turn) = timeout_at(deadline, self.memory.turns.at(&slot)).await else {
             self.trouble(Verb::Book, "others were before it at the slot, and took all its time");
             return failed();
         };
-        let doubts = self.doubts.at(&slot);
+        let doubts = self.memory.doubts.at(&slot);
         for doubt in doubts.iter().filter(|doubt| !doubt.fields.same_booking(fields)) {
             if self.mis.can_look_up() && self.resolve(doubt, deadline).await.is_err() {
                 return failed();
@@ -225,12 +244,12 @@ impl<M: Mis> Desk<M> {
                 if answer.code == Code::Done {
                     // The gateway hears of it now: it may stand.
                     let told = doubts.iter().filter(|doubt| doubt.fields.same_booking(fields));
-                    told.for_each(|doubt| self.doubts.remove(doubt.id));
-                    answer.book_ext_id().into_iter().for_each(|book| self.told.made(book));
+                    told.for_each(|doubt| self.memory.doubts.remove(doubt.id));
+                    answer.book_ext_id().into_iter().for_each(|book| self.memory.told.made(book));
                     let slot = answer.slot().or_else(|| fields.guid("slot_id"));
                     let (book, referral) = (answer.book(), fields.guid("referral_id"));
                     // Who comes too late now needs no read of its own.
-                    let _read_in_any_case = slot.as_ref().map(|slot| self.refusals.may_look(slot));
+                    let _read_in_any_case = slot.as_ref().map(|slot| self.memory.refusals.may_look(slot));
                     (self.changed)(Changed { slot, book, referral, cause: Cause::Told });
                 }
                 self.look_at_refused(answer.code, fields);
@@ -257,7 +276,7 @@ impl<M: Mis> Desk<M> {
         match self.mis.run(Verb::Cancel, fields, left(deadline)).await {
             Fate::Answered(answer) => {
                 if answer.code != Code::Failed {
-                    answer.book_ext_id().into_iter().for_each(|book| self.told.cancelled(book));
+                    answer.book_ext_id().into_iter().for_each(|book| self.memory.told.cancelled(book));
                 }
                 if answer.code == Code::Done {
                     (self.changed)(Changed {
@@ -290,7 +309,7 @@ impl<M: Mis> Desk<M> {
     /// A citizen chose what the mart showed as free. If it is not, the mart is to show it as it is before the citizen looks again.
     fn look_at_refused(&self, code: Code, fields: &Fields) {
         if let (Code::Taken | Code::Annulled, Some(slot)) = (code, fields.guid("slot_id"))
-            && self.refusals.may_look(&slot)
+            && self.memory.refusals.may_look(&slot)
         {
             (self.changed)(Changed { slot: Some(slot), cause: Cause::Refused, ..Changed::default() });
         }
@@ -328,7 +347,7 @@ impl<M: Mis> Desk<M> {
             None => match self.mis.look_up(&doubt.fields, left(deadline)).await {
                 Ok(found) => found,
                 Err(why) => {
-                    self.doubts.put_off(doubt.id, None);
+                    self.memory.doubts.put_off(doubt.id, None);
                     self.trouble(Verb::Book, &format!("the outcome of an earlier booking is still unknown: {why}"));
                     return Err(());
                 }
@@ -338,15 +357,15 @@ impl<M: Mis> Desk<M> {
         let shown = slot.as_ref().map(ToString::to_string).unwrap_or_default();
         let Some(found) = found else {
             if doubt.is_settled_by_absence() {
-                self.doubts.remove(doubt.id);
+                self.memory.doubts.remove(doubt.id);
                 tracing::info!(slot = shown, "a booking of unknown outcome was never made");
             } else {
-                self.doubts.put_off(doubt.id, None);
+                self.memory.doubts.put_off(doubt.id, None);
             }
             return Ok(());
         };
-        if self.told.is_made(&found) {
-            self.doubts.remove(doubt.id);
+        if self.memory.told.is_made(&found) {
+            self.memory.doubts.remove(doubt.id);
             tracing::info!(slot = shown, "a request of unknown outcome repeated a booking that the gateway knows");
             return Ok(());
         }
@@ -354,7 +373,7 @@ impl<M: Mis> Desk<M> {
         let order = Fields::of([("book_ext_id", Some(found.clone())), of("patient_id"), of("united_guids")]);
         let why = match self.mis.run(Verb::Cancel, &order, left(deadline)).await {
             Fate::Answered(answer) if matches!(answer.code, Code::Done | Code::AlreadyCancelled) => {
-                self.doubts.remove(doubt.id);
+                self.memory.doubts.remove(doubt.id);
                 tracing::warn!(slot = shown, "a booking that was answered 18 had been made; it is cancelled");
                 (self.changed)(Changed { slot, book: answer.book(), ..Changed::default() });
                 return Ok(());
@@ -366,7 +385,7 @@ impl<M: Mis> Desk<M> {
             }
             Fate::Undone(why) | Fate::Uncertain(why) => why,
         };
-        self.doubts.put_off(doubt.id, Some(found));
+        self.memory.doubts.put_off(doubt.id, Some(found));
         self.trouble(Verb::Cancel, &format!("a booking that was answered 18 stands and is to be cancelled: {why}"));
         Err(())
     }
@@ -382,7 +401,7 @@ impl<M: Mis> Desk<M> {
                  which finds it out"
             ),
         }
-        if let Some(dropped) = self.doubts.add(fields, Utc::now().timestamp()) {
+        if let Some(dropped) = self.memory.doubts.add(fields, Utc::now().timestamp()) {
             let slot = dropped.fields.guid("slot_id").map(|slot| slot.to_string()).unwrap_or_default();
             tracing::error!(
                 slot,
@@ -398,13 +417,13 @@ impl<M: Mis> Desk<M> {
     /// The site's statement gave a row that no gateway could use: rolled back.
     fn fault(&self, verb: Verb, fault: Fault, why: &str) {
         self.metrics.count_booking_fault(verb.name(), fault.label());
-        if let Some(more) = self.journal.may_tell(fault.label()) {
+        if let Some(more) = self.memory.journal.may_tell(fault.label()) {
             tracing::warn!(verb = verb.name(), fault = fault.label(), more, "answered 18: {why}");
         }
     }
 
     fn complain(&self, verb: Verb, trouble: &'static str, what: &str) {
-        if let Some(more) = self.journal.may_tell(trouble) {
+        if let Some(more) = self.memory.journal.may_tell(trouble) {
             tracing::warn!(verb = verb.name(), more, "{what}");
         }
     }

@@ -9,13 +9,12 @@ use axum::Router;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::Callers;
-use crate::serve::connections;
+use crate::serve::{Held, Socket, connections};
 
 /// Connections of callers that may not call.
 const STRANGERS: usize = 16;
@@ -30,7 +29,7 @@ pub struct TlsFiles {
 
 /// A bound listener.
 pub struct BookingListener {
-    socket: TcpListener,
+    socket: Socket,
     tls: Option<TlsAcceptor>,
     /// Where it listens, with the port that was chosen if 0 was asked for.
     pub address: SocketAddr,
@@ -62,11 +61,24 @@ pub enum BookingBindError {
 impl BookingListener {
     /// Reads the certificate, if there is one, and binds the address.
     pub async fn bind(address: SocketAddr, tls: Option<&TlsFiles>) -> Result<Self, BookingBindError> {
+        BookingListener::take_over(address, tls, None).await
+    }
+
+    /// As [`Self::bind`]; where another one holds the same address, both listen at it until that one ends.
+    pub async fn take_over(
+        address: SocketAddr,
+        tls: Option<&TlsFiles>,
+        before: Option<&Held>,
+    ) -> Result<Self, BookingBindError> {
         let tls = tls.map(acceptor).transpose()?;
         let failed = |error: std::io::Error| BookingBindError::Address { address, reason: error.to_string() };
-        let socket = TcpListener::bind(address).await.map_err(failed)?;
-        let address = socket.local_addr().map_err(failed)?;
-        Ok(BookingListener { socket, tls, address })
+        let socket = Socket::bind(&address.to_string(), before).await.map_err(failed)?;
+        Ok(BookingListener { address: socket.address, socket, tls })
+    }
+
+    /// What the next listener at this address takes over.
+    pub fn held(&self) -> Held {
+        self.socket.held()
     }
 
     /// Answers by these routes until `stop` comes, then finishes what is under way.
@@ -76,7 +88,7 @@ impl BookingListener {
             let room = if callers.may_connect(ip) { &known } else { &strangers };
             Arc::clone(room).try_acquire_owned().ok()
         };
-        connections::serve(self.socket, self.tls, router, room, stop).await;
+        connections::serve(self.socket.listener, self.tls, router, room, stop).await;
     }
 }
 

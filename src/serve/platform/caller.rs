@@ -1,7 +1,5 @@
 //! Who calls: a portal by its name and secret, by a token that it was given, or by the signature under a redirect.
 
-use std::sync::{Mutex, PoisonError};
-
 use aws_lc_rs::hmac;
 use axum::http::{HeaderMap, header};
 use base64::Engine;
@@ -11,7 +9,6 @@ use secrecy::ExposeSecret;
 
 use super::handover::Handover;
 use super::learner::{Learner, parameter};
-use super::tokens::Tokens;
 use super::{PlatformSettings, signature};
 use crate::serve::secret::is_same;
 
@@ -28,7 +25,6 @@ pub(super) struct Known {
     settings: PlatformSettings,
     key: hmac::Key,
     handover: Option<Handover>,
-    tokens: Mutex<Tokens>,
 }
 
 /// All portals that may call.
@@ -46,7 +42,7 @@ impl Known {
 
     /// A new token; none when the system has no random numbers.
     pub fn issue(&self) -> Option<String> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).issue()
+        self.settings.granted.issue()
     }
 
     /// Where a specialist goes. None for who calls himself the reviewer and does not have the pin.
@@ -65,7 +61,7 @@ impl Known {
     }
 
     fn has_issued(&self, token: &str) -> bool {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).is_good(token)
+        self.settings.granted.is_good(token)
     }
 }
 
@@ -74,7 +70,6 @@ impl Portals {
         let known = |settings: PlatformSettings| Known {
             key: signature::key(settings.portal_secret.expose_secret()),
             handover: settings.handover_secret.as_ref().map(Handover::new),
-            tokens: Mutex::default(),
             settings,
         };
         Portals(portals.into_iter().map(known).collect())

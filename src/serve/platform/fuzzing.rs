@@ -8,7 +8,7 @@ use url::Url;
 
 use super::caller::Portals;
 use super::learner::{Learner, MODULE, parameter};
-use super::{PlatformSettings, Target, signature, told};
+use super::{Granted, PlatformSettings, Target, signature, told};
 use crate::fuzzing::{Input, SECRET};
 use crate::portal::nmo::Evaluation;
 
@@ -32,6 +32,7 @@ pub(crate) fn platform(bytes: &[u8]) {
         handover_secret: None,
         api_token: None,
         target,
+        granted: Granted::default(),
     };
     let portals = Portals::new(vec![settings]);
     password(&portals, authorization);

@@ -25,12 +25,13 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 pub use learning::{Question, Reply};
 pub use target::{Reviewer, Target, TemplateError};
+pub use tokens::Granted;
 
 use crate::portal::nmo::{Evaluation, evaluation};
 use crate::record::Key;
@@ -61,6 +62,23 @@ pub struct PlatformSettings {
     pub api_token: Option<SecretString>,
     /// Where specialists go.
     pub target: Target,
+    /// The tokens that it was given.
+    pub granted: Granted,
+}
+
+impl PlatformSettings {
+    /// The same, with the tokens that were given under earlier settings, if the portal signs in as it did.
+    pub fn after(self, before: &[PlatformSettings]) -> Self {
+        let is_same = |other: &&PlatformSettings| {
+            other.portal == self.portal
+                && other.portal_id == self.portal_id
+                && other.portal_secret.expose_secret() == self.portal_secret.expose_secret()
+        };
+        match before.iter().find(is_same) {
+            Some(other) => PlatformSettings { granted: other.granted.clone(), ..self },
+            None => self,
+        }
+    }
 }
 
 /// Takes what portals tell of modules, and asks them.

@@ -1,6 +1,8 @@
 //! Tokens that portals are given: random, short-lived, bounded in number, and kept only as digests, in memory.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -44,6 +46,28 @@ impl Tokens {
         while self.0.front().is_some_and(|(_, until)| *until <= now) {
             self.0.pop_front();
         }
+    }
+}
+
+/// The tokens of one portal, which its next settings take over.
+#[derive(Clone, Default)]
+pub struct Granted(Arc<Mutex<Tokens>>);
+
+impl Granted {
+    /// A new token; none when the system has no random numbers.
+    pub(super) fn issue(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).issue()
+    }
+
+    /// True for a token that was issued and is still good.
+    pub(super) fn is_good(&self, token: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_good(token)
+    }
+}
+
+impl fmt::Debug for Granted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Granted(…)")
     }
 }
 

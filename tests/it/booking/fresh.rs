@@ -124,7 +124,7 @@ async fn begin(config: &std::path::Path) -> (Daemon, String) {
     let listener = Listener::bind("127.0.0.1:0").await.unwrap();
     let booking = open_booking(&config, &metrics).await.unwrap().unwrap();
     let url = format!("http://{}", booking.address());
-    let settings = DaemonSettings { workers: 4, grace: Duration::from_secs(5) };
+    let settings = DaemonSettings { workers: 4, ..DaemonSettings::of(&config) };
     let mut daemon = Daemon::start(assembly, listener, metrics, settings).await.unwrap();
     daemon.serve_booking(booking);
     (daemon, url)

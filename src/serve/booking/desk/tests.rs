@@ -235,7 +235,7 @@ async fn a_booking_that_the_gateway_knows_is_not_cancelled_for_the_sake_of_a_rep
     assert_eq!((office.book("b").await, office.uncertain()), (11, 0));
     assert_eq!(office.asked(), ["book a", "book a", "lookup", "book b"], "nothing was cancelled");
     assert_eq!(office.answer(Verb::Cancel, fields(SLOT, "a")).await, 0);
-    assert!(!office.desk.told.is_made(BOOK), "and is known no longer");
+    assert!(!office.desk.memory.told.is_made(BOOK), "and is known no longer");
 }
 
 #[tokio::test(start_paused = true)]
