@@ -1,7 +1,7 @@
 # What there is to type. `make demo` and `make test` need Rust, make and Debian's apt; each installs what it still lacks.
 
 CARGO ?= cargo
-.PHONY: demo test lint bench bench-bookings fuzz simulation soak drill-gost
+.PHONY: demo test lint bench bench-bookings fuzz simulation soak drill-gost deb test-deb
 
 demo:
 	tests/tools.sh demo
@@ -19,6 +19,18 @@ lint:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 	$(CARGO) deny check bans licenses sources
+
+# The package for Debian 12 and newer: target/debian/vitrina_*.deb.
+deb:
+	tests/tools.sh deb
+	$(CARGO) build --release --locked
+	deploy/debian/prepare.sh target/release/vitrina target/package
+	$(CARGO) deb --no-build --locked
+
+# The package as a machine meets it: installed, upgraded, removed and purged in roots that are thrown away; and what lintian says of it.
+test-deb: deb
+	tests/tools.sh test-deb
+	tests/package/run.sh target/debian
 
 fuzz:
 	tests/tools.sh fuzz

@@ -42,6 +42,17 @@ test)
     need python3 python3
     need nodejs node
     need php-cli php
+    # How systemd rates and reads the unit.
+    need systemd systemd-analyze
+    ;;
+deb)
+    command -v cargo-deb >/dev/null 2>&1 || cargo install --locked cargo-deb
+    need dpkg-dev dpkg-shlibdeps
+    ;;
+test-deb)
+    need lintian lintian
+    need mmdebstrap mmdebstrap
+    need systemd-container systemd-nspawn
     ;;
 gost) gost ;;
 lint)

@@ -12,6 +12,7 @@ pub mod fuse;
 pub mod init;
 mod language;
 pub mod log;
+pub mod man;
 pub mod migrate;
 pub mod mock;
 mod moment;
@@ -91,6 +92,9 @@ pub enum Verb {
     Migrate(migrate::Args),
     /// Print shell completions
     Completions(completions::Args),
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Man(man::Args),
 }
 
 /// The whole program: reads the command line, does what it says, prints what went wrong, and gives the exit code.
@@ -125,6 +129,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Check(args) if args.offline => check::offline(&args),
         Verb::Check(args) => block_on(check::online(&args, &check::Reality)),
         Verb::Completions(args) => completions::run(&args),
+        Verb::Man(args) => man::run(&args),
         Verb::Demo(args) => block_on(demo::run(&args)),
         Verb::Mock(args) => block_on(mock::run(&args)),
     }

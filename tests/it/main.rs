@@ -35,6 +35,7 @@ mod nmo;
 mod nmo_engine;
 mod nmo_program;
 mod offices;
+mod package;
 mod places;
 mod platform;
 mod pos;

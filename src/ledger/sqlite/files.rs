@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
 use fs4::{FileExt, TryLockError};
@@ -96,9 +96,30 @@ fn owner(file: &mut File) -> String {
 
 /// Opens a file for the owner alone, made if need be. It is not truncated.
 fn open_private(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(MODE).open(path)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(MODE);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => {
+            leave_to_folder_owner(path, &file)?;
+            return Ok(file);
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    let file = options.create(true).truncate(false).open(path)?;
     tighten(path)?;
     Ok(file)
+}
+
+/// What root makes in the folder of the service's user must be that user's, or the service cannot open it. For a file that is new: an old one
+/// may be a link that the user has laid out.
+fn leave_to_folder_owner(path: &Path, file: &File) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (folder, made) = (fs::metadata(folder)?, file.metadata()?);
+    match made.uid() == 0 && folder.uid() != 0 {
+        true => fchown(file, Some(folder.uid()), Some(folder.gid())),
+        false => Ok(()),
+    }
 }
 
 /// Takes a file away from all but its owner.
@@ -166,4 +187,33 @@ fn judge(storage: &Storage, header: &[u8; HEADER], length: u64) -> Result<Found,
 /// The four bytes at `at`, as SQLite's header writes numbers.
 fn number(header: &[u8; HEADER], at: usize) -> u32 {
     header.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_be_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{chown, symlink};
+
+    use super::*;
+
+    fn owner_of(path: &Path) -> u32 {
+        fs::metadata(path).expect("it is there").uid()
+    }
+
+    #[test]
+    fn what_root_makes_belongs_to_the_owner_of_its_folder() {
+        let (folder, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        // Only root can; for anybody else both are the user's own.
+        drop(chown(folder.path(), Some(4711), Some(4711)));
+        let path = folder.path().join("ledger.db");
+        drop(open_private(&path).expect("a file"));
+        assert_eq!(owner_of(&path), owner_of(folder.path()));
+        assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, MODE);
+
+        let (target, link) = (other.path().join("target"), folder.path().join("link"));
+        fs::write(&target, "").expect("a file");
+        symlink(&target, &link).expect("a link");
+        let before = owner_of(&target);
+        drop(open_private(&link).expect("a file"));
+        assert_eq!(owner_of(&target), before, "a link gives nothing away");
+    }
 }
