@@ -9,7 +9,7 @@ use super::problem::Problems;
 const PREFIX: &str = "VITRINA__";
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 /// The folder of secrets beside the configuration, and the name under which the shipped unit hands it over.
-const SECRETS: &str = "secrets";
+pub const SECRETS: &str = "secrets";
 
 /// The part of the environment that configuration reads: `VITRINA__SECTION__KEY` and systemd's credentials directory.
 #[derive(Clone, Default)]

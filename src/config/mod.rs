@@ -40,7 +40,7 @@ pub use active::{ActiveFeed, Relation};
 pub use booking::{BOOK_PARAMETERS, BUILTIN, BookingConfig, CANCEL_PARAMETERS, LOOKUP_PARAMETERS};
 pub use daemon::{DaemonConfig, LogFormat, LogLevel};
 pub use database_url::{DatabaseUrl, Engine};
-pub use environment::Environment;
+pub use environment::{Environment, SECRETS};
 pub use feeds::{FeedConfig, write_back_parameters};
 pub use ledger::LedgerConfig;
 pub use load::{Loaded, load, load_text};

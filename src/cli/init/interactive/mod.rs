@@ -149,7 +149,11 @@ fn drafts(answers: &Answers, ledger: &str, folder: &Path) -> Vec<Draft> {
         drafts.push(draft(VIEWS, sql, Readers::All));
     }
     let secrets = sections.iter().flat_map(Section::secrets);
-    drafts.extend(secrets.map(|secret| draft(&secret.file, format!("{}\n", secret.value), Readers::Owner)));
+    drafts.extend(secrets.map(|secret| Draft {
+        path: files::place_of_secret(folder, &secret.file),
+        text: format!("{}\n", secret.value),
+        readers: Readers::Owner,
+    }));
     drafts
 }
 
