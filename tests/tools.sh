@@ -44,6 +44,8 @@ test)
     need php-cli php
     # How systemd rates and reads the unit.
     need systemd systemd-analyze
+    # Checks and tests the alert rules.
+    need prometheus promtool
     ;;
 deb)
     command -v cargo-deb >/dev/null 2>&1 || cargo install --locked cargo-deb

@@ -106,7 +106,6 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     daemon::tell_ready();
     daemon::tell_status(&in_force(&config));
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "vitrina is up");
-    metrics.show_reload(true);
     let current = Current { file: args.config.clone(), sections: loaded.sections, metrics };
     until_told(daemon, &mut signals, current).await
 }

@@ -67,6 +67,7 @@ impl Aftermath {
             Ok(report) => {
                 self.failures().remove(&(portal.to_owned(), feed));
                 count(metrics, portal, feed, &report);
+                metrics.count_cycle_done(portal, feed);
                 log(portal, feed, &report, took);
                 if let Some(counts) = line.feed(feed).map(|feed| feed.counts()) {
                     metrics.show_drain(portal, feed, drain_estimate(&counts, &report, took));

@@ -415,6 +415,7 @@ impl Assembly {
         let mut schedules = BTreeMap::new();
         for (name, portal) in &config.portals {
             let feeds: Vec<&ActiveFeed> = active.iter().filter(|feed| &feed.portal == name).collect();
+            metrics.announce_portal(name);
             for feed in &feeds {
                 metrics.announce_feed(name, feed.feed);
                 schedules.insert((name.clone(), feed.feed), (feed.config.schedule.clone(), feed.zone));

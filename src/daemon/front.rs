@@ -81,7 +81,10 @@ impl Front {
 impl Shown for Front {
     fn metrics(&self) -> Result<String, String> {
         match self.state() {
-            State::Waiting(_) => self.metrics.text().map_err(|error| error.to_string()),
+            State::Waiting(_) => {
+                self.metrics.show_health(true, false);
+                self.metrics.text().map_err(|error| error.to_string())
+            }
             State::Running(shared) => shared.metrics(),
         }
     }

@@ -375,10 +375,6 @@ impl Shared {
             self.metrics.observe_cycle(&feed.line.name, feed.name, started.elapsed());
             let after = self.aftermath.take(&feed.line, feed.name, result, started.elapsed(), &self.metrics);
             drop(ticket);
-            if let Some(remaining) = feed.line.portal().token_remaining().await {
-                let expires = Utc::now().timestamp().saturating_add(remaining.as_secs().cast_signed());
-                self.metrics.portal(&feed.line.name).token_expires(expires);
-            }
             drop(busy);
             match after {
                 After::Released(released) => released.into_iter().for_each(|child| self.poke(&feed.line, child)),
@@ -443,15 +439,27 @@ impl Shown for Shared {
             if let Some(line) = feed.line.feed(feed.name) {
                 self.metrics.show_feed(&feed.line.name, feed.name, &line.counts(), line.progress().last_success, now);
                 self.metrics.show_fuse(&feed.line.name, feed.name, line.fuse_holds());
-                let drafts = line.drafts();
-                self.metrics.show_drafts(&feed.line.name, feed.name, drafts.count, drafts.age(now));
+                if let Some(pause) = feed.pause {
+                    self.metrics.show_schedule(&feed.line.name, feed.name, pause);
+                }
+                self.metrics.show_drafts(&feed.line.name, feed.name, &line.drafts(), now);
                 self.metrics.show_parked(&feed.line.name, feed.name, line.rest(now).is_some());
             }
         }
         for line in &self.lines {
             self.metrics.show_portal(&line.name, &line.breaker().health(now), line.paused_units().len());
+            if let Some(token) = line.portal().token_outlook() {
+                self.metrics.show_token(&line.name, &token);
+            }
+            if let Some(skew) = line.portal().clock_skew() {
+                self.metrics.show_skew(&line.name, skew.num_seconds());
+            }
+        }
+        if let Some(room) = self.ledger.room() {
+            self.metrics.show_ledger(room);
         }
         self.metrics.show_tick(self.last_tick.load(Ordering::Relaxed));
+        self.metrics.show_health(self.sick().is_none(), self.not_ready().is_none());
         self.metrics.text().map_err(|error| error.to_string())
     }
 

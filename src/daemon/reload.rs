@@ -158,6 +158,8 @@ impl Daemon {
         self.shared = Arc::clone(&shared);
         *self.platform_lines.write().unwrap_or_else(std::sync::PoisonError::into_inner) = shared.lines.clone();
         self.front.show(&shared);
+        let feeds = shared.feeds.iter().map(|feed| (feed.line.name.clone(), feed.name)).collect();
+        shared.metrics.keep_only(&feeds);
         if shared.booking.get().is_some() {
             self.keep_fresh();
         }

@@ -263,7 +263,7 @@ impl PortalStatus {
     pub fn new(portal: &str, health: &Health, units: &[PausedUnit]) -> Self {
         let (state, until, why) = match health {
             Health::Open => ("open", None, None),
-            Health::Paused { until, why } => ("paused", Some(*until), Some(why.clone())),
+            Health::Paused { until, why, .. } => ("paused", Some(*until), Some(why.clone())),
             Health::Parked { until, why } => ("parked", Some(*until), Some(why.clone())),
         };
         PortalStatus {
@@ -341,7 +341,7 @@ mod tests {
         let feed = FeedStatus::new("sout", "training", &Counts::default(), &progress, 0);
         let feed = feed.registered(Some(ExchangeCounts { sent: 2, ..ExchangeCounts::default() }));
         assert_eq!(feed.clone().drafted(Drafts::default()).state, "ok");
-        let feed = feed.drafted(Drafts { count: 2, oldest: Some(60) });
+        let feed = feed.drafted(Drafts { count: 2, oldest: Some(60), ..Drafts::default() });
         let register = feed.register.unwrap();
         assert_eq!((feed.state.as_str(), register.drafts), ("attention", 2));
         assert_eq!(register.drafts_since.as_deref(), Some("1970-01-01T00:01:00Z"));

@@ -1,7 +1,5 @@
 //! The catalogue: every kind of portal behind one type, so that the engine is built once whatever a hospital connects.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 
 use super::ekdo::EkdoPortal;
@@ -11,7 +9,7 @@ use super::pos::PosPortal;
 use super::sout::SoutPortal;
 use super::{Abilities, Ask, Asked, Batch, Delivery, Finding, Held, Kind, Portal, Reading, Registered, Unfit};
 use crate::record::{Key, Schema};
-use crate::transport::{Failure, HostName, RefusedLogins};
+use crate::transport::{Failure, HostName, RefusedLogins, TokenOutlook};
 
 /// A portal of any kind.
 pub enum AnyPortal {
@@ -177,12 +175,13 @@ impl AnyPortal {
     /// told no time.
     pub async fn sign_in(&self) -> Result<Option<TimeDelta>, Failure> {
         match self {
-            AnyPortal::Fer(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
-            AnyPortal::Sout(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
-            AnyPortal::Nmo(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
-            AnyPortal::Pos(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
-            AnyPortal::Ekdo(portal) => portal.authenticate().await.map(|()| portal.clock_skew()),
-        }
+            AnyPortal::Fer(portal) => portal.authenticate().await,
+            AnyPortal::Sout(portal) => portal.authenticate().await,
+            AnyPortal::Nmo(portal) => portal.authenticate().await,
+            AnyPortal::Pos(portal) => portal.authenticate().await,
+            AnyPortal::Ekdo(portal) => portal.authenticate().await,
+        }?;
+        Ok(self.clock_skew())
     }
 
     /// Has every request, those for tokens included, say this in its `Host` header.
@@ -206,15 +205,25 @@ impl AnyPortal {
         }
     }
 
-    /// How long the token in use still lives; none before the first authentication.
-    pub async fn token_remaining(&self) -> Option<Duration> {
+    /// How the token does; none where the portal is shown a key that has no end.
+    pub fn token_outlook(&self) -> Option<TokenOutlook> {
         match self {
-            AnyPortal::Fer(portal) => portal.token_remaining().await,
-            // A key has no end.
+            AnyPortal::Fer(portal) => Some(portal.token_outlook()),
             AnyPortal::Sout(_) => None,
-            AnyPortal::Nmo(portal) => portal.token_remaining().await,
-            AnyPortal::Pos(portal) => portal.token_remaining().await,
-            AnyPortal::Ekdo(portal) => portal.token_remaining().await,
+            AnyPortal::Nmo(portal) => Some(portal.token_outlook()),
+            AnyPortal::Pos(portal) => Some(portal.token_outlook()),
+            AnyPortal::Ekdo(portal) => Some(portal.token_outlook()),
+        }
+    }
+
+    /// How far the portal's clock was ahead of ours at its last answer, to the second; none before the first one.
+    pub fn clock_skew(&self) -> Option<TimeDelta> {
+        match self {
+            AnyPortal::Fer(portal) => portal.clock_skew(),
+            AnyPortal::Sout(portal) => portal.clock_skew(),
+            AnyPortal::Nmo(portal) => portal.clock_skew(),
+            AnyPortal::Pos(portal) => portal.clock_skew(),
+            AnyPortal::Ekdo(portal) => portal.clock_skew(),
         }
     }
 }

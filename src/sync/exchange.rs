@@ -214,7 +214,7 @@ impl Register {
         }
     }
 
-    /// Records that the portal was to send on and kept as drafts.
+    /// Records that lie at the portal as drafts.
     pub(super) fn drafts(&self) -> Drafts {
         self.open.values().map(|open| &open.row).fold(Drafts::default(), Drafts::with)
     }
@@ -260,30 +260,35 @@ impl Register {
     }
 }
 
-/// Records that went out signed and that the portal kept as drafts all the same: a person must see to them.
+/// Records that lie at the portal as drafts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Drafts {
-    /// How many.
+    /// How many went out signed and were kept as drafts all the same: a person must see to them.
     pub count: u64,
-    /// When the oldest was sent: seconds since 1970-01-01T00:00:00Z.
+    /// When the oldest of these was sent: seconds since 1970-01-01T00:00:00Z.
     pub oldest: Option<i64>,
+    /// How many went out unsigned, as the site has it, and wait for a person to sign them at the portal.
+    pub unsigned: u64,
+    /// When the oldest of these was sent.
+    pub oldest_unsigned: Option<i64>,
 }
 
 impl Drafts {
     /// With a row of the register, if it is such a record.
     #[must_use]
-    pub fn with(self, row: &Exchange) -> Self {
-        let is_draft = |receipt: &Receipt| receipt.stage == Stage::Draft && receipt.signed == Some(true);
-        if row.state != ExchangeState::Sent || !row.receipt.as_ref().is_some_and(is_draft) {
+    pub fn with(mut self, row: &Exchange) -> Self {
+        let Some(receipt) = row.receipt.as_ref().filter(|receipt| receipt.stage == Stage::Draft) else { return self };
+        if row.state != ExchangeState::Sent {
             return self;
         }
         let since = row.sent.unwrap_or(row.changed);
-        Drafts { count: self.count + 1, oldest: Some(self.oldest.map_or(since, |oldest| oldest.min(since))) }
-    }
-
-    /// Seconds since the oldest was sent; 0 when there is none.
-    pub fn age(&self, now: i64) -> u64 {
-        self.oldest.map_or(0, |oldest| now.saturating_sub(oldest).max(0).unsigned_abs())
+        let (count, oldest) = match receipt.signed {
+            Some(true) => (&mut self.count, &mut self.oldest),
+            Some(false) | None => (&mut self.unsigned, &mut self.oldest_unsigned),
+        };
+        *count += 1;
+        *oldest = Some(oldest.map_or(since, |oldest| oldest.min(since)));
+        self
     }
 }
 
@@ -302,7 +307,7 @@ impl<S: Source> FeedLine<S> {
         self.register.as_ref().map(|register| register.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Records that went out signed and lie at the portal as drafts.
+    /// Records that lie at the portal as drafts.
     pub fn drafts(&self) -> Drafts {
         self.register().map(|register| register.drafts()).unwrap_or_default()
     }

@@ -1,86 +1,44 @@
 //! Metrics: every name, help text and label of `/metrics`. Labels are names from the configuration and enums, never keys or texts.
 
-use std::cell::RefCell;
+mod forget;
+mod labels;
+mod process;
+mod register;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
-use prometheus::core::Collector;
-use prometheus::{
-    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
-};
+use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 
-use crate::ledger::Counts;
-use crate::transport::Health;
-
-/// What became of a record, as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The portal holds it.
-    Accepted,
-    /// The portal refused it.
-    Refused,
-    /// Our own checks refused its row.
-    Invalid,
-    /// The portal removed it.
-    Removed,
-    /// It was put off to a later cycle.
-    Postponed,
-}
-
-/// Why a request or a record is tried again, as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetryReason {
-    /// The token was refused and renewed.
-    Token,
-    /// The portal or the network failed.
-    Failure,
-    /// A request was cut into smaller ones.
-    Split,
-}
-
-impl Outcome {
-    const ALL: [Outcome; 5] =
-        [Outcome::Accepted, Outcome::Refused, Outcome::Invalid, Outcome::Removed, Outcome::Postponed];
-
-    fn label(self) -> &'static str {
-        match self {
-            Outcome::Accepted => "accepted",
-            Outcome::Refused => "refused",
-            Outcome::Invalid => "invalid",
-            Outcome::Removed => "removed",
-            Outcome::Postponed => "postponed",
-        }
-    }
-}
-
-impl RetryReason {
-    fn label(self) -> &'static str {
-        match self {
-            RetryReason::Token => "token",
-            RetryReason::Failure => "failure",
-            RetryReason::Split => "split",
-        }
-    }
-}
-
-/// States of `vitrina_portal_state`.
-const PORTAL_STATES: [&str; 3] = ["open", "paused", "parked"];
+use crate::ledger::{Counts, Room};
+use crate::sync::Drafts;
+use crate::transport::{Health, TokenOutlook};
+use forget::{Feeds, Forgets};
+use labels::{DRAFTS, ENCODINGS, PORTAL_STATES, state_of};
+pub use labels::{Outcome, RetryReason};
+use process::Process;
+pub use register::Described;
+use register::Register;
 
 /// Buckets of the time to an answer: fine where it should be, and at the limits of ours and of the gateway.
 const BOOKING_BUCKETS: [f64; 13] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0];
 
-/// What every name begins with.
-const PREFIX: &str = "vitrina";
+/// No label: a metric that stays away until it has a value, because 0 would be one.
+const NONE: &[&str] = &[];
 
 /// Every metric of the process.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
-    names: Vec<String>,
+    described: Vec<Described>,
     last_success: GaugeVec,
     lag: GaugeVec,
     records: IntGaugeVec,
     records_total: IntCounterVec,
     cycle_duration: HistogramVec,
+    schedule: GaugeVec,
+    failed_cycles: IntGaugeVec,
     cycle_failures: IntCounterVec,
     requests: IntCounterVec,
     request_duration: HistogramVec,
@@ -88,13 +46,19 @@ pub struct Metrics {
     sent_bytes: IntCounterVec,
     portal_state: IntGaugeVec,
     token_expires: GaugeVec,
+    token_failures: IntGaugeVec,
+    clock_skew: GaugeVec,
     feed_parked: IntGaugeVec,
     drafts: IntGaugeVec,
     draft_age: GaugeVec,
     unit_paused: IntGaugeVec,
     fuse_tripped: IntGaugeVec,
     drain: GaugeVec,
-    last_tick: Gauge,
+    last_tick: GaugeVec,
+    healthy: IntGauge,
+    ready: IntGauge,
+    ledger_bytes: IntGaugeVec,
+    ledger_disk_free: IntGaugeVec,
     booking_requests: IntCounterVec,
     booking_faults: IntCounterVec,
     booking_duration: HistogramVec,
@@ -105,122 +69,139 @@ pub struct Metrics {
 impl Metrics {
     /// The metrics, all registered, none with a value of its own yet but `build_info`.
     pub fn new() -> Result<Self, prometheus::Error> {
-        let registry = Registry::new_custom(Some(PREFIX.to_owned()), None)?;
-        let roll = Roll { registry: &registry, names: RefCell::default() };
+        let registry = Registry::new();
+        let register = Register::of(&registry);
         let feed = &["portal", "feed"];
-        let build = GaugeVec::new(Opts::new("build_info", "Always 1; the label tells the version."), &["version"])?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
-        roll.add(build)?;
-        let gauge = |name: &str, help: &str, labels: &[&str]| roll.add(GaugeVec::new(Opts::new(name, help), labels)?);
-        let integer =
-            |name: &str, help: &str, labels: &[&str]| roll.add(IntGaugeVec::new(Opts::new(name, help), labels)?);
-        let counter =
-            |name: &str, help: &str, labels: &[&str]| roll.add(IntCounterVec::new(Opts::new(name, help), labels)?);
-        let seconds = |name: &str, help: &str, labels: &[&str], buckets: Vec<f64>| {
-            roll.add(HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets), labels)?)
-        };
+        register
+            .numbers("build_info", "Always 1; the label tells the version.", &["version"])?
+            .with_label_values(&[env!("CARGO_PKG_VERSION")])
+            .set(1.0);
+        register.add(Process::new())?;
+        let reloaded = register.integer(
+            "config_last_reload_successful",
+            "1 while the configuration that was read last is in force, 0 when it was refused and an older one goes on.",
+        )?;
+        reloaded.set(1);
         Ok(Metrics {
-            last_success: gauge(
+            last_success: register.numbers(
                 "feed_last_success_timestamp_seconds",
                 "End of the feed's last cycle that did all it had to, seconds since 1970-01-01.",
                 feed,
             )?,
-            lag: gauge(
+            lag: register.numbers(
                 "feed_lag_seconds",
                 "Age of the oldest change that the portal has not acknowledged, in seconds.",
                 feed,
             )?,
-            records: integer("feed_records", "Records of the feed by state.", &["portal", "feed", "state"])?,
-            records_total: counter("records_total", "Records by what became of them.", &["portal", "feed", "outcome"])?,
-            cycle_duration: seconds(
+            records: register.integers("feed_records", "Records of the feed by state.", &["portal", "feed", "state"])?,
+            records_total: register.counters("records_total", "Records by what became of them.", &["portal", "feed", "outcome"])?,
+            cycle_duration: register.histograms(
                 "cycle_duration_seconds",
                 "Duration of a feed's cycles, in seconds.",
                 feed,
                 buckets(0.01, 16),
             )?,
-            cycle_failures: counter(
+            schedule: register.numbers(
+                "feed_schedule_seconds",
+                "Longest pause between two of the feed's next runs by its schedule, in seconds.",
+                feed,
+            )?,
+            failed_cycles: register.integers(
+                "feed_failed_cycles",
+                "Cycles in a row that could not be done; 0 after one that was.",
+                feed,
+            )?,
+            cycle_failures: register.counters(
                 "cycle_failures_total",
                 "Cycles that could not be done: the source or the query failed.",
                 feed,
             )?,
-            requests: counter(
+            requests: register.counters(
                 "requests_total",
                 "Requests to the portal by HTTP status; 0 means that no answer came.",
                 &["portal", "status"],
             )?,
-            request_duration: seconds(
+            request_duration: register.histograms(
                 "request_duration_seconds",
                 "Duration of requests to the portal, in seconds.",
                 &["portal"],
                 buckets(0.005, 14),
             )?,
-            retries: counter("retries_total", "Requests made again, by reason.", &["portal", "reason"])?,
-            sent_bytes: counter(
+            retries: register.counters("retries_total", "Requests made again, by reason.", &["portal", "reason"])?,
+            sent_bytes: register.counters(
                 "sent_bytes_total",
                 "Bytes of request bodies, before (raw) and after (gzip) compression.",
                 &["portal", "encoding"],
             )?,
-            portal_state: integer(
+            portal_state: register.integers(
                 "portal_state",
-                "1 for the state the portal is in: open, paused, parked.",
+                "1 for the state the portal is in: open, paused (it fails), maintenance (it said so), parked (it refuses us).",
                 &["portal", "state"],
             )?,
-            token_expires: gauge(
+            token_expires: register.numbers(
                 "token_expires_timestamp_seconds",
                 "When the portal's token expires, seconds since 1970-01-01.",
                 &["portal"],
             )?,
-            feed_parked: integer(
+            token_failures: register.integers(
+                "token_renewal_failures",
+                "Failed attempts in a row to get a token; 0 once the portal has accepted one.",
+                &["portal"],
+            )?,
+            clock_skew: register.numbers(
+                "portal_clock_skew_seconds",
+                "How far the portal's clock was ahead of ours at its last answer, in seconds; below 0 when behind.",
+                &["portal"],
+            )?,
+            feed_parked: register.integers(
                 "feed_parked",
                 "1 while the portal refuses the feed's address, or what its records travel in (a signature), and the feed is tried rarely, else 0.",
                 feed,
             )?,
-            drafts: integer(
+            drafts: register.integers(
                 "feed_drafts",
-                "Records that went out signed and lie at the portal as drafts: a person must send them on from the site.",
-                feed,
+                "Records that lie at the portal as drafts: kept although they went out signed, or unsigned and to be signed there.",
+                &["portal", "feed", "kind"],
             )?,
-            draft_age: gauge(
+            draft_age: register.numbers(
                 "feed_draft_age_seconds",
                 "Age of the oldest of these drafts, in seconds; 0 when there is none.",
-                feed,
+                &["portal", "feed", "kind"],
             )?,
-            unit_paused: integer("unit_paused", "Units of the portal whose records are paused.", &["portal"])?,
-            fuse_tripped: integer("fuse_tripped", "1 while the feed's fuse holds removals back.", feed)?,
-            drain: gauge(
+            unit_paused: register.integers("unit_paused", "Units of the portal whose records are paused.", &["portal"])?,
+            fuse_tripped: register.integers("fuse_tripped", "1 while the feed's fuse holds removals back.", feed)?,
+            drain: register.numbers(
                 "backlog_drain_seconds",
                 "Estimate of how long the pending records will take, in seconds.",
                 feed,
             )?,
-            last_tick: roll.add(Gauge::with_opts(Opts::new(
-                "clock_last_tick_timestamp_seconds",
-                "Last tick of the clock, seconds since 1970-01-01.",
-            ))?)?,
-            booking_requests: counter(
+            last_tick: register.numbers("clock_last_tick_timestamp_seconds", "Last tick of the clock, seconds since 1970-01-01.", &[])?,
+            healthy: register.integer("healthy", "1 while /healthz answers 200: the daemon is alive and moves, else 0.")?,
+            ready: register.integer(
+                "ready",
+                "1 while /readyz answers 200: work is being done; 0 while a database is waited for and while it stops.",
+            )?,
+            ledger_bytes: register.integers("ledger_bytes", "Size of the ledger's files, in bytes.", &[])?,
+            ledger_disk_free: register.integers("ledger_disk_free_bytes", "Space that is free where the ledger lies, in bytes.", &[])?,
+            booking_requests: register.counters(
                 "booking_requests_total",
                 "Bookings (book) and cancellations (cancel) answered, by the code of the answer.",
                 &["verb", "code"],
             )?,
-            booking_faults: counter(
+            booking_faults: register.counters(
                 "booking_faults_total",
                 "Rows of the site's booking statements that are no answer, by what is wrong with them.",
                 &["verb", "fault"],
             )?,
-            booking_duration: seconds(
+            booking_duration: register.histograms(
                 "booking_duration_seconds",
                 "Time from a booking's or cancellation's arrival to its answer, in seconds; the gateway waits 10.",
                 &["verb"],
                 BOOKING_BUCKETS.to_vec(),
             )?,
-            booking_uncertain: roll.add(IntGauge::with_opts(Opts::new(
-                "booking_uncertain",
-                "Bookings answered 18 of which nobody knows whether they were made.",
-            ))?)?,
-            reloaded: roll.add(IntGauge::with_opts(Opts::new(
-                "config_last_reload_successful",
-                "1 while the configuration that was read last is in force, 0 when it was refused and an older one goes on.",
-            ))?)?,
-            names: roll.names.into_inner(),
+            booking_uncertain: register.integer("booking_uncertain", "Bookings answered 18 of which nobody knows whether they were made.")?,
+            reloaded,
+            described: register.into_described(),
             registry,
         })
     }
@@ -230,9 +211,9 @@ impl Metrics {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
-    /// Names of all metrics that are registered, with or without a value yet, for tests of dashboards and documents.
-    pub fn names(&self) -> &[String] {
-        &self.names
+    /// All metrics that are registered, with or without a value yet, for tests of dashboards, rules and documents.
+    pub fn described(&self) -> &[Described] {
+        &self.described
     }
 
     /// Lets a feed's series appear before anything happens to it.
@@ -242,6 +223,51 @@ impl Metrics {
         }
         self.cycle_failures.with_label_values(&[portal, feed]);
         self.cycle_duration.with_label_values(&[portal, feed]);
+    }
+
+    /// Lets a portal's series appear before anything is sent to it.
+    pub fn announce_portal(&self, portal: &str) {
+        for reason in RetryReason::ALL {
+            self.retries.with_label_values(&[portal, reason.label()]);
+        }
+        for encoding in ENCODINGS {
+            self.sent_bytes.with_label_values(&[portal, encoding]);
+        }
+        self.request_duration.with_label_values(&[portal]);
+    }
+
+    /// The longest pause that the feed's schedule leaves between two runs.
+    pub fn show_schedule(&self, portal: &str, feed: &str, pause: Duration) {
+        self.schedule.with_label_values(&[portal, feed]).set(pause.as_secs_f64());
+    }
+
+    /// Forgets the series of all portals and feeds but these.
+    pub fn keep_only(&self, feeds: &Feeds) {
+        let every: [&dyn Forgets; 22] = [
+            &self.last_success,
+            &self.lag,
+            &self.records,
+            &self.records_total,
+            &self.cycle_duration,
+            &self.schedule,
+            &self.failed_cycles,
+            &self.cycle_failures,
+            &self.requests,
+            &self.request_duration,
+            &self.retries,
+            &self.sent_bytes,
+            &self.portal_state,
+            &self.token_expires,
+            &self.token_failures,
+            &self.clock_skew,
+            &self.feed_parked,
+            &self.drafts,
+            &self.draft_age,
+            &self.unit_paused,
+            &self.fuse_tripped,
+            &self.drain,
+        ];
+        every.into_iter().for_each(|metric| metric.keep_only(feeds));
     }
 
     /// Some records had this outcome.
@@ -254,8 +280,14 @@ impl Metrics {
         self.cycle_duration.with_label_values(&[portal, feed]).observe(duration.as_secs_f64());
     }
 
+    /// A cycle could be done, whatever the portal said.
+    pub fn count_cycle_done(&self, portal: &str, feed: &str) {
+        self.failed_cycles.with_label_values(&[portal, feed]).set(0);
+    }
+
     /// A cycle could not be done.
     pub fn count_cycle_failure(&self, portal: &str, feed: &str) {
+        self.failed_cycles.with_label_values(&[portal, feed]).inc();
         self.cycle_failures.with_label_values(&[portal, feed]).inc();
     }
 
@@ -283,10 +315,14 @@ impl Metrics {
         self.feed_parked.with_label_values(&[portal, feed]).set(i64::from(parked));
     }
 
-    /// Records that lie at the portal as drafts although they went out signed.
-    pub fn show_drafts(&self, portal: &str, feed: &str, count: u64, age: u64) {
-        self.drafts.with_label_values(&[portal, feed]).set(count.cast_signed());
-        self.draft_age.with_label_values(&[portal, feed]).set(age as f64);
+    /// Records that lie at the portal as drafts at `now`.
+    pub fn show_drafts(&self, portal: &str, feed: &str, drafts: &Drafts, now: i64) {
+        let kinds = [(drafts.count, drafts.oldest), (drafts.unsigned, drafts.oldest_unsigned)];
+        for (kind, (count, oldest)) in DRAFTS.into_iter().zip(kinds) {
+            let age = oldest.map_or(0, |oldest| now.saturating_sub(oldest).max(0));
+            self.drafts.with_label_values(&[portal, feed, kind]).set(count.cast_signed());
+            self.draft_age.with_label_values(&[portal, feed, kind]).set(age as f64);
+        }
     }
 
     /// How long the pending records will take at the pace of the last cycles.
@@ -296,15 +332,26 @@ impl Metrics {
 
     /// How the portal does.
     pub fn show_portal(&self, portal: &str, health: &Health, paused_units: usize) {
-        let current = match health {
-            Health::Open => "open",
-            Health::Paused { .. } => "paused",
-            Health::Parked { .. } => "parked",
-        };
+        let current = state_of(health);
         for state in PORTAL_STATES {
             self.portal_state.with_label_values(&[portal, state]).set(i64::from(state == current));
         }
         self.unit_paused.with_label_values(&[portal]).set(i64::try_from(paused_units).unwrap_or(i64::MAX));
+    }
+
+    /// How long the portal's token lives, and whether another can be had.
+    pub fn show_token(&self, portal: &str, token: &TokenOutlook) {
+        match token.expires {
+            Some(at) => self.token_expires.with_label_values(&[portal]).set(at as f64),
+            // Without a token there was perhaps no series either.
+            None => drop(self.token_expires.remove_label_values(&[portal])),
+        }
+        self.token_failures.with_label_values(&[portal]).set(i64::from(token.failures));
+    }
+
+    /// How far the portal's clock is ahead of ours.
+    pub fn show_skew(&self, portal: &str, seconds: i64) {
+        self.clock_skew.with_label_values(&[portal]).set(seconds as f64);
     }
 
     /// Whether a feed's fuse holds removals back.
@@ -314,7 +361,19 @@ impl Metrics {
 
     /// The clock ticked.
     pub fn show_tick(&self, now: i64) {
-        self.last_tick.set(now as f64);
+        self.last_tick.with_label_values(NONE).set(now as f64);
+    }
+
+    /// What `/healthz` and `/readyz` say.
+    pub fn show_health(&self, healthy: bool, ready: bool) {
+        self.healthy.set(i64::from(healthy));
+        self.ready.set(i64::from(ready));
+    }
+
+    /// What the ledger takes of its disk, and what is left there.
+    pub fn show_ledger(&self, room: Room) {
+        self.ledger_bytes.with_label_values(NONE).set(room.used.cast_signed());
+        self.ledger_disk_free.with_label_values(NONE).set(room.free.cast_signed());
     }
 
     /// Lets the series of a verb appear before anything is answered.
@@ -377,72 +436,18 @@ impl PortalMeter {
 
     /// A body went out.
     pub fn sent(&self, raw: usize, gzip: usize) {
-        let bytes = |encoding: &str| self.metrics.sent_bytes.with_label_values(&[self.portal.as_str(), encoding]);
-        bytes("raw").inc_by(raw as u64);
-        bytes("gzip").inc_by(gzip as u64);
+        for (encoding, bytes) in ENCODINGS.into_iter().zip([raw, gzip]) {
+            self.metrics.sent_bytes.with_label_values(&[self.portal.as_str(), encoding]).inc_by(bytes as u64);
+        }
     }
 
     /// Something is tried again.
     pub fn retry(&self, reason: RetryReason) {
         self.metrics.retries.with_label_values(&[self.portal.as_str(), reason.label()]).inc();
     }
-
-    /// A token was received.
-    pub fn token_expires(&self, at: i64) {
-        self.metrics.token_expires.with_label_values(&[self.portal.as_str()]).set(at as f64);
-    }
-}
-
-/// Where metrics are registered, and the names under which they show.
-struct Roll<'a> {
-    registry: &'a Registry,
-    names: RefCell<Vec<String>>,
-}
-
-impl Roll<'_> {
-    fn add<C: Collector + Clone + 'static>(&self, collector: C) -> Result<C, prometheus::Error> {
-        self.registry.register(Box::new(collector.clone()))?;
-        let names = collector.desc().into_iter().map(|desc| format!("{PREFIX}_{}", desc.fq_name));
-        self.names.borrow_mut().extend(names);
-        Ok(collector)
-    }
 }
 
 /// `count` buckets, each twice the one before.
 fn buckets(start: f64, count: i32) -> Vec<f64> {
     (0..count).map(|power| start * f64::from(2i32.pow(power.unsigned_abs()))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_series_carries_the_prefix() {
-        let metrics = Metrics::new().unwrap();
-        metrics.announce_feed("fer", "slot");
-        metrics.show_feed("fer", "slot", &Counts::default(), Some(5), 10);
-        let text = metrics.text().unwrap();
-        let series = text.lines().filter(|line| !line.starts_with('#'));
-        assert!(series.clone().count() > 5);
-        series.for_each(|line| assert!(line.starts_with("vitrina_"), "{line}"));
-    }
-
-    #[test]
-    fn lag_is_the_age_of_the_oldest_pending_record() {
-        let metrics = Metrics::new().unwrap();
-        let counts = Counts { pending: 1, oldest_pending: Some(40), ..Counts::default() };
-        metrics.show_feed("fer", "slot", &counts, None, 100);
-        assert!(metrics.text().unwrap().contains("vitrina_feed_lag_seconds{feed=\"slot\",portal=\"fer\"} 60"));
-    }
-
-    #[test]
-    fn a_portal_is_in_one_state() {
-        let metrics = Metrics::new().unwrap();
-        metrics.show_portal("fer", &Health::Paused { until: 1, why: String::new() }, 2);
-        let text = metrics.text().unwrap();
-        assert!(text.contains("vitrina_portal_state{portal=\"fer\",state=\"paused\"} 1"));
-        assert!(text.contains("vitrina_portal_state{portal=\"fer\",state=\"open\"} 0"));
-        assert!(text.contains("vitrina_unit_paused{portal=\"fer\"} 2"));
-    }
 }

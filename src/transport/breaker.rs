@@ -22,6 +22,8 @@ pub enum Health {
         until: i64,
         /// What happened.
         why: String,
+        /// The portal itself announced the pause; it does not fail.
+        maintenance: bool,
     },
     /// The portal wants a person to act; it is tried again at `until`, rarely.
     Parked {
@@ -122,21 +124,21 @@ impl Breaker {
         let after = |delay: Duration| now.saturating_add(delay.as_secs().cast_signed().max(1));
         match failure.trouble {
             Trouble::Transient { retry_after: Some(delay) } => {
-                self.health = Health::Paused { until: after(delay), why }
+                self.health = Health::Paused { until: after(delay), why, maintenance: false }
             }
             Trouble::Transient { retry_after: None } | Trouble::TimedOut if self.failures >= FAILURES_TO_PAUSE => {
                 let delay = self.timing.delay(self.failures - FAILURES_TO_PAUSE, rng);
-                self.health = Health::Paused { until: after(delay), why };
+                self.health = Health::Paused { until: after(delay), why, maintenance: false };
             }
             Trouble::Transient { retry_after: None } | Trouble::TimedOut => {}
             Trouble::Maintenance { retry_after } => {
                 let delay = retry_after.unwrap_or_else(|| self.timing.delay(self.failures, rng));
-                self.health = Health::Paused { until: after(delay), why };
+                self.health = Health::Paused { until: after(delay), why, maintenance: true };
             }
             Trouble::Foreign { retry_after } => {
                 self.distrusted = true;
                 let delay = retry_after.unwrap_or_else(|| self.timing.growing_delay(self.failures - 1, rng));
-                self.health = Health::Paused { until: after(delay), why };
+                self.health = Health::Paused { until: after(delay), why, maintenance: false };
             }
             Trouble::Parked => {
                 self.health = Health::Parked { until: after(parking::length(self.parked)), why };
@@ -179,7 +181,8 @@ mod tests {
     #[test]
     fn failures_in_a_row_pause_the_portal() {
         let mut breaker = Breaker::new(RetryTiming::default());
-        assert!(matches!(fail(&mut breaker, Trouble::Transient { retry_after: None }, 3), Health::Paused { .. }));
+        let health = fail(&mut breaker, Trouble::Transient { retry_after: None }, 3);
+        assert!(matches!(health, Health::Paused { maintenance: false, .. }));
         breaker.succeed(1000);
         assert!(!breaker.lets_pass(1000), "a request that was under way proves nothing");
         breaker.succeed(5000);
@@ -208,7 +211,7 @@ mod tests {
     fn a_named_delay_is_believed() {
         let mut breaker = Breaker::new(RetryTiming::default());
         let health = fail(&mut breaker, Trouble::Maintenance { retry_after: Some(Duration::from_secs(90)) }, 1);
-        assert!(matches!(health, Health::Paused { until: 1090, .. }));
+        assert!(matches!(health, Health::Paused { until: 1090, maintenance: true, .. }));
         assert!(breaker.lets_pass(1090));
     }
 

@@ -28,4 +28,4 @@ pub use redact::{redact, redact_hiding};
 pub use refused_login::RefusedLogins;
 pub use retry::{RetryTiming, RetryTimingError, is_due};
 pub use secret_store::{SecretStore, SecretStoreError};
-pub use token::{Authenticate, Bearer, Pauses, Token, TokenHolder};
+pub use token::{Authenticate, Bearer, Pauses, Token, TokenHolder, TokenOutlook};

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, Ordering};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -115,6 +115,23 @@ const fn timing(initial: Duration, max: Duration) -> RetryTiming {
     }
 }
 
+/// How a portal's token does, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenOutlook {
+    /// When it expires, seconds since 1970-01-01T00:00:00Z; none while there is no token.
+    pub expires: Option<i64>,
+    /// Failed attempts in a row to get one. One that the portal has accepted ends the row.
+    pub failures: u16,
+}
+
+/// The same, readable while the portal is being asked.
+#[derive(Default)]
+struct Shown {
+    /// 0 for none.
+    expires: AtomicI64,
+    failures: AtomicU16,
+}
+
 /// Holds the token of one portal and renews it.
 pub struct TokenHolder<A> {
     portal: A,
@@ -125,6 +142,7 @@ pub struct TokenHolder<A> {
     unproven: AtomicBool,
     // Refusals outlive the process where this is set.
     refused: OnceLock<RefusedLogins>,
+    shown: Shown,
 }
 
 #[derive(Default)]
@@ -169,6 +187,7 @@ impl<A: Authenticate> TokenHolder<A> {
             state: Mutex::default(),
             unproven: AtomicBool::new(false),
             refused: OnceLock::new(),
+            shown: Shown::default(),
         }
     }
 
@@ -241,10 +260,21 @@ impl<A: Authenticate> TokenHolder<A> {
         }
     }
 
-    /// How long the token still lives; none when there is none.
-    pub async fn remaining(&self) -> Option<Duration> {
-        let state = self.state.lock().await;
-        state.live.as_ref().map(|live| live.expires_at.saturating_duration_since(Instant::now()))
+    /// How the token does.
+    pub fn outlook(&self) -> TokenOutlook {
+        let expires = self.shown.expires.load(Ordering::Relaxed);
+        let failures = self.shown.failures.load(Ordering::Relaxed);
+        TokenOutlook { expires: (expires != 0).then_some(expires), failures }
+    }
+
+    fn forget(&self, state: &mut State) {
+        state.live = None;
+        self.shown.expires.store(0, Ordering::Relaxed);
+    }
+
+    fn count(&self, state: &mut State, failures: u16) {
+        state.failures = failures;
+        self.shown.failures.store(failures, Ordering::Relaxed);
     }
 
     /// A token other than the one that was refused: already fetched by another request that it hit, or fetched now. None when the one that
@@ -257,14 +287,14 @@ impl<A: Authenticate> TokenHolder<A> {
             None if way == Way::Credentials => return Ok(None),
             Some(_) | None => {}
         }
-        state.live = None;
+        self.forget(&mut state);
         self.fetch(&mut state, way).await.map(Some)
     }
 
     /// The portal accepted a token, so a later failure is a new one.
     async fn proven(&self) {
         if self.unproven.swap(false, Ordering::Relaxed) {
-            self.state.lock().await.failures = 0;
+            self.count(&mut *self.state.lock().await, 0);
         }
     }
 
@@ -273,7 +303,7 @@ impl<A: Authenticate> TokenHolder<A> {
         let mut state = self.state.lock().await;
         let failure = Failure::from(Mishap::TokenRefused);
         if state.live.as_ref().is_some_and(|live| live.bearer.serial == bearer.serial) {
-            state.live = None;
+            self.forget(&mut state);
             self.pause(&mut state, failure.clone());
         }
         failure
@@ -286,7 +316,7 @@ impl<A: Authenticate> TokenHolder<A> {
         };
         if let Some(last) = refused.last(Utc::now().timestamp()).await {
             state.noted = true;
-            state.failures = last.failures;
+            self.count(state, last.failures);
             let failure = Failure { trouble: Trouble::Parked, maybe_applied: false, text: last.text };
             state.pause = Some(Pause { until: Instant::now() + last.left, failure });
         }
@@ -351,6 +381,8 @@ impl<A: Authenticate> TokenHolder<A> {
         state.serial += 1;
         state.pause = None;
         let bearer = Bearer { secret: token.secret, serial: state.serial };
+        let expires = Utc::now().timestamp().saturating_add(token.lifetime.as_secs().cast_signed());
+        self.shown.expires.store(expires, Ordering::Relaxed);
         let expires_at = now + token.lifetime;
         state.live = Some(Live { bearer: bearer.clone(), way, renew_at: expires_at - margin, expires_at });
         self.unproven.store(true, Ordering::Relaxed);
@@ -371,7 +403,7 @@ impl<A: Authenticate> TokenHolder<A> {
             | Trouble::Parked => (self.pauses.refused, None),
         };
         let length = timing.ceiling(state.failures).max(asked.unwrap_or_default());
-        state.failures = state.failures.saturating_add(1);
+        self.count(state, state.failures.saturating_add(1));
         state.pause = Some(Pause { until: Instant::now() + length, failure });
     }
 }

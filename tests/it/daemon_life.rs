@@ -91,6 +91,7 @@ async fn health_and_metrics_answer_while_a_database_is_waited_for() {
     assert_eq!(site.get("/healthz").await.unwrap().0, 200);
     let (status, metrics) = site.get("/metrics").await.unwrap();
     assert!(status == 200 && metrics.contains("vitrina_build_info"), "{metrics}");
+    assert!(metrics.contains("vitrina_ready 0\n") && metrics.contains("vitrina_healthy 1\n"), "{metrics}");
     let shown = daemon.run("status", &[]);
     assert!(shown.code == 0 && shown.out.contains("waiting for source mis"), "{}{}", shown.out, shown.err);
     assert_eq!(daemon.stop(), Some(0));
@@ -159,6 +160,8 @@ async fn a_hangup_reloads_what_has_changed_and_interrupts_nothing_else() {
     site.write(&site.text(&site.db.url, ""));
     daemon.signal("HUP");
     site.answers("/api/status", |_, text| !text.contains("\"portal\":\"pos\"")).await;
+    let is_forgotten = |_, text: &str| text.contains("portal=\"fer\"") && !text.contains("portal=\"pos\"");
+    site.answers("/metrics", is_forgotten).await;
     site.db.execute(&["DELETE FROM vitrina_pos_poll"]).await;
     site.answers("/readyz", |status, _| status == 200).await;
     assert_eq!(site.gateway.gateway().totals().tokens_issued, logins, "the gateway's portal was never closed");

@@ -13,7 +13,7 @@ mod cli_log;
 mod cli_rejects;
 mod cli_unit;
 mod daemon_life;
-mod dashboard;
+
 mod demo;
 mod ekdo;
 mod ekdo_replay;
@@ -55,6 +55,7 @@ mod systemd;
 mod transport;
 mod tunnel;
 mod uploads;
+mod watching;
 mod webhook;
 mod write_back;
 mod writers;

@@ -413,15 +413,15 @@ async fn a_place_is_free_again_when_the_row_of_its_doubtful_holder_wants_another
 /// Slot 3 was on its way to another time when the answer was lost, and now waits for a room that nobody knows; another slot wants its place.
 async fn with_a_holder_in_doubt(act: Act) -> (World, TestLine) {
     let mut world = strict(8);
-    let line = world.start().await;
-    pass(&line).await;
+    let line = Box::pin(world.start()).await;
+    Box::pin(pass(&line)).await;
     world.put("slot", 3, slot_at(3, 40, "AVAILABLE"));
     world.portal.next(act);
-    cycle(&line, "slot").await;
+    Box::pin(cycle(&line, "slot")).await;
     let mut moved = slot_at(3, 41, "AVAILABLE");
     moved[2] = guid(0xbad);
     world.put("slot", 3, moved);
-    cycle(&line, "slot").await;
+    Box::pin(cycle(&line, "slot")).await;
     tokio::time::advance(Duration::from_secs(5)).await;
     world.put("slot", 0x2000, slot_at(0x2000, 3, "AVAILABLE"));
     (world, line)

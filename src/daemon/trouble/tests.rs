@@ -35,7 +35,7 @@ fn kinds(status: &Status) -> Vec<(TroubleKind, Option<String>)> {
 }
 
 fn down(since: i64) -> PortalStatus {
-    portal().since(Some((since, &Health::Paused { until: NOW, why: "HTTP 503.".into() })))
+    portal().since(Some((since, &Health::Paused { until: NOW, why: "HTTP 503.".into(), maintenance: false })))
 }
 
 #[test]

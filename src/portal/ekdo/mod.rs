@@ -48,7 +48,7 @@ use super::{Abilities, Batch, Cure, Delivery, Inquiry, Kind, Portal, Removal, Se
 use crate::record::{Key, Schema};
 use crate::transport::{
     Answer, Bearer, Body, ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Rate, RefusedLogins,
-    TokenHolder, Witness,
+    TokenHolder, TokenOutlook, Witness,
 };
 use document::{Document, Row};
 use examine::{Examiner, MOST_SIGNATURE_BYTES};
@@ -127,9 +127,9 @@ impl EkdoPortal {
         self.tokens.remember(refused);
     }
 
-    /// How long the token in use still lives; none before the first authentication.
-    pub async fn token_remaining(&self) -> Option<Duration> {
-        self.tokens.remaining().await
+    /// How the token does.
+    pub fn token_outlook(&self) -> TokenOutlook {
+        self.tokens.outlook()
     }
 
     /// How far the portal's clock was ahead of ours at its last answer, to the second; none before the first answer.

@@ -37,7 +37,7 @@ use super::{Abilities, Ask, Batch, Delivery, Held, Kind, Portal, Reading};
 use crate::record::{Key, Schema, guid};
 use crate::transport::{
     Bearer, Body, ClientError, ClientSettings, Failure, HostName, HttpClient, Level, Packed, Pauses, Rate,
-    RefusedLogins, Witness,
+    RefusedLogins, TokenOutlook, Witness,
 };
 use answer::Reply;
 use wire::{Call, Wire};
@@ -121,9 +121,9 @@ impl FerPortal {
         self.wire.tokens().remember(refused);
     }
 
-    /// How long the token in use still lives; none before the first authentication.
-    pub async fn token_remaining(&self) -> Option<Duration> {
-        self.wire.tokens().remaining().await
+    /// How the token does.
+    pub fn token_outlook(&self) -> TokenOutlook {
+        self.wire.tokens().outlook()
     }
 
     /// How far the gateway's clock was ahead of ours at its last answer, to the second; none before the first answer.

@@ -40,7 +40,8 @@ pub use schema::{MODULE_FEED, SCHEMAS};
 use super::{Abilities, Asked, Batch, Delivery, Finding, Inquiry, Kind, Portal, Removal, Unfit, Verdict};
 use crate::record::{Key, Schema};
 use crate::transport::{
-    Bearer, ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Pauses, Rate, RefusedLogins, Witness,
+    Bearer, ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Pauses, Rate, RefusedLogins,
+    TokenOutlook, Witness,
 };
 use wire::Wire;
 
@@ -127,9 +128,9 @@ impl NmoPortal {
         self.wire.tokens().remember(refused);
     }
 
-    /// How long the token in use still lives; none before the first authentication.
-    pub async fn token_remaining(&self) -> Option<Duration> {
-        self.wire.tokens().remaining().await
+    /// How the token does.
+    pub fn token_outlook(&self) -> TokenOutlook {
+        self.wire.tokens().outlook()
     }
 
     /// How far the portal's clock was ahead of ours at its last answer, to the second; none before the first answer.

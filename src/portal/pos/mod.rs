@@ -34,7 +34,7 @@ use super::{Abilities, Batch, Cure, Delivery, Inquiry, Kind, Portal, Removal, Se
 use crate::record::{Key, Schema};
 use crate::transport::{
     Answer, Bearer, Body, ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Pauses, Rate,
-    SecretStore, TokenHolder, Witness,
+    SecretStore, TokenHolder, TokenOutlook, Witness,
 };
 use answer::Errand;
 use tokens::{Desk, Pair, Tokens};
@@ -121,9 +121,9 @@ impl PosPortal {
         self.tokens.bearer().await.map(|_: Bearer| ())
     }
 
-    /// How long the token in use still lives; none before the first request.
-    pub async fn token_remaining(&self) -> Option<Duration> {
-        self.tokens.remaining().await
+    /// How the token does.
+    pub fn token_outlook(&self) -> TokenOutlook {
+        self.tokens.outlook()
     }
 
     /// How far the portal's clock was ahead of ours at its last answer, to the second; none before the first answer.

@@ -154,6 +154,30 @@ async fn pauses_start_over_once_a_token_has_worked() {
     assert!(holder.bearer().await.is_ok());
 }
 
+#[tokio::test(start_paused = true)]
+async fn failures_to_renew_show_while_the_old_token_still_works() {
+    let (_, holder) = holder(vec![Ok(HOUR), Err(status(500)), Ok(HOUR)]);
+    assert_eq!(holder.outlook(), TokenOutlook { expires: None, failures: 0 });
+    let work = || holder.authorized(|bearer| send(bearer, &["token-1", "token-3"]), |accepted| !accepted);
+    work().await.unwrap();
+    let expires = holder.outlook().expires.unwrap();
+    assert!((expires - Utc::now().timestamp() - 3600).abs() < 60, "{expires}");
+    tokio::time::advance(Duration::from_secs(51 * 60)).await;
+    work().await.unwrap();
+    assert_eq!(holder.outlook(), TokenOutlook { expires: Some(expires), failures: 1 });
+    tokio::time::advance(Duration::from_secs(2)).await;
+    work().await.unwrap();
+    assert_eq!(holder.outlook().failures, 0, "the new token has worked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_the_portal_took_back_has_no_end() {
+    let (_, holder) = holder(vec![]);
+    assert!(holder.authorized(|bearer| send(bearer, &[]), |accepted| !accepted).await.is_err());
+    let outlook = holder.outlook();
+    assert!(outlook.expires.is_none() && outlook.failures > 0, "{outlook:?}");
+}
+
 #[test]
 fn nothing_prints_a_token() {
     let token = Token::new("very-secret".into(), HOUR).unwrap();

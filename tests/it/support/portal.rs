@@ -10,7 +10,13 @@ use tokio_util::sync::CancellationToken;
 use vitrina::portal::fer::SCHEMAS;
 use vitrina::portal::{Abilities, Ask, Asked, Batch, Cure, Delivery, Finding, Held, Portal, Reading, Unfit, Verdict};
 use vitrina::record::{Key, Receipt, Rule, Schema, Stage, Violation};
-use vitrina::transport::{Failure, Trouble};
+use vitrina::transport::{Failure, TokenOutlook, Trouble};
+
+/// How many seconds a token still lives.
+pub fn token_left(token: TokenOutlook) -> u64 {
+    let left = token.expires.expect("there is no token") - chrono::Utc::now().timestamp();
+    left.try_into().expect("the token has ended")
+}
 
 /// What the portal does with one request.
 #[derive(Debug, Clone)]
