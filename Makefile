@@ -1,7 +1,7 @@
 # What there is to type. `make demo` and `make test` need Rust, make and Debian's apt; each installs what it still lacks.
 
 CARGO ?= cargo
-.PHONY: demo test lint bench bench-bookings fuzz simulation soak drill-gost deb test-deb
+.PHONY: demo test lint bench bench-bookings fuzz simulation soak drill-gost advisories deb test-deb
 
 demo:
 	tests/tools.sh demo
@@ -31,6 +31,11 @@ deb:
 test-deb: deb
 	tests/tools.sh test-deb
 	tests/package/run.sh target/debian
+
+# Known holes in what we depend on: needs the network, so not a part of `make lint`. For CI, daily, and before a package is built.
+advisories:
+	tests/tools.sh lint
+	$(CARGO) deny check advisories
 
 fuzz:
 	tests/tools.sh fuzz

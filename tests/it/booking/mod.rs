@@ -9,5 +9,6 @@ mod program;
 mod rules;
 mod site;
 mod storable;
+mod threats;
 mod winner;
 mod wire;
