@@ -3,6 +3,7 @@
 mod configuration;
 mod interactive;
 mod views;
+mod words;
 
 use std::path::PathBuf;
 
@@ -37,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", requires = "interactive")]
     pub dir: Option<PathBuf>,
 
-    /// In which language it asks.
+    /// In which language it asks, and explains the views.
     #[command(flatten)]
     pub language: LanguageChoice,
 }
@@ -86,7 +87,7 @@ pub fn configuration(args: &Args) -> Result<Outcome, CliError> {
 /// Prints the views of kinds of portals.
 pub fn views(args: &Args) -> Result<Outcome, CliError> {
     let kinds: Vec<&portal::Kind> = args.kinds().into_iter().filter_map(|kind| portal::kind(kind.name())).collect();
-    print(&views::text(args.source.unwrap_or(Dialect::Postgres), &kinds))?;
+    print(&views::text(args.source.unwrap_or(Dialect::Postgres), &kinds, args.language.language()))?;
     Ok(Outcome::Done)
 }
 

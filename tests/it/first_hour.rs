@@ -59,6 +59,7 @@ struct Words {
     gateway: &'static str,
     account: &'static str,
     secret: &'static str,
+    whence: &'static str,
     take: &'static str,
     later: &'static str,
     ledger: &'static str,
@@ -74,9 +75,10 @@ const ENGLISH: Words = Words {
     gateway: "Address of the region's gateway",
     account: "the organisation's OID",
     secret: "Password (does not show)",
+    whence: "where does it come from?",
     take: "Take it like this?",
-    later: "which table or view holds it?",
-    ledger: "its ledger",
+    later: "which table or view?",
+    ledger: "Ledger file",
     made: "Have the views been made?",
     next: "What comes next:",
 };
@@ -89,9 +91,10 @@ const RUSSIAN: Words = Words {
     gateway: "Адрес шлюза региона",
     account: "OID организации",
     secret: "Пароль (не отображается)",
+    whence: "откуда взять?",
     take: "Взять так?",
-    later: "в какой таблице или представлении?",
-    ledger: "помнит, что принято",
+    later: "таблица или представление?",
+    ledger: "Файл журнала",
     made: "Представления созданы?",
     next: "Дальше:",
 };
@@ -144,8 +147,7 @@ fn converse(
     terminal.answer_hidden(words.secret, "demo");
     for feed in ["mo", "resource", "service", "profilecode_resource", "unaccessable_period", "slot", "referral", "book"]
     {
-        terminal.wait_for(&format!("{feed} ("));
-        terminal.answer(words.later, "");
+        terminal.answer(&format!("{feed}: {}", words.later), "");
         let asked: &[&str] = match feed {
             "mo" => &["parent_id", "enabled", "tag_age"],
             "resource" => &["type", "enabled"],
@@ -155,11 +157,16 @@ fn converse(
         for field in asked {
             // A status is never guessed: down from the last choice is the first, AVAILABLE.
             let keys = if *field == "status" { DOWN } else { "" };
-            terminal.answer(&format!("{feed}.{field}: mandatory"), keys);
+            terminal.answer(&format!("{feed}.{field}: {}", words.whence), keys);
         }
         terminal.answer(words.take, "");
     }
     terminal.answer(words.ledger, folder.join("ledger.db").to_str().unwrap());
+    // Too early: it is told which are missing, and asked again.
+    terminal.answer(words.made, "");
+    for view in ["vitrina_fer_mo", "vitrina_fer_resource", "vitrina_fer_slot"] {
+        terminal.wait_for(view);
+    }
     terminal.wait_for(words.made);
     make_views(&fs::read_to_string(folder.join("views.sql")).unwrap());
     terminal.type_keys(ENTER);

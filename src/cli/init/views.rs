@@ -4,44 +4,46 @@
 use std::fmt::Write;
 
 use crate::portal;
-use crate::record::{Field, Kind, Presence, Schema};
+use crate::record::{Field, Kind, Language, Phrase, Presence, Schema};
 
-use super::Dialect;
+use super::{Dialect, words};
 
 /// Columns of the terminal that comments keep to.
 const WIDTH: usize = 110;
 
 /// The views of kinds of portals.
-pub(super) fn text(dialect: Dialect, kinds: &[&portal::Kind]) -> String {
-    let mut sql = String::from(
-        "-- Views that vitrina reads. Each can be created as it stands and gives no rows. Fill it in: put an expression in place of\n\
-         -- each CAST(NULL AS ...), FROM and WHERE of your own in place of the last line. Delete the views that are not needed:\n\
-         -- a feed without a view is off. Times without a zone are read in the zone that the configuration names for the source.\n",
-    );
+pub(super) fn text(dialect: Dialect, kinds: &[&portal::Kind], language: Language) -> String {
+    let mut sql = String::new();
+    comment(&mut sql, "", words::HEAD.said_in(language));
     for kind in kinds {
         for schema in kind.schemas {
             sql.push('\n');
-            view(&mut sql, dialect, kind.name, schema);
+            view(&mut sql, dialect, kind.name, schema, language);
         }
     }
     sql
 }
 
-fn view(sql: &mut String, dialect: Dialect, kind: &str, schema: &Schema) {
-    comment(sql, "", &format!("{}: {}. Key: {}.", schema.feed, schema.table, schema.key));
+fn view(sql: &mut String, dialect: Dialect, kind: &str, schema: &Schema, language: Language) {
+    comment(sql, "", &title(schema, language));
     line(sql, &format!("CREATE VIEW vitrina_{kind}_{} AS", schema.feed));
     line(sql, "SELECT");
     for (index, field) in schema.fields.iter().enumerate() {
-        comment(sql, "    ", &wanted(schema, field));
+        comment(sql, "    ", &wanted(schema, field, language));
         let comma = if index + 1 < schema.fields.len() { "," } else { "" };
         line(sql, &format!("    {} AS {}{comma}", nothing(dialect, field), field.name));
     }
     line(sql, no_rows(dialect));
 }
 
+/// The line above a view.
+pub(super) fn title(schema: &Schema, language: Language) -> String {
+    words::TITLE.about_in(language, &[&schema.feed, &schema.table, &schema.key])
+}
+
 /// What the document wants of a field.
-pub(super) fn wanted(schema: &Schema, field: &Field) -> String {
-    format!("{}; {}", presence(schema, field.presence), content(field.kind))
+pub(super) fn wanted(schema: &Schema, field: &Field, language: Language) -> String {
+    format!("{}; {}", presence(schema, field.presence, language), content(field.kind, language))
 }
 
 /// A typed NULL in place of a field.
@@ -78,64 +80,68 @@ fn no_rows(dialect: Dialect) -> &'static str {
     }
 }
 
-fn presence(schema: &Schema, presence: Presence) -> String {
+fn presence(schema: &Schema, presence: Presence, language: Language) -> String {
     let discriminator = schema.discriminator.unwrap_or("type");
-    match presence {
-        Presence::Mandatory => "mandatory".into(),
-        Presence::Optional => "optional".into(),
-        Presence::OrEmpty => "mandatory column; empty is sent as an empty text".into(),
-        Presence::Withdraws => "optional; false withdraws the record, whatever the other columns hold".into(),
-        Presence::OnlyWhen(value) => format!("mandatory when {discriminator} is {value}, NULL otherwise"),
-        Presence::MandatoryWhen(value) => format!("mandatory when {discriminator} is {value}, otherwise optional"),
-        Presence::OnlyIf(condition) => format!("mandatory when {}, NULL otherwise", condition.told()),
-        Presence::OptionalIf(condition) => format!("optional when {}, NULL otherwise", condition.told()),
-        Presence::MandatoryIf(condition) => format!("mandatory when {}, otherwise optional", condition.told()),
-        Presence::RemoteId => "optional, not sent; the portal's own id of what it has already".into(),
+    let is = |value: &str| format!("{discriminator} is {value}");
+    let (phrase, condition) = match presence {
+        Presence::Mandatory => (&words::MANDATORY, String::new()),
+        Presence::Optional => (&words::OPTIONAL, String::new()),
+        Presence::OrEmpty => (&words::OR_EMPTY, String::new()),
+        Presence::Withdraws => (&words::WITHDRAWS, String::new()),
+        Presence::OnlyWhen(value) => (&words::ONLY_IF, is(value)),
+        Presence::MandatoryWhen(value) => (&words::MANDATORY_IF, is(value)),
+        Presence::OnlyIf(condition) => (&words::ONLY_IF, condition.told()),
+        Presence::OptionalIf(condition) => (&words::OPTIONAL_IF, condition.told()),
+        Presence::MandatoryIf(condition) => (&words::MANDATORY_IF, condition.told()),
+        Presence::RemoteId => (&words::REMOTE_ID, String::new()),
+    };
+    let condition = match language {
+        Language::English => condition,
+        Language::Russian => condition.replace(" is ", " = ").replace(" or ", " или ").replace("empty", "пусто"),
+    };
+    phrase.about_in(language, &[&condition])
+}
+
+fn content(kind: Kind, language: Language) -> String {
+    let plain = |phrase: &Phrase| phrase.said_in(language).to_owned();
+    match kind {
+        Kind::Guid => "GUID".into(),
+        Kind::Oid => plain(&words::OID),
+        Kind::Text(length) => words::TEXT.about_in(language, &[&length]),
+        Kind::IdText(length) | Kind::GuidOrText(length) => words::ID_TEXT.about_in(language, &[&length]),
+        Kind::Int { min, max } => words::WHOLE.about_in(language, &[&min, &max]),
+        Kind::Number => plain(&words::NUMBER),
+        Kind::Enum(values) => words::ONE_OF.about_in(language, &[&values.join(", ")]),
+        Kind::EnumWithAliases(values, aliases) => {
+            let alias = |(alias, word): &(&str, &str)| words::ALIAS.about_in(language, &[alias, word]);
+            let others: Vec<String> = aliases.iter().map(alias).collect();
+            words::ONE_OF_ALSO.about_in(language, &[&values.join(", "), &others.join(", ")])
+        }
+        Kind::EnumList(values) => words::SEVERAL_OF.about_in(language, &[&values.join(", ")]),
+        Kind::IntEnum(numbers) => words::ONE_OF.about_in(language, &[&joined(numbers, ", ")]),
+        Kind::Time => plain(&words::TIME),
+        Kind::PeriodEnd => format!("{}; {}", plain(&words::TIME), plain(&words::END_OF_DAY)),
+        Kind::VisitTime => plain(&words::VISIT_TIME),
+        Kind::Snils | Kind::PrintedSnils => plain(&words::SNILS),
+        Kind::Bool => plain(&words::BOOL),
+        Kind::Date => plain(&words::DATE),
+        Kind::Epoch => plain(&words::EPOCH),
+        Kind::EpochEnd => format!("{}; {}", plain(&words::EPOCH), plain(&words::END_OF_DAY)),
+        Kind::Inn => plain(&words::INN),
+        Kind::Oktmo(count) => words::OKTMO.about_in(language, &[&count]),
+        Kind::Digits(counts) => words::DIGITS.about_in(language, &[&joined(counts, words::OR.said_in(language))]),
+        Kind::Version => plain(&words::VERSION),
+        Kind::Identifier(length) => words::IDENTIFIER.about_in(language, &[&length]),
+        Kind::Objects(fields) => {
+            let field = |field: &Field| format!("{} ({})", field.name, content(field.kind, language));
+            let fields: Vec<String> = fields.iter().map(field).collect();
+            words::OBJECTS.about_in(language, &[&fields.join("; ")])
+        }
     }
 }
 
-fn content(kind: Kind) -> String {
-    match kind {
-        Kind::Guid => "GUID".into(),
-        Kind::Oid => "OID: digits and dots".into(),
-        Kind::Text(length) => format!("text, at most {length} characters"),
-        Kind::IdText(length) | Kind::GuidOrText(length) => format!("GUID or text, at most {length} characters"),
-        Kind::Int { min, max } => format!("whole number, {min} to {max}"),
-        Kind::Number => "number".into(),
-        Kind::Enum(words) => format!("one of {}", words.join(", ")),
-        Kind::EnumWithAliases(words, aliases) => {
-            let others: Vec<String> = aliases.iter().map(|(alias, word)| format!("{alias} for {word}")).collect();
-            format!("one of {}; also {}", words.join(", "), others.join(", "))
-        }
-        Kind::EnumList(words) => format!("one or several, joined by commas, of {}", words.join(", ")),
-        Kind::IntEnum(numbers) => {
-            let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-            format!("one of {}", numbers.join(", "))
-        }
-        Kind::Time => "date and time".into(),
-        Kind::PeriodEnd => "date and time; a date alone is the end of that day".into(),
-        Kind::VisitTime => "date and time, sent on the clock that visit_time_zone names".into(),
-        Kind::Snils | Kind::PrintedSnils => "SNILS".into(),
-        Kind::Bool => "true or false".into(),
-        Kind::Date => "date".into(),
-        Kind::Epoch => "date and time, or seconds since 1970-01-01T00:00:00Z, from the year 2000 on".into(),
-        Kind::EpochEnd => format!("{}; a date alone is the end of that day", content(Kind::Epoch)),
-        Kind::Inn => "INN".into(),
-        Kind::Oktmo(count) => {
-            format!("the first {count} digits of an OKTMO code; a whole one of 8 or 11 digits is cut")
-        }
-        Kind::Digits(counts) => {
-            let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
-            format!("{} digits", counts.join(" or "))
-        }
-        Kind::Version => "anything that changes with the content: a number, a text, a time".into(),
-        Kind::Identifier(length) => format!("Latin letters, digits and hyphens, at most {length}"),
-        Kind::Objects(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|field| format!("{} ({})", field.name, content(field.kind))).collect();
-            format!("JSON array of objects with {}", fields.join("; "))
-        }
-    }
+fn joined(numbers: &[impl ToString], between: &str) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
 }
 
 fn sql_type(dialect: Dialect, field: &Field) -> &'static str {
@@ -207,7 +213,7 @@ mod tests {
     #[tokio::test]
     async fn a_view_can_be_created_as_it_stands_and_has_every_column_and_no_row() {
         let mut connection = SqliteConnection::connect("sqlite::memory:").await.expect("a database");
-        let sql = text(Dialect::Sqlite, &[&KIND]);
+        let sql = text(Dialect::Sqlite, &[&KIND], Language::English);
         connection.execute(sqlx::AssertSqlSafe(sql)).await.expect("valid SQL");
         let columns = sqlx::query("SELECT name FROM pragma_table_info('vitrina_fer_everything')");
         let columns: Vec<String> =
@@ -220,7 +226,7 @@ mod tests {
 
     #[test]
     fn each_column_says_what_the_document_wants_of_it() {
-        let sql = text(Dialect::Postgres, &[&KIND]);
+        let sql = text(Dialect::Postgres, &[&KIND], Language::English);
         for expected in [
             "-- everything: приложение 1, таблица 0. Key: id.",
             "    -- mandatory; GUID\n    CAST(NULL AS uuid) AS id,",
@@ -228,6 +234,19 @@ mod tests {
             "    -- mandatory when type is MACHINE, otherwise optional; text, at most 100 characters\n",
             "    -- optional; one of 5000, 5010\n    CAST(NULL AS bigint) AS status,",
             "CAST(NULL AS text) AS snils\nWHERE 1 = 0;",
+        ] {
+            assert!(sql.contains(expected), "{expected}\nis not in\n{sql}");
+        }
+    }
+
+    #[test]
+    fn what_is_wanted_is_told_in_russian_too() {
+        let sql = text(Dialect::Postgres, &[&KIND], Language::Russian);
+        for expected in [
+            "-- everything: приложение 1, таблица 0. Ключ: id.",
+            "    -- обязательно; GUID\n    CAST(NULL AS uuid) AS id,",
+            "    -- обязательно, если type = ROOM, иначе NULL; текст, не длиннее 20 знаков\n",
+            "    -- необязательно; одно из 5000, 5010\n",
         ] {
             assert!(sql.contains(expected), "{expected}\nis not in\n{sql}");
         }

@@ -90,6 +90,24 @@ impl Database {
         }
     }
 
+    /// Those of the views that are not there.
+    pub(super) async fn lacks(&self, views: impl Iterator<Item = String>) -> Result<Vec<String>, SourceError> {
+        let source = self.open()?;
+        let mut missing = Vec::new();
+        for view in views {
+            if !source.has_relation(&view).await? {
+                missing.push(view);
+            }
+        }
+        Ok(missing)
+    }
+
+    fn open(&self) -> Result<AnySource, SourceError> {
+        let mut settings = SourceSettings::new("mis", &self.url, Tz::UTC);
+        settings.password = self.password.as_ref().map(|secret| secret.value.clone().into());
+        AnySource::open(settings)
+    }
+
     /// The account that reads, where it needs a grant.
     pub(super) fn reader(&self) -> Option<String> {
         let url = Url::parse(&self.url).ok()?;
@@ -216,9 +234,7 @@ fn shown(url: &str) -> String {
 }
 
 async fn tables(database: &Database) -> Result<Vec<Table>, SourceError> {
-    let mut settings = SourceSettings::new("mis", &database.url, Tz::UTC);
-    settings.password = database.password.as_ref().map(|secret| secret.value.clone().into());
-    let source = AnySource::open(settings)?;
+    let source = database.open()?;
     source.now().await?;
     source.tables().await
 }

@@ -99,7 +99,9 @@ impl Context<'_> {
         items.extend([&words::OTHER_TABLE, &words::NO_TABLE].map(|phrase| self.talk.words(phrase, &[])));
         let likely = found.first().is_some_and(Proposal::is_likely);
         let default = if likely { 0 } else { items.len() - 1 };
-        let prompt = self.talk.words(&words::WHICH_TABLE, &[&schema.feed, &schema.table]);
+        let about = self.talk.words(&words::of_feed(schema.feed), &[]);
+        self.talk.say(&words::FEED, &[&schema.feed, &about, &schema.table]);
+        let prompt = self.talk.words(&words::WHICH_TABLE, &[&schema.feed]);
         let chosen = self.talk.choose(&prompt, &items, default)?;
         if chosen < found.len() {
             return Ok(Some(found.swap_remove(chosen)));
@@ -155,7 +157,7 @@ impl Context<'_> {
         let items: Vec<String> = choices.iter().map(|(item, _)| item.clone()).collect();
         let default = default_of(schema, field, &choices);
         let name = format!("{}.{}", schema.feed, field.name);
-        tell(&format!("{name}: {}", views::wanted(schema, field)));
+        self.talk.tell(&format!("{name}: {}", views::wanted(schema, field, self.talk.language())));
         let chosen = self.talk.choose(&self.talk.words(&words::WHERE_FROM, &[&name]), &items, default)?;
         match choices.swap_remove(chosen).1 {
             Some(origin) => Ok(origin),
@@ -169,7 +171,7 @@ impl Context<'_> {
         for (field, origin) in schema.fields.iter().zip(&proposal.origins) {
             let from = match origin {
                 Origin::Column(column) => column.clone(),
-                Origin::Parent { column, table, key, .. } => format!("{key} of {table}, by {column}"),
+                Origin::Parent { column, table, key, .. } => format!("{column} -> {table}.{key}"),
                 Origin::Constant(text) => format!("'{text}'"),
                 Origin::Missing if is_needed(field) => self.talk.words(&words::NOT_FOUND_YET, &[]),
                 Origin::Missing => continue,

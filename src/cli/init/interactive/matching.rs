@@ -8,6 +8,9 @@ use crate::source::{Column, Table};
 /// Likeness below which a table is not proposed at all, in percent.
 const FLOOR: u32 = 30;
 
+/// Likeness from which on a table is marked beforehand, in percent.
+const LIKELY: u32 = 50;
+
 /// Names that nearly every table has: alone they say nothing of it.
 const COMMON: &[&str] =
     &["id", "name", "title", "status", "type", "create_ts", "status_code", "code", "number", "date", "description"];
@@ -63,7 +66,7 @@ impl Proposal {
 
     /// True when it is likely enough to be chosen without a thought.
     pub(super) fn is_likely(&self) -> bool {
-        self.score >= 2 * FLOOR
+        self.score >= LIKELY
     }
 }
 

@@ -24,23 +24,15 @@ use super::Args;
 use crate::cli::check::{self, Reality};
 use crate::cli::{CliError, ConfigFile, Outcome};
 use crate::config::PortalKind;
+use crate::record::{Language, Phrase};
 
 const CONFIGURATION: &str = "vitrina.toml";
 const VIEWS: &str = "views.sql";
 const USUAL_FOLDER: &str = "/etc/vitrina";
 const USUAL_LEDGER: &str = "/var/lib/vitrina";
 
-const HEAD: &str = "\
-# Configuration of vitrina, written by `vitrina init --interactive`. Secrets stand in files beside this one.
-# What is left out has its default; config.example.toml names every key. Check it with: vitrina check --config THIS_FILE
-";
-const TAIL: &str = "
-# Each feed reads the view vitrina_<portal>_<feed> of the source; views.sql beside this file makes them. A feed whose view does not exist is off.
-# A section is needed only where something differs:
-#
-# [portals.fer.feeds.slot]
-# changed_at = \"updated_at\"                    # read only what changed; a full scan still comes every hour
-";
+/// An example of a feed's section, as a comment.
+const EXAMPLE: &str = "#\n# [portals.fer.feeds.slot]\n# changed_at = \"updated_at\"\n";
 
 /// Everything that was answered.
 struct Answers {
@@ -58,7 +50,7 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let Some(answers) = answers(&talk, args, &folder).await? else { return Ok(broken_off(&talk)) };
     let ledger = ledger(&talk, &folder)?;
     let drafts = loop {
-        let drafts = drafts(&answers, &ledger, &folder);
+        let drafts = drafts(talk.language(), &answers, &ledger, &folder);
         let there = files::existing(&drafts);
         if there.is_empty() {
             break drafts;
@@ -131,10 +123,11 @@ fn ledger(talk: &Talk, folder: &Path) -> Result<String, CliError> {
             false => Err(talk.words(&words::LEDGER_REFUSED, &[&place.display()])),
         }
     };
+    talk.say(&words::LEDGER_ABOUT, &[]);
     talk.line(&words::LEDGER, &default.to_string_lossy(), check)
 }
 
-fn drafts(answers: &Answers, ledger: &str, folder: &Path) -> Vec<Draft> {
+fn drafts(language: Language, answers: &Answers, ledger: &str, folder: &Path) -> Vec<Draft> {
     let mut sections = vec![
         answers.source.clone(),
         Section::new("ledger").text("url", format!("sqlite:{ledger}")),
@@ -142,10 +135,12 @@ fn drafts(answers: &Answers, ledger: &str, folder: &Path) -> Vec<Draft> {
     ];
     sections.extend(answers.portals.iter().cloned());
     let draft = |name: &str, text: String, readers| Draft { path: folder.join(name), text, readers };
-    let configuration = format!("{HEAD}{}{TAIL}", toml(&sections, Secrets::InFiles));
+    let remark = |phrase: &Phrase| remark(phrase.said_in(language));
+    let sections_text = toml(&sections, Secrets::InFiles);
+    let configuration = format!("{}{sections_text}\n{}{EXAMPLE}", remark(&words::HEAD), remark(&words::TAIL));
     let mut drafts = vec![draft(CONFIGURATION, configuration, Readers::All)];
     if !answers.plans.is_empty() {
-        let sql = sql::text(answers.database.dialect, answers.database.reader().as_deref(), &answers.plans);
+        let sql = sql::text(answers.database.dialect, language, answers.database.reader().as_deref(), &answers.plans);
         drafts.push(draft(VIEWS, sql, Readers::All));
     }
     let secrets = sections.iter().flat_map(Section::secrets);
@@ -155,6 +150,11 @@ fn drafts(answers: &Answers, ledger: &str, folder: &Path) -> Vec<Draft> {
         readers: Readers::Owner,
     }));
     drafts
+}
+
+/// A comment of the configuration, in lines.
+fn remark(text: &str) -> String {
+    talk::broken(text, 100).lines().map(|line| format!("# {line}\n")).collect()
 }
 
 /// Has the views made, and checks everything until it is well or enough.
@@ -168,9 +168,17 @@ async fn finish(talk: &Talk, answers: &Answers, folder: &Path) -> Result<Outcome
         }
         let file = views.display().to_string();
         talk.say(&words::CREATE_VIEWS, &[&answers.database.command(&file), &file]);
-        if talk.decide(&words::VIEWS_MADE, &[&words::CHECK_NOW, &words::CHECK_LATER])? == 1 {
-            talk.say(&words::CHECK_BY_HAND, &[&shown]);
-            return Ok(Outcome::Done);
+        loop {
+            if talk.decide(&words::VIEWS_MADE, &[&words::CHECK_NOW, &words::CHECK_LATER])? == 1 {
+                talk.say(&words::CHECK_BY_HAND, &[&shown]);
+                return Ok(Outcome::Done);
+            }
+            let wanted = answers.plans.iter().filter(|plan| plan.proposal.is_some()).map(Plan::view);
+            match answers.database.lacks(wanted).await {
+                Ok(missing) if missing.is_empty() => break,
+                Ok(missing) => talk.say(&words::VIEWS_MISSING, &[&missing.join(", ")]),
+                Err(error) => talk.say(&words::FAILED, &[&error]),
+            }
         }
     }
     let args = check::Args { config: ConfigFile { config: config.clone() }, offline: false, json: false };

@@ -2,49 +2,46 @@
 
 use super::feeds::Plan;
 use super::matching::{Origin, Proposal, is_needed};
+use super::words;
 use crate::cli::init::Dialect;
-use crate::cli::init::views::{comment, line, nothing, wanted};
-use crate::record::{Field, Schema};
+use crate::cli::init::views::{comment, line, nothing, title, wanted};
+use crate::record::{Field, Language, Schema};
 use crate::source::{quoted, quoted_text};
 
-const HEAD: &str = "\
--- Views that vitrina reads, written by `vitrina init --interactive`. The owner of the database makes them; this file may be run again.
--- What is marked with <-- was not found and waits for your hand. Feeds without a table stand at the end, as comments: a feed without
--- a view is off. Codes of the hospital's own become those of the portal by CASE; docs/views.md explains every column.
-";
-
 /// The file.
-pub(super) fn text(dialect: Dialect, reader: Option<&str>, plans: &[Plan]) -> String {
-    let mut sql = HEAD.to_owned();
+pub(super) fn text(dialect: Dialect, language: Language, reader: Option<&str>, plans: &[Plan]) -> String {
+    let mut sql = String::new();
+    comment(&mut sql, "", words::VIEWS_HEAD.said_in(language));
     for plan in plans {
         if let Some(proposal) = &plan.proposal {
             sql.push('\n');
-            view(&mut sql, dialect, plan, proposal);
+            view(&mut sql, dialect, language, plan, proposal);
             if let Some(reader) = reader {
                 line(&mut sql, &format!("GRANT SELECT ON {} TO {};", plan.view(), quoted(dialect.engine(), reader)));
             }
         }
     }
     if dialect == Dialect::Mysql && plans.iter().any(|plan| plan.proposal.is_some()) {
-        sql.push_str("\n-- The account that vitrina reads with needs SELECT on each view:\n");
+        sql.push('\n');
+        comment(&mut sql, "", words::GRANT_NEEDED.said_in(language));
         sql.push_str("-- GRANT SELECT ON DATABASE.VIEW TO 'vitrina'@'HOST';\n");
     }
     for plan in plans.iter().filter(|plan| plan.proposal.is_none()) {
         sql.push('\n');
-        off(&mut sql, dialect, plan);
+        off(&mut sql, dialect, language, plan);
     }
     sql
 }
 
-fn view(sql: &mut String, dialect: Dialect, plan: &Plan, proposal: &Proposal) {
+fn view(sql: &mut String, dialect: Dialect, language: Language, plan: &Plan, proposal: &Proposal) {
     let (schema, name) = (plan.schema, plan.view());
-    comment(sql, "", &format!("{}: {}. Key: {}.", schema.feed, schema.table, schema.key));
+    comment(sql, "", &title(schema, language));
     line(sql, &format!("DROP VIEW IF EXISTS {name};"));
     line(sql, &format!("CREATE VIEW {name} AS"));
     line(sql, "SELECT");
     for (index, (field, origin)) in schema.fields.iter().zip(&proposal.origins).enumerate() {
         let mark = if *origin == Origin::Missing && is_needed(field) { "<-- " } else { "" };
-        comment(sql, "    ", &format!("{mark}{}", wanted(schema, field)));
+        comment(sql, "    ", &format!("{mark}{}", wanted(schema, field, language)));
         let comma = if index + 1 < schema.fields.len() { "," } else { "" };
         line(sql, &format!("    {} AS {}{comma}", expression(dialect, field, origin), field.name));
     }
@@ -65,15 +62,15 @@ fn expression(dialect: Dialect, field: &Field, origin: &Origin) -> String {
 }
 
 /// A view as a comment.
-fn off(sql: &mut String, dialect: Dialect, plan: &Plan) {
+fn off(sql: &mut String, dialect: Dialect, language: Language, plan: &Plan) {
     let schema: &Schema = plan.schema;
     let mut lines = String::new();
-    comment(&mut lines, "", &format!("{}: {}. Key: {}.", schema.feed, schema.table, schema.key));
+    comment(&mut lines, "", &title(schema, language));
     line(&mut lines, &format!("-- CREATE VIEW {} AS", plan.view()));
     line(&mut lines, "-- SELECT");
     for (index, field) in schema.fields.iter().enumerate() {
         let comma = if index + 1 < schema.fields.len() { "," } else { "" };
-        comment(&mut lines, "--     ", &wanted(schema, field));
+        comment(&mut lines, "--     ", &wanted(schema, field, language));
         line(&mut lines, &format!("--     {} AS {}{comma}", nothing(dialect, field), field.name));
     }
     line(&mut lines, "-- FROM ...;");

@@ -58,7 +58,7 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("referral_id", &["referralguid", "directionid", "napravlenieid", "направление"]),
     ("patient_id", PATIENT),
     ("parent_id", &["parentoid", "organisationoid", "organizationoid", "orgoid", "mooid"]),
-    ("branch_oid", &["oid", "oidfrmo", "departmentoid", "podrazdelenieoid"]),
+    ("branch_oid", &["oid", "oidfrmo", "departmentoid", "podrazdelenieoid", "оид"]),
     ("name", TITLE),
     ("address", &["addr", "adres", "addresstext", "адрес"]),
     ("address_fias_guid", &["fiasguid", "fias", "aoguid", "houseguid"]),

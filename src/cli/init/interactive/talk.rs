@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
 
+use dialoguer::console::Term;
 use dialoguer::{Input, MultiSelect, Password, Select};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
@@ -12,7 +13,7 @@ use crate::cli::{CliError, Outcome};
 use crate::record::{Language, Phrase};
 
 /// Lines of a list that are shown at once: fewer than the smallest terminal has.
-const SHOWN: usize = 12;
+const SHOWN: usize = 14;
 
 /// The conversation.
 pub(super) struct Talk {
@@ -29,16 +30,24 @@ impl Talk {
         Ok(Talk { language })
     }
 
+    /// The person's language.
+    pub(super) fn language(&self) -> Language {
+        self.language
+    }
+
     /// A phrase in the person's language, about these things.
     pub(super) fn words(&self, phrase: &Phrase, about: &[&dyn Display]) -> String {
-        let mut parts = phrase.said_in(self.language).split("{}");
-        let first = parts.next().unwrap_or_default().to_owned();
-        parts.zip(about).fold(first, |text, (part, thing)| format!("{text}{thing}{part}"))
+        phrase.about_in(self.language, about)
     }
 
     /// Says something.
     pub(super) fn say(&self, phrase: &Phrase, about: &[&dyn Display]) {
-        tell(&self.words(phrase, about));
+        self.tell(&self.words(phrase, about));
+    }
+
+    /// Says a text, broken between words where the terminal ends.
+    pub(super) fn tell(&self, text: &str) {
+        tell(&broken(text, usize::from(Term::stderr().size().1)));
     }
 
     /// Asks for a line. A default is taken for an empty answer; what `check` refuses is asked again.
@@ -86,6 +95,23 @@ impl Talk {
     }
 }
 
+/// A text with lines that fit a width. An indented line is a command or a table, and stays whole.
+pub(super) fn broken(text: &str, width: usize) -> String {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let mut rest = line;
+        while !line.starts_with(' ') && rest.chars().count() >= width {
+            let fits = rest.char_indices().take(width).filter(|(at, c)| *c == ' ' && *at > 0).map(|(at, _)| at).last();
+            let Some(at) = fits else { break };
+            let (head, tail) = rest.split_at(at);
+            lines.push(head);
+            rest = tail.trim_start();
+        }
+        lines.push(rest);
+    }
+    lines.join("\n")
+}
+
 /// The terminal has gone, or the person has.
 fn stopped(error: dialoguer::Error) -> CliError {
     let dialoguer::Error::IO(error) = error;
@@ -106,7 +132,7 @@ fn mend_at_interrupt() {
 fn mend(before: &Termios) {
     // Whatever fails here, the process ends next.
     let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
-    let _ = dialoguer::console::Term::stderr().show_cursor();
+    let _ = Term::stderr().show_cursor();
     tell("");
 }
 
@@ -114,4 +140,17 @@ fn mend(before: &Termios) {
 pub(super) fn broken_off(talk: &Talk) -> Outcome {
     talk.say(&words::NOTHING_WRITTEN, &[]);
     Outcome::Misconfigured
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_between_words_where_the_terminal_does_and_commands_stay_whole() {
+        assert_eq!(broken("один два три\nчетыре", 9), "один два\nтри\nчетыре");
+        assert_eq!(broken("    psql -f views.sql", 9), "    psql -f views.sql");
+        assert_eq!(broken("неразрывное слово", 5), "неразрывное слово");
+        assert_eq!(broken("", 9), "");
+    }
 }
