@@ -5,8 +5,8 @@ CARGO ?= cargo
 
 demo:
 	tests/tools.sh demo
-	$(CARGO) build --release --locked
-	target/release/vitrina demo
+	$(CARGO) build --profile demo --locked
+	target/demo/vitrina demo
 
 test:
 	tests/tools.sh test
