@@ -17,6 +17,7 @@ pub mod migrate;
 pub mod mock;
 mod moment;
 pub mod nmo;
+pub mod notify;
 mod one_portal;
 mod output;
 pub mod register;
@@ -88,6 +89,8 @@ pub enum Verb {
     Nmo(nmo::Args),
     /// Register, show, check or remove the address at which the gateway calls when a citizen books
     Webhook(webhook::Args),
+    /// Try out how people are told of troubles
+    Notify(notify::Args),
     /// Bring the ledger's tables up to date
     Migrate(migrate::Args),
     /// Print shell completions
@@ -122,6 +125,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Register(args) => block_on(register::run(&args)),
         Verb::Nmo(args) => block_on(nmo::run(&args)),
         Verb::Webhook(args) => block_on(webhook::run(&args)),
+        Verb::Notify(args) => block_on(notify::run(&args)),
         Verb::Migrate(args) => block_on(migrate::run(&args)),
         Verb::Init(args) if args.interactive => block_on(init::interactive(&args)),
         Verb::Init(args) if args.views => init::views(&args),

@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{CliError, Outcome};
 use crate::config::{Config, LogFormat, Sections, needs_a_start};
+use crate::daemon::notices::Notices;
 use crate::daemon::{self, Access, Assembly, AssemblyError, Daemon, DaemonSettings, Door, ReloadError};
 use crate::serve::Listener;
 use crate::source::SourceError;
@@ -90,6 +91,7 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     if let Some(booking) = &booking {
         tracing::info!(address = %booking.address(), "bookings are answered");
     }
+    let notices = Notices::open(&config).context("notify")?;
     let Some(assembly) = assemble(&config, &metrics, &mut signals, &door).await? else {
         door.close().await;
         return Ok(Outcome::Done);
@@ -103,6 +105,7 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     if let Some(booking) = booking {
         daemon.serve_booking(booking);
     }
+    daemon.tell_people(notices);
     daemon::tell_ready();
     daemon::tell_status(&in_force(&config));
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "vitrina is up");

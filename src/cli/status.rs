@@ -106,7 +106,7 @@ async fn of_ledger(config: &Config) -> Result<Status, CliError> {
     }
     let status = Status { feeds: shown, portals, ..Status::default() };
     let seen = troubles_in_ledger(&ledger, &status, |portal| rejects::kind_of(config, portal)).await;
-    let Seen { troubles, well_since } = seen.map_err(anyhow::Error::from)?;
+    let Seen { troubles, well_since, .. } = seen.map_err(anyhow::Error::from)?;
     Ok(Status { troubles, well_since: well_since.map(moment), ..status })
 }
 

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::shape::{Key, Need, Shape};
 use super::sources;
-use super::{Environment, KEYS, PortalKind, booking, feeds, load, portals};
+use super::{Environment, KEYS, PortalKind, booking, feeds, load, notify, portals};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
@@ -17,7 +17,9 @@ fn in_force() -> String {
         let name = line.split(" = ").next().unwrap_or_default();
         line.contains(" = ") && !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
     };
-    let is_section = |line: &str| (line.starts_with("[portals.") || line == "[booking]") && line.ends_with(']');
+    let is_section = |line: &str| {
+        (line.starts_with("[portals.") || line == "[booking]" || line == "[notify]") && line.ends_with(']')
+    };
     let uncomment = |line: &str| match line.strip_prefix("# ").filter(|rest| is_key(rest) || is_section(rest)) {
         Some(rest) => format!("{rest}\n"),
         None => format!("{line}\n"),
@@ -30,7 +32,8 @@ fn directory() -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a directory");
     for line in EXAMPLE.lines().filter_map(|line| line.split_once("_file = \"")) {
         let name = line.1.trim_end_matches('"');
-        fs::write(directory.path().join(name), "content\n").expect("a file");
+        let content = if name == "notify-webhook" { "https://chat.hospital.lan/hook\n" } else { "content\n" };
+        fs::write(directory.path().join(name), content).expect("a file");
     }
     fs::create_dir(directory.path().join("ekdo-files")).expect("a folder");
     directory
@@ -60,6 +63,7 @@ fn every_key_stands_in_the_example_with_the_default_of_the_code() {
     compare("", KEYS, &example, &[]);
     compare("sources.mis.", sources::KEYS, source, &[]);
     compare("booking.", booking::KEYS, example["booking"].as_table().expect("booking"), &[]);
+    compare("notify.", notify::KEYS, example["notify"].as_table().expect("notify"), &[]);
     for kind in PortalKind::ALL {
         let portal = example["portals"][kind.name()].as_table().expect("a portal");
         for keys in kind.keys() {

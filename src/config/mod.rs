@@ -19,6 +19,7 @@ mod ledger;
 mod load;
 mod names;
 mod network;
+mod notify;
 mod portals;
 mod problem;
 mod relations;
@@ -45,6 +46,7 @@ pub use feeds::{FeedConfig, write_back_parameters};
 pub use ledger::LedgerConfig;
 pub use load::{Loaded, load, load_text};
 pub use network::{Network, NetworkError};
+pub use notify::{NotifyConfig, SmtpSecurity, SmtpUrl};
 pub use portals::{
     BareSuccess, Budget, EkdoConfig, EkdoFields, FerConfig, FileEncoding, Fuse, LoginForm, NmoConfig, OnConflict,
     OnUnknownOutcome, Own, PlanCheck, PlatformConfig, PortalConfig, PortalKind, PosConfig, ReferralRequired, Retry,
@@ -73,6 +75,8 @@ pub struct Config {
     pub daemon: DaemonConfig,
     /// Answering bookings; none where this daemon answers none.
     pub booking: Option<BookingConfig>,
+    /// Who is told when a person must act; none where nobody is.
+    pub notify: Option<NotifyConfig>,
     /// The portals that are written to, by name. None where this daemon only answers bookings.
     #[serde(default)]
     pub portals: BTreeMap<String, PortalConfig>,
@@ -85,6 +89,7 @@ const KEYS: &[Key] = &[
     Key::filled("serve", serve::KEYS),
     Key::filled("daemon", daemon::KEYS),
     Key::may("booking", Shape::Table(booking::KEYS)),
+    Key::may("notify", Shape::Table(notify::KEYS)),
     Key::may("portals", Shape::Portals),
     Key::later("record", "recording of exchanges"),
 ];

@@ -1,6 +1,7 @@
 //! Relations: what keys say about each other, over the checked tree. Fills in what a key takes from another when it is left out.
 
 mod booking;
+mod notify;
 mod platform;
 
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ pub(super) fn check(tree: &mut Table, problems: &mut Problems) {
     }
     check_write_backs(tree, problems);
     booking::check(tree, &sources, problems);
+    notify::check(tree, problems);
     views_are_told_apart(tree, &sources, problems);
 }
 

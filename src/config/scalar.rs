@@ -28,6 +28,7 @@ pub(super) fn read(scalar: Scalar, given: Given<'_>) -> Result<Json, String> {
         }
         Scalar::Word(words) => word(text(given)?, words),
         Scalar::Integer { min, max } => integer(given, min, max),
+        Scalar::Boolean => boolean(given),
         Scalar::Moment => moment(given),
         Scalar::Share => share(given),
         Scalar::Duration { min, max } => duration(text(given)?, min, max),
@@ -79,6 +80,18 @@ fn integer(given: Given<'_>, min: i64, max: i64) -> Result<Json, String> {
     match (min..=max).contains(&number) {
         true => Ok(number.into()),
         false => Err(format!("{number} is out of range: {min} to {max}")),
+    }
+}
+
+fn boolean(given: Given<'_>) -> Result<Json, String> {
+    match given {
+        Given::Typed(ValueKind::Boolean(value)) => Ok((*value).into()),
+        Given::Typed(other) => Err(format!("expected true or false, found {}", type_name(other))),
+        Given::Untyped(text) => {
+            let value: bool =
+                text.trim().parse().map_err(|_| format!("expected true or false, found the text {text:?}"))?;
+            Ok(value.into())
+        }
     }
 }
 

@@ -72,7 +72,7 @@ impl Sections {
 /// True for a section, or a key of one, that only a start can change.
 pub fn needs_a_start(section: &str) -> bool {
     let lives = ["sources.", "portals."].iter().any(|prefix| section.starts_with(prefix));
-    !lives && section != "booking" && !LIVE_KEYS.contains(&section)
+    !lives && section != "booking" && section != "notify" && !LIVE_KEYS.contains(&section)
 }
 
 /// True for a section that says who may call the platform, and where.

@@ -84,6 +84,8 @@ pub(super) enum Scalar {
         /// Largest.
         max: i64,
     },
+    /// True or false.
+    Boolean,
     /// A moment, in seconds or milliseconds since 1970.
     Moment,
     /// A part of a whole: above 0, at most 1.

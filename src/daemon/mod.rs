@@ -10,6 +10,7 @@ mod files;
 mod fresh;
 mod front;
 mod heartbeat;
+pub mod notices;
 mod notify;
 mod platform;
 mod pool;
@@ -23,7 +24,7 @@ mod words;
 mod write_back;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock, RwLock, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -54,6 +55,7 @@ use clock::Clock;
 use fresh::Fresh;
 use front::Front;
 use heartbeat::{Heart, Pulse};
+use notices::Notices;
 use platform::Served;
 use pool::{Job, Pool, Priority};
 use tasks::Tasks;
@@ -109,6 +111,7 @@ struct Shared {
     metrics: Metrics,
     aftermath: Arc<Aftermath>,
     watch: Arc<Watch>,
+    notices: Arc<RwLock<Option<Notices>>>,
     /// What bookings have changed, for each line.
     fresh: Vec<Fresh>,
     booking: OnceLock<Arc<Answering>>,
@@ -135,6 +138,9 @@ pub struct Daemon {
     platform: Served,
     /// What platforms are told reaches these.
     platform_lines: Arc<RwLock<Vec<Arc<AnyLine>>>>,
+    /// Who tells people of troubles.
+    notices: Tasks,
+    stop_notices: CancellationToken,
     /// Workers of before a reload, each at its last cycle.
     retired: Vec<Tasks>,
     stop_booking: CancellationToken,
@@ -178,6 +184,8 @@ impl Daemon {
             front,
             platform: Served::default(),
             platform_lines,
+            notices: Tasks::default(),
+            stop_notices: CancellationToken::new(),
             retired: Vec::new(),
             stop_booking: CancellationToken::new(),
             stop_clock: CancellationToken::new(),
@@ -232,6 +240,19 @@ impl Daemon {
         self.keep_fresh();
     }
 
+    /// Tells people of troubles from now on; nobody any more where there is none to tell.
+    pub fn tell_people(&mut self, notices: Option<Notices>) {
+        self.stop_notices.cancel();
+        self.retired.push(std::mem::take(&mut self.notices));
+        self.stop_notices = CancellationToken::new();
+        let (ledger, shared) = (&self.ledger, &self.shared);
+        if let Some(notices) = &notices {
+            let of = (ledger, &shared.watch, &shared.metrics);
+            notices.start(&mut self.notices, of, crate::sync::Clock::system(), &self.stop_notices);
+        }
+        *shared.notices.write().unwrap_or_else(PoisonError::into_inner) = notices;
+    }
+
     /// The lines it runs.
     pub fn lines(&self) -> &[Arc<AnyLine>] {
         &self.shared.lines
@@ -251,6 +272,7 @@ impl Daemon {
             name = self.booking.ended() => name,
             name = self.platform.tasks.ended() => name,
             name = self.watchdog.ended() => name,
+            name = self.notices.ended() => name,
             name = self.listeners.ended() => name,
         }
     }
@@ -265,11 +287,13 @@ impl Daemon {
         self.shared.stopping.cancel();
         self.shared.lines.iter().for_each(|line| line.stopping.cancel());
         self.stop_booking.cancel();
+        self.stop_notices.cancel();
         let grace = self.settings.grace;
         let mut retired = std::mem::take(&mut self.retired);
         let all_retired = futures_util::future::join_all(retired.iter_mut().map(|tasks| tasks.finish(grace)));
         let (finished, retired, _) =
             tokio::join!(self.workers.finish(grace), all_retired, self.booking.finish(booking::GRACE));
+        self.notices.finish(Duration::from_secs(2)).await;
         let finished = finished && retired.into_iter().all(|finished| finished);
         if !finished {
             tracing::warn!(
@@ -325,6 +349,7 @@ fn share(assembly: &Assembly, metrics: Metrics, heart: Arc<Heart>) -> (Shared, T
         metrics,
         aftermath: Arc::default(),
         watch: Arc::default(),
+        notices: Arc::default(),
         fresh: assembly.lines.iter().map(|_| Fresh::default()).collect(),
         booking: OnceLock::new(),
         successor: OnceLock::new(),
@@ -426,6 +451,13 @@ impl Shared {
             feeds: feeds.collect(),
             portals: portals.collect(),
             booking,
+            notices: self
+                .notices
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .flat_map(Notices::status)
+                .collect(),
             troubles: seen.troubles.clone(),
             well_since: seen.well_since.and_then(status::rfc3339),
         }

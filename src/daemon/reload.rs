@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::booking::{self, Prepared};
 use super::platform::{self, Served};
+use super::notices::{NoticeError, Notices};
 use super::tasks::Tasks;
 use super::{
     AnyLine, Assembly, AssemblyError, BookingError, Daemon, DaemonSettings, Platform, PlatformError, Shared, share,
@@ -29,6 +30,9 @@ pub enum ReloadError {
     /// The platform cannot be served as it says: the old one goes on.
     #[error(transparent)]
     Platform(#[from] PlatformError),
+    /// People cannot be told as it says: the old one goes on.
+    #[error("notify: {0}")]
+    Notices(#[from] NoticeError),
     /// What it changes is closed and cannot be opened again: the process must end.
     #[error("{0}")]
     Broken(String),
@@ -59,6 +63,10 @@ impl Daemon {
     pub async fn reload(&mut self, config: &Config, changed: &BTreeSet<String>) -> Result<Vec<String>, ReloadError> {
         let metrics = self.shared.metrics.clone();
         let listeners = self.prepare(config, changed).await?;
+        let notices = match changed.contains("notify") {
+            true => Some(Notices::open(config)?),
+            false => None,
+        };
         let kept = Assembly::keeps(config, &metrics, &self.ledger, self.lines(), changed);
         let kept = Box::pin(kept).await.map_err(ReloadError::Refused)?;
         let (kept, closed): (Vec<_>, Vec<_>) =
@@ -74,6 +82,10 @@ impl Daemon {
         self.settings = DaemonSettings::of(config);
         self.shared.heart.be_patient(self.settings.patience);
         self.go_on_with(&assembly, listeners).await?;
+        if let Some(notices) = notices {
+            self.tell_people(notices);
+            touched.push("[notify]".to_owned());
+        }
         Ok(touched)
     }
 
@@ -148,6 +160,7 @@ impl Daemon {
         shared.fatal = self.shared.fatal.clone();
         shared.aftermath = Arc::clone(&self.shared.aftermath);
         shared.watch = Arc::clone(&self.shared.watch);
+        shared.notices = Arc::clone(&self.shared.notices);
         let shared = Arc::new(shared);
         self.exchange_listeners(&shared, listeners);
         shared.ready.store(true, Ordering::Relaxed);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
+use super::notices::NoticeStatus;
 use super::trouble::Trouble;
 use crate::ledger::{Counts, ExchangeCounts, Progress};
 use crate::serve::booking::BookingStatus;
@@ -24,6 +25,9 @@ pub struct Status {
     /// What is wrong, the gravest first.
     #[serde(default)]
     pub troubles: Vec<Trouble>,
+    /// How each way of telling people does.
+    #[serde(default)]
+    pub notices: Vec<NoticeStatus>,
     /// Since when nothing is, RFC 3339; none while something is.
     #[serde(default)]
     pub well_since: Option<String>,

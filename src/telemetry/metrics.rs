@@ -26,6 +26,8 @@ const BOOKING_BUCKETS: [f64; 13] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 
 /// No label: a metric that stays away until it has a value, because 0 would be one.
 const NONE: &[&str] = &[];
+/// Outcomes of `vitrina_notices_total`.
+const NOTICE_OUTCOMES: [&str; 2] = ["sent", "failed"];
 
 /// Every metric of the process.
 #[derive(Clone)]
@@ -64,6 +66,9 @@ pub struct Metrics {
     booking_duration: HistogramVec,
     booking_uncertain: IntGauge,
     reloaded: IntGauge,
+    notices: IntCounterVec,
+    notices_failing: IntGaugeVec,
+    notices_last: GaugeVec,
 }
 
 impl Metrics {
@@ -200,6 +205,9 @@ impl Metrics {
                 BOOKING_BUCKETS.to_vec(),
             )?,
             booking_uncertain: register.integer("booking_uncertain", "Bookings answered 18 of which nobody knows whether they were made.")?,
+            notices: register.counters("notices_total", "Notices to people by channel and by whether they could be delivered.", &["channel", "outcome"])?,
+            notices_failing: register.integers("notices_failing", "1 while a notice could not be delivered and is tried again.", &["channel"])?,
+            notices_last: register.numbers("notices_last_success_timestamp_seconds", "When the last notice was delivered, seconds since 1970-01-01.", &["channel"])?,
             reloaded,
             described: register.into_described(),
             registry,
@@ -357,6 +365,25 @@ impl Metrics {
     /// Whether a feed's fuse holds removals back.
     pub fn show_fuse(&self, portal: &str, feed: &str, tripped: bool) {
         self.fuse_tripped.with_label_values(&[portal, feed]).set(i64::from(tripped));
+    }
+
+    /// Lets the series of a channel of notices appear before anything is told.
+    pub fn announce_notices(&self, channel: &str) {
+        for outcome in NOTICE_OUTCOMES {
+            self.notices.with_label_values(&[channel, outcome]);
+        }
+        self.notices_failing.with_label_values(&[channel]).set(0);
+    }
+
+    /// A notice was delivered, or could not be.
+    pub fn count_notice(&self, channel: &str, delivered: bool) {
+        let [sent, failed] = NOTICE_OUTCOMES;
+        self.notices.with_label_values(&[channel, if delivered { sent } else { failed }]).inc();
+        self.notices_failing.with_label_values(&[channel]).set(i64::from(!delivered));
+        if delivered {
+            let now = chrono::Utc::now().timestamp();
+            self.notices_last.with_label_values(&[channel]).set(now as f64);
+        }
     }
 
     /// The clock ticked.

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::{columns, ledger, rows, skew};
 use crate::config::{ActiveFeed, Config, PortalConfig, Problems, Relation, SourceConfig};
+use crate::daemon::notices::Notices;
 use crate::record::Schema;
 use crate::source::{Advice, Query, Source, SourceError};
 
@@ -68,6 +69,7 @@ pub(super) async fn check<W: World>(config: &Config, world: &W) -> Problems {
         tokio::join!(sources(config, world), portals(config, world), booking(config, world));
     problems.extend(signed_in);
     problems.extend(booking);
+    problems.extend(notices(config).await);
     if !config.portals.is_empty() {
         ledger::check(&config.ledger, &mut problems);
     }
@@ -167,6 +169,21 @@ async fn portals<W: World>(config: &Config, world: &W) -> Problems {
             }
             Err(text) => problems.error(key, text),
         }
+    }
+    problems
+}
+
+/// Whoever is to be told must be reachable; nobody is told anything.
+async fn notices(config: &Config) -> Problems {
+    let mut problems = Problems::default();
+    match Notices::open(config) {
+        Ok(Some(notices)) => {
+            for (key, error) in notices.check().await {
+                problems.error(key, error.to_string());
+            }
+        }
+        Ok(None) => {}
+        Err(error) => problems.error("notify", error.to_string()),
     }
     problems
 }

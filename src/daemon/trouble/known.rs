@@ -10,7 +10,7 @@ use crate::ledger::{Ledger, LedgerError, Note, NoteKind, NotePlace};
 
 /// A cause that was not seen for so long is over. A portal that fails again in between had not recovered, and a process that has just
 /// started needs this long to see what still stands. In seconds.
-pub(super) const OVER_AFTER: i64 = 300;
+pub(in crate::daemon) const OVER_AFTER: i64 = 300;
 
 /// Since when each cause stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -21,8 +21,9 @@ use crate::record::{Actor, Language, Phrase};
 pub use explain::{Point, points, remedy_text};
 pub use find::{BookingRate, Snapshot, Space, troubles};
 pub use known::Known;
+pub(super) use known::OVER_AFTER;
 pub use stuck::{Stuck, stuck_records};
-pub use watch::{Seen, Watch, troubles_in_ledger};
+pub use watch::{Brief, Seen, Watch, troubles_in_ledger};
 
 /// What kind of trouble it is, the gravest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use super::Trouble;
 use super::find::{BookingRate, Snapshot, Space, troubles};
 use super::known::Known;
 use super::stuck::{Stuck, stuck_records};
-use crate::daemon::{Shared, Status};
+use crate::daemon::{FeedStatus, Shared, Status};
 use crate::ledger::{AnyLedger, FeedSummary, Ledger, LedgerError};
 use crate::portal::Kind;
 use crate::serve::booking::BookingStatus;
@@ -34,6 +34,25 @@ pub struct Seen {
     pub troubles: Vec<Trouble>,
     /// Since when nothing is: seconds since 1970-01-01T00:00:00Z.
     pub well_since: Option<i64>,
+    /// The feeds in short.
+    pub feeds: Vec<Brief>,
+}
+
+/// A feed in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brief {
+    /// The portal's name.
+    pub portal: String,
+    /// The feed's name.
+    pub feed: String,
+    /// Records the portal holds as wanted.
+    pub accepted: u64,
+    /// Records to be sent, and those that wait for another.
+    pub waiting: u64,
+    /// Records refused, and those of unknown outcome.
+    pub rejected: u64,
+    /// End of the last cycle that did all it had to: seconds since 1970-01-01T00:00:00Z.
+    pub last_success: Option<i64>,
 }
 
 /// The watch of a process. It outlives reloads.
@@ -82,6 +101,11 @@ impl Watch {
         self.seen.subscribe()
     }
 
+    /// Shows a finding.
+    pub(in crate::daemon) fn publish(&self, seen: Seen) {
+        self.seen.send_replace(Arc::new(seen));
+    }
+
     /// Looks at a process that stands like this. Portals are of these kinds.
     pub(in crate::daemon) async fn look(
         &self,
@@ -104,8 +128,23 @@ impl Watch {
         let kept = if changed { known.keep(ledger).await } else { Ok(()) };
         memory.known = Some(known);
         drop(memory);
-        self.seen.send_replace(Arc::new(Seen { troubles, well_since }));
+        let feeds = status.feeds.iter().map(Brief::from).collect();
+        self.publish(Seen { troubles, well_since, feeds });
         kept
+    }
+}
+
+impl From<&FeedStatus> for Brief {
+    fn from(feed: &FeedStatus) -> Self {
+        let last = feed.last_success.as_deref().and_then(|last| DateTime::parse_from_rfc3339(last).ok());
+        Brief {
+            portal: feed.portal.clone(),
+            feed: feed.feed.clone(),
+            accepted: feed.accepted,
+            waiting: feed.pending + feed.held,
+            rejected: feed.rejected + feed.unknown,
+            last_success: last.map(|last| last.timestamp()),
+        }
     }
 }
 
@@ -216,5 +255,5 @@ pub async fn troubles_in_ledger(
     let space = ledger.room().map(|room| Space { free: room.free });
     let troubles = troubles(&Snapshot { status, stuck: &stuck, booking: None, space, now }, &known);
     let well_since = known.well_since().filter(|_| troubles.is_empty());
-    Ok(Seen { troubles, well_since })
+    Ok(Seen { troubles, well_since, feeds: Vec::new() })
 }
