@@ -65,7 +65,10 @@ impl Aftermath {
         let portal = line.name.as_str();
         match result {
             Ok(report) => {
-                self.failures().remove(&(portal.to_owned(), feed));
+                if let Some((since, _)) = self.failures().remove(&(portal.to_owned(), feed)) {
+                    let seconds = Utc::now().timestamp().saturating_sub(since);
+                    tracing::info!(portal, feed, seconds, "cycles are done again");
+                }
                 count(metrics, portal, feed, &report);
                 metrics.count_cycle_done(portal, feed);
                 log(portal, feed, &report, took);
@@ -100,10 +103,11 @@ impl Aftermath {
                 self.again(portal, feed);
                 self.resuming().came_through(portal, feed);
                 metrics.count_cycle_failure(portal, feed);
-                let since = Utc::now().timestamp();
-                let mut failures = self.failures();
-                failures.entry((portal.to_owned(), feed)).or_insert((since, String::new())).1 = error.to_string();
-                tracing::warn!(portal, feed, "cycle not done: {error}");
+                match self.fails(portal, feed, &error) {
+                    true => tracing::warn!(portal, feed, "cycle not done: {error}"),
+                    // It was said, and is said again when it changes or ends.
+                    false => tracing::debug!(portal, feed, "cycle still not done: {error}"),
+                }
                 After::Released(BTreeSet::new())
             }
         }
@@ -139,6 +143,17 @@ impl Aftermath {
     /// Since when cycles of a feed cannot be done, and why the last could not.
     pub(super) fn failing(&self, portal: &str, feed: &'static str) -> Option<(i64, String)> {
         self.failures().get(&(portal.to_owned(), feed)).cloned()
+    }
+
+    /// Notes that a cycle could not be done. True when the one before it could, or failed for another reason.
+    fn fails(&self, portal: &str, feed: &'static str, error: &CycleError) -> bool {
+        let mut failures = self.failures();
+        let now = Utc::now().timestamp();
+        let (_, why) = failures.entry((portal.to_owned(), feed)).or_insert((now, String::new()));
+        let text = error.to_string();
+        let is_new = *why != text;
+        *why = text;
+        is_new
     }
 
     fn failures(&self) -> MutexGuard<'_, Failing> {
@@ -295,6 +310,15 @@ mod tests {
             assert!(aftermath.pokes("fer", 1000, |_| false).is_empty());
             assert_eq!(aftermath.pokes("fer", 1000, |_| true), ["mo"], "however often it happens");
         }
+    }
+
+    #[test]
+    fn a_failure_is_said_when_it_begins_and_when_it_changes() {
+        let aftermath = Aftermath::default();
+        let error = |feed: &str| CycleError::NoSuchFeed(feed.to_owned());
+        let said: Vec<bool> = ["a", "a", "b", "b"].map(|why| aftermath.fails("fer", "mo", &error(why))).into();
+        assert_eq!(said, [true, false, true, false]);
+        assert_eq!(aftermath.failing("fer", "mo").map(|(_, why)| why), Some(error("b").to_string()));
     }
 
     #[test]

@@ -40,6 +40,7 @@ mod places;
 mod platform;
 mod pos;
 mod pos_replay;
+mod redaction;
 mod reload;
 mod removal;
 mod replay;
