@@ -10,6 +10,7 @@ mod cli_check_kinds;
 mod cli_fuse;
 mod cli_init;
 mod cli_log;
+mod cli_notify;
 mod cli_rejects;
 mod cli_unit;
 mod daemon_life;

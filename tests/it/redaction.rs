@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -31,8 +32,8 @@ const SECRET: [&str; 9] = [
 fn folder_of(parent: &Path) -> PathBuf {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
-        let inside = std::fs::read_dir(parent).unwrap().filter_map(|entry| Some(entry.ok()?.path()));
-        if let Some(found) = inside.filter(|path| path.join("ledger.db").exists()).next() {
+        let mut inside = std::fs::read_dir(parent).unwrap().filter_map(|entry| Some(entry.ok()?.path()));
+        if let Some(found) = inside.find(|path| path.join("ledger.db").exists()) {
             return found;
         }
         assert!(Instant::now() < deadline, "the demo did not start");
@@ -96,6 +97,23 @@ async fn the_whole_demo_at_trace_level_names_no_person_and_no_secret() {
     }
     for secret in secrets.iter().chain(["Bearer ".to_owned()].iter()) {
         assert!(!log.contains(secret.as_str()), "the log holds a secret: {}", around(&log, secret));
+    }
+}
+
+#[test]
+fn the_journal_reads_a_priority_from_each_line_and_no_second_time() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("log");
+    let log = File::create(&path).unwrap();
+    let stream = log.metadata().map(|stderr| format!("{}:{}", stderr.dev(), stderr.ino())).unwrap();
+    let mut command = vitrina(&["demo", "--for", "3s", "--slots", "100", "--listen", "127.0.0.1:0"]);
+    command.env("RUST_LOG", "vitrina=info").env("JOURNAL_STREAM", stream).stdout(Stdio::null());
+    assert!(command.stderr(log).status().unwrap().success());
+    let log = std::fs::read_to_string(&path).unwrap();
+    let cycles = log.lines().filter(|line| line.starts_with("<6>cycle portal=")).count();
+    assert!(cycles > 5, "{log}");
+    for line in log.lines() {
+        assert!(line.starts_with('<') && line.get(2..3) == Some(">") && !line.contains("INFO"), "{line}");
     }
 }
 

@@ -13,17 +13,13 @@ pub(super) fn check(tree: &Table, problems: &mut Problems) {
         problems.error("notify", "tells nobody; give smtp (with from and to), webhook or command");
     }
     check_mail(section, problems);
-    if let Some(webhook) = section.text("webhook") {
-        if let Err(text) = check_webhook(webhook) {
-            problems.error("notify.webhook", text);
-        }
+    if let Some(Err(text)) = section.text("webhook").map(check_webhook) {
+        problems.error("notify.webhook", text);
     }
-    let begins_well = |program: &&str| program.starts_with('/');
-    if section.texts("command").and_then(|command| command.first().copied()).filter(begins_well).is_none()
-        && section.texts("command").is_some()
-    {
-        problems
-            .error("notify.command", "the program must be given with its whole path: a service has no PATH of yours");
+    let program = section.texts("command").and_then(|command| command.first().copied());
+    if program.is_some_and(|program| !program.starts_with('/')) {
+        let text = "the program must be given with its whole path: a service has no PATH of yours";
+        problems.error("notify.command", text);
     }
     if section.get("always").and_then(serde_json::Value::as_bool) == Some(true) && !section.contains_key("digest") {
         problems
