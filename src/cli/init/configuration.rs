@@ -23,6 +23,13 @@ listen = "127.0.0.1:9464"                      # status, metrics, health
 # [portals.fer.feeds.slot]
 # query = "SELECT … FROM …"                    # instead of the view; columns named as in the portal's document
 # changed_at = "updated_at"                    # read only what changed; a full scan still comes every hour
+#
+# Who is told when a person must act; `vitrina notify test` tries it:
+#
+# [notify]
+# smtp = "smtp://mail.hospital.lan:25"
+# from = "vitrina@hospital.lan"
+# to = ["it@hospital.lan"]
 "#;
 
 const FER: &str = r#"[portals.fer]
