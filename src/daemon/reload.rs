@@ -10,8 +10,8 @@ use tokio_cron_scheduler::JobSchedulerError;
 use tokio_util::sync::CancellationToken;
 
 use super::booking::{self, Prepared};
-use super::platform::{self, Served};
 use super::notices::{NoticeError, Notices};
+use super::platform::{self, Served};
 use super::tasks::Tasks;
 use super::{
     AnyLine, Assembly, AssemblyError, BookingError, Daemon, DaemonSettings, Platform, PlatformError, Shared, share,
