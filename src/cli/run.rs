@@ -83,6 +83,9 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let listener = Listener::bind(&config.serve.listen.to_string()).await.map_err(anyhow::Error::from)?;
     let address = listener.address;
     let door = Door::open(listener, metrics.clone(), config.portals.keys().cloned().collect());
+    if let Some(token) = &config.serve.admin_token {
+        door.admit(token.clone());
+    }
     if config.booking.is_none() {
         daemon::fit_open_files(0);
     }

@@ -3,9 +3,11 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::page::{Page, Scene, router};
 use super::tasks::Tasks;
 use super::{PortalStatus, Shared, Status};
 use crate::serve::{Listener, Shown};
@@ -19,6 +21,7 @@ pub struct Front {
     metrics: Metrics,
     portals: Vec<String>,
     state: RwLock<State>,
+    pub(super) page: Page,
 }
 
 #[derive(Clone)]
@@ -39,10 +42,16 @@ impl Door {
     /// Begins to answer for a process that will serve these portals.
     pub fn open(listener: Listener, metrics: Metrics, portals: Vec<String>) -> Self {
         let state = RwLock::new(State::Waiting("starting".to_owned()));
-        let front = Arc::new(Front { metrics, portals, state });
         let (mut tasks, stop) = (Tasks::default(), CancellationToken::new());
-        tasks.spawn("listener", listener.run(Arc::clone(&front), stop.clone()));
+        let front = Arc::new(Front { metrics, portals, state, page: Page::new(stop.clone()) });
+        let pages = router(Arc::clone(&front));
+        tasks.spawn("listener", listener.run_with(Arc::clone(&front), pages, stop.clone()));
         Door { front, tasks, stop }
+    }
+
+    /// Lets who shows this token act from the page.
+    pub fn admit(&self, token: SecretString) {
+        self.front.page.admit(token);
     }
 
     /// Says what the process waits for, as `source mis`.
@@ -67,6 +76,27 @@ impl Front {
     /// Shows this process from now on.
     pub(super) fn show(&self, shared: &Arc<Shared>) {
         self.set(State::Running(Arc::clone(shared)));
+    }
+
+    /// The running process; else why there is none yet.
+    pub(super) fn shared(&self) -> Result<Arc<Shared>, String> {
+        match self.state() {
+            State::Waiting(why) => Err(why),
+            State::Running(shared) => Ok(shared),
+        }
+    }
+
+    /// What the page shows.
+    pub(super) async fn scene(&self) -> Scene {
+        match self.shared() {
+            Ok(shared) => Scene::of(&shared).await,
+            Err(why) => Scene::waiting(self.waiting(&why), why),
+        }
+    }
+
+    fn waiting(&self, why: &str) -> Status {
+        let portals = self.portals.iter().map(|portal| PortalStatus::waiting(portal, why)).collect();
+        Status { portals, ..Status::default() }
     }
 
     fn set(&self, state: State) {
@@ -106,10 +136,7 @@ impl Shown for Front {
 
     fn status(&self) -> impl Serialize + Send {
         match self.state() {
-            State::Waiting(why) => {
-                let portals = self.portals.iter().map(|portal| PortalStatus::waiting(portal, &why)).collect();
-                Status { portals, ..Status::default() }
-            }
+            State::Waiting(why) => self.waiting(&why),
             State::Running(shared) => shared.current(),
         }
     }

@@ -12,6 +12,7 @@ mod front;
 mod heartbeat;
 pub mod notices;
 mod notify;
+mod page;
 mod platform;
 mod pool;
 mod reload;
@@ -28,6 +29,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use chrono::Utc;
+use secrecy::SecretString;
 use tokio_cron_scheduler::JobSchedulerError;
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +58,7 @@ use fresh::Fresh;
 use front::Front;
 use heartbeat::{Heart, Pulse};
 use notices::Notices;
+use page::History;
 use platform::Served;
 use pool::{Job, Pool, Priority};
 use tasks::Tasks;
@@ -112,6 +115,7 @@ struct Shared {
     aftermath: Arc<Aftermath>,
     watch: Arc<Watch>,
     notices: Arc<RwLock<Option<Notices>>>,
+    history: Arc<History>,
     /// What bookings have changed, for each line.
     fresh: Vec<Fresh>,
     booking: OnceLock<Arc<Answering>>,
@@ -210,6 +214,8 @@ impl Daemon {
         self.workers.spawn(name, self.shared.heart.watch(name, |_| words));
         let (name, troubles) = ("troubles", Arc::clone(&self.shared).watch_over());
         self.workers.spawn(name, self.shared.heart.watch(name, |_| troubles));
+        let (name, history) = ("history", Arc::clone(&self.shared).remember());
+        self.workers.spawn(name, self.shared.heart.watch(name, |_| history));
         for line in self.shared.lines.iter().filter(|line| line.keeps_registers()) {
             let (name, follow_up) = ("exchanges", Arc::clone(&self.shared).follow_up(Arc::clone(line)));
             self.workers.spawn(name, self.shared.heart.watch(name, |_| follow_up));
@@ -251,6 +257,11 @@ impl Daemon {
             notices.start(&mut self.notices, of, crate::sync::Clock::system(), &self.stop_notices);
         }
         *shared.notices.write().unwrap_or_else(PoisonError::into_inner) = notices;
+    }
+
+    /// Lets who shows this token act from the page.
+    pub fn admit(&self, token: SecretString) {
+        self.front.page.admit(token);
     }
 
     /// The lines it runs.
@@ -350,6 +361,7 @@ fn share(assembly: &Assembly, metrics: Metrics, heart: Arc<Heart>) -> (Shared, T
         aftermath: Arc::default(),
         watch: Arc::default(),
         notices: Arc::default(),
+        history: Arc::default(),
         fresh: assembly.lines.iter().map(|_| Fresh::default()).collect(),
         booking: OnceLock::new(),
         successor: OnceLock::new(),

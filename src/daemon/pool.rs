@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use chrono::Utc;
 use tokio::sync::Notify;
 
 /// How urgent a job is; smaller goes first.
@@ -40,6 +41,8 @@ enum Phase {
 struct State {
     phases: Vec<Phase>,
     ran_once: Vec<bool>,
+    /// When the run of each that runs began: seconds since 1970-01-01T00:00:00Z.
+    begun: Vec<i64>,
     queue: BTreeSet<(Priority, u64, usize)>,
     pokes: u64,
 }
@@ -66,6 +69,7 @@ impl Pool {
         let state = State {
             phases: vec![Phase::Idle; jobs.len()],
             ran_once: vec![false; jobs.len()],
+            begun: vec![0; jobs.len()],
             queue: BTreeSet::new(),
             pokes: 0,
         };
@@ -102,6 +106,14 @@ impl Pool {
         }
     }
 
+    /// The jobs that run, each with when its run began: seconds since 1970-01-01T00:00:00Z.
+    pub fn running(&self) -> Vec<(usize, i64)> {
+        let state = self.state();
+        let runs = |phase: &Phase| matches!(phase, Phase::Running | Phase::RunningAgain);
+        let running = state.phases.iter().zip(&state.begun).enumerate().filter(|(_, (phase, _))| runs(phase));
+        running.map(|(job, (_, begun))| (job, *begun)).collect()
+    }
+
     fn take(&self, reserved: bool) -> Option<usize> {
         let mut state = self.state();
         let may_start = |job: &(Priority, u64, usize)| {
@@ -112,6 +124,7 @@ impl Pool {
         let next = state.queue.iter().find(|job| may_start(job)).copied()?;
         state.queue.remove(&next);
         state.phases[next.2] = Phase::Running;
+        state.begun[next.2] = Utc::now().timestamp();
         Some(next.2)
     }
 }
@@ -151,6 +164,16 @@ mod tests {
 
     fn taken(pool: &Pool, reserved: bool) -> Option<Ticket<'_>> {
         Box::pin(pool.next(reserved)).now_or_never()
+    }
+
+    #[test]
+    fn what_runs_is_known_until_its_ticket_goes() {
+        let pool = pool(&[Priority::Feed, Priority::Feed]);
+        pool.poke(1);
+        let ticket = taken(&pool, false).unwrap();
+        assert_eq!(pool.running().iter().map(|(job, _)| *job).collect::<Vec<_>>(), [1]);
+        drop(ticket);
+        assert_eq!(pool.running(), []);
     }
 
     #[test]

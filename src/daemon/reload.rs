@@ -161,6 +161,7 @@ impl Daemon {
         shared.aftermath = Arc::clone(&self.shared.aftermath);
         shared.watch = Arc::clone(&self.shared.watch);
         shared.notices = Arc::clone(&self.shared.notices);
+        shared.history = Arc::clone(&self.shared.history);
         let shared = Arc::new(shared);
         self.exchange_listeners(&shared, listeners);
         shared.ready.store(true, Ordering::Relaxed);

@@ -40,6 +40,8 @@ pub enum NoteKind {
     Trouble,
     /// What people were told of that.
     Told,
+    /// How a feed did over the last 24 hours.
+    History,
 }
 
 /// The number of a word.
@@ -96,5 +98,5 @@ macro_rules! stored {
 }
 
 stored!(NoteKind: Unit = "unit", Fuse = "fuse", Batch = "batch", Audit = "audit", Signing = "signing",
-    Trouble = "trouble", Told = "told");
+    Trouble = "trouble", Told = "told", History = "history");
 stored!(WordKind: Retry = "retry", AcceptFuse = "accept_fuse", ResumeUnit = "resume_unit", Audit = "audit", Resolve = "resolve");

@@ -22,6 +22,7 @@ use axum::{Json, Router};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+pub use connections::Peer;
 use shares::Shares;
 pub use socket::{Held, Socket};
 
@@ -91,6 +92,11 @@ impl Listener {
     /// Answers until `stop` comes, then finishes what is under way.
     pub async fn run<S: Shown>(self, shown: Arc<S>, stop: CancellationToken) {
         self.serve(router(shown), stop).await;
+    }
+
+    /// As [`Listener::run`], with these pages beside.
+    pub async fn run_with<S: Shown>(self, shown: Arc<S>, pages: Router, stop: CancellationToken) {
+        self.serve(router(shown).merge(pages), stop).await;
     }
 
     /// Answers by these routes until `stop` comes, then finishes what is under way.

@@ -9,6 +9,8 @@ mod tests;
 
 use std::time::Duration;
 
+use prometheus::core::Collector;
+use prometheus::proto::Metric as Series;
 use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 
 use crate::ledger::{Counts, Room};
@@ -440,10 +442,31 @@ impl Metrics {
         self.booking_uncertain.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
+    /// How many requests a portal has got since the start.
+    pub fn requests_to(&self, portal: &str) -> u64 {
+        let of = |series: &Series| series.get_counter().get_value();
+        series_of(&self.requests, &[("portal", portal)]).iter().map(of).sum::<f64>() as u64
+    }
+
+    /// How long a feed's pending records will take, in seconds, at the pace of its last cycles; none before it is known.
+    pub fn drain_of(&self, portal: &str, feed: &str) -> Option<f64> {
+        let seconds = series_of(&self.drain, &[("portal", portal), ("feed", feed)]).first()?.get_gauge().get_value();
+        (seconds > 0.0).then_some(seconds)
+    }
+
     /// What a portal's wire reports to.
     pub fn portal(&self, portal: &str) -> PortalMeter {
         PortalMeter { metrics: self.clone(), portal: portal.to_owned() }
     }
+}
+
+/// The series of a metric with these labels. Asking for one by its labels would make it.
+fn series_of(metric: &impl Collector, labels: &[(&str, &str)]) -> Vec<Series> {
+    let has = |series: &Series, (name, value): &(&str, &str)| {
+        series.get_label().iter().any(|pair| pair.name() == *name && pair.value() == *value)
+    };
+    let all = metric.collect().into_iter().flat_map(|mut family| family.take_metric());
+    all.filter(|series| labels.iter().all(|label| has(series, label))).collect()
 }
 
 /// Where one portal's wire reports its requests.

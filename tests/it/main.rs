@@ -37,6 +37,7 @@ mod nmo_engine;
 mod nmo_program;
 mod offices;
 mod package;
+mod page;
 mod places;
 mod platform;
 mod pos;

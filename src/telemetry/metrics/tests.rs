@@ -103,3 +103,13 @@ fn what_is_not_known_yet_is_not_shown_as_nothing() {
     let text = metrics.text().unwrap();
     assert!(unknown.iter().all(|name| text.contains(name)), "{text}");
 }
+
+#[test]
+fn what_is_read_of_a_metric_makes_no_series() {
+    let metrics = Metrics::new().unwrap();
+    assert_eq!((metrics.requests_to("sout"), metrics.drain_of("sout", "training")), (0, None));
+    assert!(!metrics.text().unwrap().contains("sout"));
+    metrics.portal("fer").request(200, Duration::ZERO);
+    metrics.portal("fer").request(503, Duration::ZERO);
+    assert_eq!(metrics.requests_to("fer"), 2);
+}
