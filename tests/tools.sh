@@ -38,6 +38,9 @@ demo) ;;
 test)
     databases
     gost
+    # The page is looked at in a real browser.
+    need chromium chromium
+    need chromium-driver chromedriver
     # The languages of the documentation's examples.
     need python3 python3
     need nodejs node

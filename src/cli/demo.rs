@@ -41,8 +41,9 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let listen = args.listen.unwrap_or_else(free_or_default);
     let mut stage = Stage::open(StageSettings { slots: args.slots, listen }).await?;
     print(&format!(
-        "the hospital lives, the daemon feeds five mock portals; status: http://{0}/api/status  metrics: http://{0}/metrics\n",
-        stage.address
+        "the hospital lives, the daemon feeds five mock portals; page: http://{0}/  metrics: http://{0}/metrics\n\
+         to act from the page, sign in with {1}\n",
+        stage.address, stage.admin_token
     ))?;
     let failed = show(&mut stage, args.lasts, &mut signals).await;
     if let Some(task) = failed {

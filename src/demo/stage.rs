@@ -62,6 +62,8 @@ pub struct Stage {
     started: Instant,
     /// Where the daemon serves metrics and status.
     pub address: SocketAddr,
+    /// Lets a visitor act from the page; of this demo alone.
+    pub admin_token: String,
     // Removed last: the ledger, the hospital and its documents lie in it.
     folder: tempfile::TempDir,
 }
@@ -80,6 +82,8 @@ impl Stage {
         let text = files.configuration(&hospital, &mocks.accounts(), free_address()?, platform_address);
         std::fs::write(&path, text).context("cannot write the configuration")?;
         let (daemon, address) = start_daemon(&path, settings.listen).await?;
+        let admin_token = uuid::Uuid::new_v4().simple().to_string();
+        daemon.admit(admin_token.clone().into());
         let (stop_life, counts) = (CancellationToken::new(), Arc::new(Counts::default()));
         let heard = Arc::new(Heard::default());
         let citizens = Citizens::of(hospital.clone(), mocks.fer().clone()).await?;
@@ -98,7 +102,20 @@ impl Stage {
             })
         };
         let started = Instant::now();
-        Ok(Stage { hospital, mocks, daemon, life, stop_life, counts, heard, arrived, started, address, folder })
+        Ok(Stage {
+            hospital,
+            mocks,
+            daemon,
+            life,
+            stop_life,
+            counts,
+            heard,
+            arrived,
+            started,
+            address,
+            admin_token,
+            folder,
+        })
     }
 
     /// The demo at this moment.

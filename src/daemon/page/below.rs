@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::reader::{Reader, number};
 use super::scene::{Running, Scene};
-use super::{link, named, names};
+use super::{link, named, names, prose};
 use crate::daemon::trouble::{Trouble, TroubleKind};
 use crate::daemon::{FeedStatus, RegisterStatus};
 use crate::record::Actor;
@@ -78,7 +78,6 @@ pub(super) fn refused(scene: &Scene, reader: &Reader) -> Markup {
                 }
             }
             @if held > 0 { p { (reader.t("Wait for another record and go by themselves:", "Ждут другую запись и пройдут сами:")) " " a href="/rejects" { (number(held)) } } }
-            (search(reader, ""))
         }
     }
 }
@@ -92,7 +91,7 @@ fn group(trouble: &Trouble, reader: &Reader) -> Markup {
     }
     html! {
         a href=(link("/rejects", &asked)) { (named(portal, feed, reader)) ", " (code) ": " (number(trouble.count)) }
-        " — " (trouble.remedy.said_in(reader.language))
+        " — " (prose(trouble.remedy.said_in(reader.language)))
     }
 }
 

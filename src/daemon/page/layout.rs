@@ -84,6 +84,7 @@ pub(super) fn sign_in(reader: &Reader, wrong: Option<&'static str>) -> Markup {
         @if let Some(wrong) = wrong { p.told.bad role="alert" { (wrong) } }
         @if reader.may_sign_in {
             form.card method="post" action="/signin" {
+                input type="text" name="username" value="admin" autocomplete="username" hidden;
                 label for="token" { (reader.t("Admin token", "Токен администратора")) }
                 input #token type="password" name="token" required autocomplete="current-password" autofocus;
                 button { (reader.t("Sign in", "Войти")) }

@@ -191,6 +191,15 @@ fn named(portal: &str, feed: &str, reader: &Reader) -> String {
     format!("{name} ({portal})")
 }
 
+/// A text in which commands stand between backticks.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 /// A link with a query.
 fn link(path: &str, fields: &[(&str, &str)]) -> String {
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();

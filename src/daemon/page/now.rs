@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::names::{self, Tone};
 use super::reader::{Reader, number, seconds};
 use super::scene::Scene;
-use super::{link, named};
+use super::{link, named, prose};
 use crate::daemon::trouble::{Trouble, TroubleKind};
 use crate::record::Actor;
 
@@ -14,9 +14,9 @@ pub(super) fn now(scene: &Scene, reader: &Reader) -> Markup {
     let (tone, head, since) = summary(scene, reader);
     html! {
         section #now class=(format!("now {}", tone.class())) aria-labelledby="now-head" {
-            h1 #now-head role="status" { (head) }
+            h1 #now-head { (head) }
             p { (since) }
-            @for trouble in &scene.status.troubles { (card(trouble, reader)) }
+            @for trouble in &scene.status.troubles { (card(scene, trouble, reader)) }
         }
     }
 }
@@ -68,15 +68,15 @@ fn well(scene: &Scene, reader: &Reader) -> (Tone, String, String) {
     (Tone::Well, head.to_owned(), format!("{}{on_the_way}{nothing}", since.unwrap_or_default()))
 }
 
-fn card(trouble: &Trouble, reader: &Reader) -> Markup {
+fn card(scene: &Scene, trouble: &Trouble, reader: &Reader) -> Markup {
     let tone = if trouble.who == Actor::Nobody { Tone::Wait } else { Tone::Bad };
     html! {
         article class=(format!("trouble {}", tone.class())) {
-            h2 { (place(trouble, reader)) }
-            p { (trouble.text.said_in(reader.language)) }
+            h2 { (place(scene, trouble, reader)) }
+            p { (prose(trouble.text.said_in(reader.language))) }
             dl {
                 dt { (reader.t("Who acts", "Кто действует")) } dd { (names::who(trouble.who, reader.language)) }
-                dt { (reader.t("What to do", "Что делать")) } dd { (trouble.remedy.said_in(reader.language)) }
+                dt { (reader.t("What to do", "Что делать")) } dd { (prose(trouble.remedy.said_in(reader.language))) }
                 dt { (reader.t("Since", "С какого времени")) } dd { (reader.clock(trouble.since.timestamp())) }
             }
             @if let Some((address, name)) = further(trouble, reader) { p { a href=(address) { (name) } } }
@@ -84,10 +84,13 @@ fn card(trouble: &Trouble, reader: &Reader) -> Markup {
     }
 }
 
-fn place(trouble: &Trouble, reader: &Reader) -> String {
+fn place(scene: &Scene, trouble: &Trouble, reader: &Reader) -> String {
     match (&trouble.portal, &trouble.feed) {
         (Some(portal), Some(feed)) => named(portal, feed, reader),
-        (Some(portal), None) => portal.clone(),
+        (Some(portal), None) => {
+            let kind = scene.portals.get(portal).map_or("", |more| more.kind);
+            format!("{} ({portal})", names::portal(kind).said_in(reader.language))
+        }
         (None, _) => reader.t("Vitrina itself", "Сама Vitrina").to_owned(),
     }
 }

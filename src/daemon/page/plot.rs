@@ -14,7 +14,8 @@ const STUCK: RGBColor = RGBColor(0xd0, 0x52, 0x2f);
 pub(super) fn plot(pieces: &[Piece], now: i64) -> Option<String> {
     let mut svg = String::new();
     draw(&mut svg, pieces, now).ok()?;
-    Some(svg)
+    // Its words stand in the element around it.
+    Some(svg.replacen("<svg ", "<svg aria-hidden=\"true\" ", 1))
 }
 
 fn draw(svg: &mut String, pieces: &[Piece], now: i64) -> Result<(), Box<dyn std::error::Error>> {

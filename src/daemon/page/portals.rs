@@ -10,6 +10,7 @@ use super::reader::{Reader, number};
 use super::scene::{PortalScene, Scene};
 use super::{link, named};
 use crate::daemon::{FeedStatus, PortalStatus, UnitStatus};
+use crate::record::Language;
 
 /// All portals.
 pub(super) fn portals(scene: &Scene, reader: &Reader) -> Markup {
@@ -100,12 +101,14 @@ fn row(scene: &Scene, feed: &FeedStatus, more: &PortalScene, reader: &Reader) ->
     let lag = if feed.lag_seconds == 0 { "—".to_owned() } else { reader.span(feed.lag_seconds) };
     let last = reader.told(feed.last_success.as_deref()).unwrap_or_else(|| "—".to_owned());
     let name = named(&feed.portal, &feed.feed, reader);
+    let bare = names::feed(&feed.feed).map_or(feed.feed.as_str(), |name| name.said_in(reader.language));
+    let number_class = |count: u64| if count == 0 { "n zero" } else { "n" };
     let listed =
         |count: u64| html! { @if count > 0 { a href=(link("/rejects", &place)) { (number(count)) } } @else { "0" } };
     let past = scene.history.get(&(feed.portal.clone(), feed.feed.clone())).map(Vec::as_slice).unwrap_or_default();
     html! {
         tr {
-            th scope="row" { (name) " " code { (feed.feed) } (action(reader, "/api/wake", "/", &place, reader.t("Look now", "Проверить сейчас"), &name)) }
+            th scope="row" { (bare) " " code { (feed.feed) } (action(reader, "/api/wake", "/", &place, reader.t("Look now", "Проверить сейчас"), &name)) }
             td data-label=(state_head) {
                 span class=(format!("badge {}", tone.class())) { (state) }
                 @if let Some(why) = &feed.why { span.why { (why) } }
@@ -113,12 +116,12 @@ fn row(scene: &Scene, feed: &FeedStatus, more: &PortalScene, reader: &Reader) ->
                 @if feed.fuse.is_some() { " " a href=(link("/fuse", &place)) { (reader.t("what is held back", "что удерживается")) } }
                 @else if more.let_go.contains(&feed.feed) { span.why { (reader.t("let go; the next full scan removes it", "разрешено; удалит следующий полный проход")) } }
             }
-            td.n data-label=(lag_head) { (lag) }
+            td class=(number_class(feed.lag_seconds)) data-label=(lag_head) { (lag) }
             td data-label=(last_head) title=[feed.last_success.as_deref()] { (last) }
             td.n data-label=(at_head) { (number(feed.accepted)) }
-            td.n data-label=(pending_head) { (number(feed.pending)) }
-            td.n data-label=(held_head) { (listed(feed.held)) }
-            td.n data-label=(rejected_head) { (listed(feed.rejected + feed.unknown)) }
+            td class=(number_class(feed.pending)) data-label=(pending_head) { (number(feed.pending)) }
+            td class=(number_class(feed.held)) data-label=(held_head) { (listed(feed.held)) }
+            td class=(number_class(feed.rejected + feed.unknown)) data-label=(rejected_head) { (listed(feed.rejected + feed.unknown)) }
             td data-label=(plot_head) { (day(past, scene.now, reader)) }
         }
     }
@@ -128,19 +131,19 @@ fn row(scene: &Scene, feed: &FeedStatus, more: &PortalScene, reader: &Reader) ->
 fn day(past: &[Piece], now: i64, reader: &Reader) -> Markup {
     let most = |of: fn(&Piece) -> u64| past.iter().map(of).max().unwrap_or_default();
     let (lag, waited, stuck) = (most(|piece| piece.lag), most(|piece| piece.pending), most(|piece| piece.stuck));
-    let words = format!(
-        "{} {}; {} {}; {} {}",
-        reader.t("Over 24 hours: at most", "За 24 часа: отставание до"),
-        reader.span(lag),
-        reader.t("late; most that waited to be sent:", "; больше всего ожидало отправки:"),
-        number(waited),
-        reader.t("most that was stuck:", "больше всего застряло:"),
-        number(stuck)
-    );
+    let (lag_words, waited, stuck) = (reader.span(lag), number(waited), number(stuck));
+    let words = match reader.language {
+        Language::English => format!(
+            "Over 24 hours: at most {lag_words} late; most that waited to be sent: {waited}; most that was stuck: {stuck}"
+        ),
+        Language::Russian => format!(
+            "За 24 часа: отставание до {lag_words}; больше всего ожидало отправки: {waited}; больше всего застряло: {stuck}"
+        ),
+    };
     html! {
-        span.plot role="img" aria-label=(words.replace(" ;", ";")) title=(words.replace(" ;", ";")) {
+        span.plot role="img" aria-label=(words) title=(words) {
             @if let Some(svg) = plot(past, now) { (PreEscaped(svg)) }
         }
-        @if lag > 0 { span.small { (reader.t("worst lag", "худшее отставание")) " " (reader.span(lag)) } }
+        @if lag > 0 { span.small { (reader.t("worst lag", "худшее отставание")) " " (lag_words) } }
     }
 }

@@ -42,13 +42,30 @@ async fn the_language_is_the_browsers_until_it_is_switched_for_good() {
     let browser = Browser::open("en").await;
     browser.go(&site.at("/")).await;
     browser.says("The hospital is in step with every portal").await;
-    browser.picture("wide").await;
     browser.click("header a[lang='ru']").await;
     browser.says("Все порталы соответствуют данным больницы").await;
     browser.go(&site.at("/rejects")).await;
     browser.says("Записи, которые не проходят").await;
     assert_eq!(browser.eval("return document.documentElement.lang").await, "ru");
     assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plot_of_24_hours_outlives_a_restart() {
+    let site = Site::in_step().await;
+    site.remember_a_day().await;
+    let _daemon = site.daemon().await;
+    let browser = Browser::open("en").await;
+    browser.go(&site.at("/")).await;
+    browser.says("worst lag 12 min").await;
+    let polygons = browser.eval("return document.querySelectorAll('.plot polygon').length").await;
+    assert!(polygons.as_u64().unwrap() >= 3, "{polygons}");
+    let labels =
+        browser.eval("return [...document.querySelectorAll('.plot')].map(plot => plot.ariaLabel).join()").await;
+    assert!(labels.as_str().unwrap().contains("at most 12 min late; most that waited to be sent: 300;"), "{labels}");
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.says("requests a minute").await;
+    browser.picture("wide").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
