@@ -12,6 +12,7 @@ pub mod fuzzing;
 pub mod ledger;
 pub mod portal;
 pub mod record;
+pub mod recording;
 pub mod serve;
 pub mod source;
 pub mod sync;

@@ -1,6 +1,7 @@
 //! `vitrina demo`: a demo hospital, mock portals and the real daemon in one process.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{PathBuf, absolute};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,10 @@ pub struct Args {
     /// Where metrics and status are served; port 0 takes a free one [default: 127.0.0.1:9464, or a free port if that is taken]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+
+    /// Record every exchange with the portals in this folder, for `vitrina replay`
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
 }
 
 /// Runs the demo.
@@ -39,7 +44,8 @@ pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let mut signals = Signals::new()?;
     print(&format!("building a hospital with {} slots ...\n", args.slots))?;
     let listen = args.listen.unwrap_or_else(free_or_default);
-    let mut stage = Stage::open(StageSettings { slots: args.slots, listen }).await?;
+    let record = args.record.as_ref().map(absolute).transpose()?;
+    let mut stage = Stage::open(StageSettings { slots: args.slots, listen, record }).await?;
     print(&format!(
         "the hospital lives, the daemon feeds five mock portals; page: http://{0}/  metrics: http://{0}/metrics\n\
          to act from the page, sign in with {1}\n",

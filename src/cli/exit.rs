@@ -12,6 +12,8 @@ use crate::config::Problems;
 pub enum Outcome {
     /// All is well. Exit code 0.
     Done,
+    /// A replay brought other verdicts than were recorded. Exit code 1.
+    Different,
     /// The configuration that was to be checked has errors. Exit code 2.
     Misconfigured,
     /// Records are rejected, held, of unknown outcome, or stopped by the fuse. Exit code 3.
@@ -52,6 +54,7 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
 pub(super) fn code(result: Result<Outcome, CliError>) -> ExitCode {
     match result {
         Ok(Outcome::Done) | Err(CliError::OutputClosed) => ExitCode::SUCCESS,
+        Ok(Outcome::Different) => ExitCode::FAILURE,
         Ok(Outcome::Misconfigured) => ExitCode::from(2),
         Ok(Outcome::Unfinished) => ExitCode::from(3),
         Err(CliError::Usage(text)) => {

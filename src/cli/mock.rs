@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::run::Signals;
 use super::{CliError, Outcome, print};
-use crate::demo::mocks::{Account, Mocks};
+use crate::demo::mocks::{Account, Accounts, Mocks};
 
 /// Options of `mock`.
 #[derive(Debug, clap::Args)]
@@ -13,12 +13,17 @@ pub struct Args {
     /// with port 0 each takes a free one
     #[arg(long, value_name = "ADDR")]
     pub listen: SocketAddr,
+
+    /// Take the stand-ins of recordings for credentials, so that `vitrina replay` needs no account
+    #[arg(long)]
+    pub recorded: bool,
 }
 
 /// Serves until told to stop.
 pub async fn run(args: &Args) -> Result<Outcome, CliError> {
     let mut signals = Signals::new()?;
-    let mocks = Mocks::start(args.listen).await.map_err(anyhow::Error::from)?;
+    let accounts = if args.recorded { Accounts::Recorded } else { Accounts::Own };
+    let mocks = Mocks::start(args.listen, accounts).await.map_err(anyhow::Error::from)?;
     for account in mocks.accounts() {
         print(&line(&account))?;
     }

@@ -22,6 +22,7 @@ mod one_portal;
 mod output;
 pub mod register;
 pub mod rejects;
+pub mod replay;
 pub mod run;
 mod runtime;
 mod selection;
@@ -79,6 +80,8 @@ pub enum Verb {
     Rejects(rejects::Args),
     /// List what was exchanged with portals that take documents: what was sent, when, and where it stands
     Log(log::Args),
+    /// Play recorded exchanges against a test stand and compare its verdicts with the recorded ones
+    Replay(replay::Args),
     /// Show tripped fuses and what they hold back; let one go
     Fuse(fuse::Args),
     /// Show the units whose records wait; end a pause
@@ -120,6 +123,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CliError> {
         Verb::Audit(args) => block_on(audit::run(&args)),
         Verb::Rejects(args) => block_on(rejects::run(&args)),
         Verb::Log(args) => block_on(log::run(&args)),
+        Verb::Replay(args) => block_on(replay::run(&args)),
         Verb::Fuse(args) => block_on(fuse::run(&args)),
         Verb::Unit(args) => block_on(unit::run(&args)),
         Verb::Register(args) => block_on(register::run(&args)),

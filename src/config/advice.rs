@@ -1,6 +1,7 @@
 //! Advice: what is legal, and dangerous or without effect.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -46,6 +47,7 @@ pub(super) fn give(tree: &Table, given: &BTreeSet<String>, problems: &mut Proble
     }
     on_ledger(tree, given, problems);
     on_booking(tree, problems);
+    on_record(tree, problems);
     for (name, portal) in tree.tables("portals") {
         let key = format!("portals.{name}");
         on_limits(&key, portal, problems);
@@ -103,6 +105,16 @@ fn on_ledger(tree: &Table, given: &BTreeSet<String>, problems: &mut Problems) {
     let path = url.as_ref().and_then(DatabaseUrl::sqlite_path);
     if path.is_some_and(|path| !path.starts_with('/')) {
         problems.warning("ledger.url", "is a relative path: another working directory means another, empty ledger");
+    }
+}
+
+/// Stand-ins tell of nobody, and what a hospital sends when is its own business all the same.
+fn on_record(tree: &Table, problems: &mut Problems) {
+    let Some(dir) = tree.table("record").and_then(|record| record.text("dir")) else { return };
+    let mode = std::fs::metadata(dir).map(|told| told.permissions().mode()).unwrap_or_default();
+    if mode & 0o077 != 0 {
+        let text = format!("{dir} is open to other users of this machine; chmod 700 {dir}");
+        problems.warning("record.dir", text);
     }
 }
 

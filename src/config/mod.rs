@@ -22,6 +22,7 @@ mod network;
 mod notify;
 mod portals;
 mod problem;
+mod record;
 mod relations;
 mod scalar;
 mod schedule;
@@ -54,6 +55,7 @@ pub use portals::{
     WebhookUpdate,
 };
 pub use problem::{Problem, Problems, Severity};
+pub use record::RecordConfig;
 pub use schedule::{Schedule, ScheduleError};
 pub use sections::{Sections, is_of_platform, needs_a_start};
 pub use serve::ServeConfig;
@@ -80,6 +82,8 @@ pub struct Config {
     /// The portals that are written to, by name. None where this daemon only answers bookings.
     #[serde(default)]
     pub portals: BTreeMap<String, PortalConfig>,
+    /// Recording of exchanges; none where nothing is recorded.
+    pub record: Option<RecordConfig>,
 }
 
 /// Every key of the file, from the top.
@@ -91,5 +95,5 @@ const KEYS: &[Key] = &[
     Key::may("booking", Shape::Table(booking::KEYS)),
     Key::may("notify", Shape::Table(notify::KEYS)),
     Key::may("portals", Shape::Portals),
-    Key::later("record", "recording of exchanges"),
+    Key::may("record", Shape::Table(record::KEYS)),
 ];

@@ -55,8 +55,6 @@ pub(super) enum Shape {
     },
     /// The portals: named tables whose keys depend on their `kind`.
     Portals,
-    /// Something of a later version, said in words.
-    Later(&'static str),
 }
 
 /// A list of texts.
@@ -118,11 +116,6 @@ impl Key {
     /// A table that stands with its defaults when it is left out.
     pub const fn filled(name: &'static str, keys: &'static [Key]) -> Key {
         Key { name, shape: Shape::Table(keys), need: Need::Filled }
-    }
-
-    /// A key that a later version will have: an error that says so.
-    pub const fn later(name: &'static str, what: &'static str) -> Key {
-        Key { name, shape: Shape::Later(what), need: Need::Optional }
     }
 }
 

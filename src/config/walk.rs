@@ -66,9 +66,8 @@ impl Walk<'_> {
             if keys().any(known) {
                 continue;
             }
-            let candidates = || keys().filter(|key| !matches!(key.shape, Shape::Later(_)));
-            let suggestion = did_you_mean(name, candidates().map(|key| key.name));
-            let names: Vec<&str> = candidates().map(|key| key.name).collect();
+            let suggestion = did_you_mean(name, keys().map(|key| key.name));
+            let names: Vec<&str> = keys().map(|key| key.name).collect();
             let text = format!("unknown key{suggestion}{}known here: {}", separator(&suggestion), names.join(", "));
             self.fault(&format!("{path}{name}"), value, text);
         }
@@ -115,10 +114,6 @@ impl Walk<'_> {
                 walk.named(path, values, what, |walk, _, path, values| walk.table(path, values, keys))
             }),
             Shape::Portals => self.inner(full, value, Walk::portals),
-            Shape::Later(what) => {
-                self.fault(full, value, format!("this version of vitrina has no {what}; remove it"));
-                Json::Null
-            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Assembly: from a configuration to open sources, portals, ledger and lines. `run`, `sync` and `demo` all start here.
 
 mod ekdo;
+mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,9 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use reqwest::Method;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
+
+pub use record::account;
 
 use super::write_back::{SiteStatements, open_writer};
 use crate::config::{
@@ -23,6 +26,7 @@ use crate::portal::pos::{PosPortal, PosSettings};
 use crate::portal::sout::{SigEncoding, SignSettings, SoutPortal, SoutSettings};
 use crate::portal::{AnyPortal, Portal};
 use crate::record::{EncodeSettings, Salt, VisitTimeZone};
+use crate::recording::Recorder;
 use crate::serve::platform::TemplateError;
 use crate::source::{AnySource, ScriptError, Source, SourceError, SourceSettings, Writer};
 use crate::sync::{
@@ -67,6 +71,8 @@ pub struct Assembly {
     pub lines: Vec<Arc<AnyLine>>,
     /// When each feed runs, by portal and feed.
     pub schedules: BTreeMap<(String, &'static str), (Schedule, Tz)>,
+    /// Records every exchange of the lines; none where nothing is recorded.
+    pub recorder: Option<Arc<Recorder>>,
 }
 
 /// Why a configuration could not be brought to life.
@@ -113,6 +119,16 @@ pub enum AssemblyError {
     /// What the ledger keeps for a portal.
     #[error(transparent)]
     Secrets(#[from] SecretStoreError),
+    /// The folder of the recording.
+    #[error(
+        "record.dir: {dir} cannot be written to ({source}); make it a folder of the daemon's account, or name another one"
+    )]
+    Record {
+        /// The folder.
+        dir: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// What is on and what is not does not fit together.
     #[error("{0}")]
     Feeds(Problems),
@@ -363,7 +379,12 @@ impl Assembly {
             // Before the first pass there is nothing to remember, and a dry run leaves no file behind.
             Access::Read => AnyLedger::Memory(MemoryLedger::new()),
         });
-        Assembly::open_with(config, metrics, ledger, &databases, access, Vec::new()).await
+        let recorder = match access {
+            Access::Write => record::start(config, &ledger, metrics).await?,
+            // A dry run sends nothing.
+            Access::Read => None,
+        };
+        Assembly::open_with(config, metrics, ledger, &databases, access, Vec::new(), recorder).await
     }
 
     /// Opens the portals of a configuration over an open ledger, but for those whose lines are kept.
@@ -372,9 +393,10 @@ impl Assembly {
         metrics: &Metrics,
         ledger: Arc<AnyLedger>,
         kept: Vec<Arc<AnyLine>>,
+        recorder: Option<Arc<Recorder>>,
     ) -> Result<Self, AssemblyError> {
         let databases = open_databases(config)?;
-        Assembly::open_with(config, metrics, ledger, &databases, Access::Write, kept).await
+        Assembly::open_with(config, metrics, ledger, &databases, Access::Write, kept, recorder).await
     }
 
     /// The lines that a configuration of which these sections have changed leaves as they are, by the portals' names. Fails where it could
@@ -409,6 +431,7 @@ impl Assembly {
         databases: &Databases<'_>,
         access: Access,
         kept: Vec<Arc<AnyLine>>,
+        recorder: Option<Arc<Recorder>>,
     ) -> Result<Self, AssemblyError> {
         let active = feeds_that_are_on(config, &ledger, databases).await?;
         let mut lines = Vec::new();
@@ -422,10 +445,16 @@ impl Assembly {
             }
             lines.push(match kept.iter().find(|line| line.name == *name) {
                 Some(line) => Arc::clone(line),
-                None => Arc::new(Box::pin(open_line(name, portal, &feeds, databases, &ledger, metrics, access)).await?),
+                None => {
+                    let line = Box::pin(open_line(name, portal, &feeds, databases, &ledger, metrics, access)).await?;
+                    if let Some(recorder) = &recorder {
+                        line.portal().record_to(record::tape(recorder, name, portal));
+                    }
+                    Arc::new(line)
+                }
             });
         }
-        Ok(Assembly { ledger, lines, schedules })
+        Ok(Assembly { ledger, lines, schedules, recorder })
     }
 }
 
@@ -491,19 +520,27 @@ async fn open_line(
     Ok(Line::open(name, wire, Arc::clone(ledger), plans, settings, Clock::system()).await?)
 }
 
-/// The salt of keys that are derived from what nobody may see. It is made once and kept: with another one every record would be a new one.
+/// The salt of keys that are derived from what nobody may see. With another one every record would be a new one.
 async fn salt(secrets: &dyn SecretStore, access: Access) -> Result<Salt, SecretStoreError> {
-    let kept = secrets.read(SALT).await?;
-    if let Some(kept) = kept {
-        return Ok(Salt::new(kept.expose_secret().as_bytes()));
+    Ok(Salt::new(lasting(secrets, SALT, access).await?.expose_secret().as_bytes()))
+}
+
+/// A random secret that is made once and kept.
+async fn lasting(
+    secrets: &dyn SecretStore,
+    name: &'static str,
+    access: Access,
+) -> Result<SecretString, SecretStoreError> {
+    if let Some(kept) = secrets.read(name).await? {
+        return Ok(kept);
     }
     let made: [u8; 32] = rand::random();
     let made: String = made.iter().map(|byte| format!("{byte:02x}")).collect();
     // A dry run before the first pass keeps nothing: every record is new to it anyway.
     if access == Access::Write {
-        secrets.keep(SALT, made.clone().into()).await?;
+        secrets.keep(name, made.clone().into()).await?;
     }
-    Ok(Salt::new(made.as_bytes()))
+    Ok(made.into())
 }
 
 /// Only records of a FER gateway belong to units that it may block.

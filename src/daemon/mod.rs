@@ -33,7 +33,7 @@ use secrecy::SecretString;
 use tokio_cron_scheduler::JobSchedulerError;
 use tokio_util::sync::CancellationToken;
 
-pub use assembly::{Access, AnyLine, Assembly, AssemblyError, open_portal, open_source, referral_required};
+pub use assembly::{Access, AnyLine, Assembly, AssemblyError, account, open_portal, open_source, referral_required};
 pub use booking::{Booking, BookingError, booking_certificate, booking_statements, open_booking};
 pub use files::fit as fit_open_files;
 pub use front::Door;
@@ -48,6 +48,7 @@ pub use write_back::open_writer;
 
 use crate::config::{Config, Schedule};
 use crate::ledger::{AnyLedger, Ledger};
+use crate::recording::Recorder;
 use crate::serve::{Listener, Shown};
 use crate::sync::Order;
 use crate::telemetry::Metrics;
@@ -145,6 +146,8 @@ pub struct Daemon {
     /// Who tells people of troubles.
     notices: Tasks,
     stop_notices: CancellationToken,
+    /// Records what the lines exchange, to the end of the process.
+    recorder: Option<Arc<Recorder>>,
     /// Workers of before a reload, each at its last cycle.
     retired: Vec<Tasks>,
     stop_booking: CancellationToken,
@@ -179,6 +182,7 @@ impl Daemon {
         let mut daemon = Daemon {
             shared,
             ledger: assembly.ledger,
+            recorder: assembly.recorder,
             settings,
             clock: Tasks::default(),
             workers: Tasks::default(),

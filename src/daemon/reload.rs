@@ -77,7 +77,10 @@ impl Daemon {
         touched.dedup();
         touched.extend(listeners.touched());
         self.close_lines(&closed).await;
-        let opened = Box::pin(Assembly::open_over(config, &metrics, Arc::clone(&self.ledger), kept)).await;
+        let opened = {
+            let recorder = self.recorder.clone();
+            Box::pin(Assembly::open_over(config, &metrics, Arc::clone(&self.ledger), kept, recorder)).await
+        };
         let assembly = opened.map_err(|error| ReloadError::Broken(error.to_string()))?;
         self.settings = DaemonSettings::of(config);
         self.shared.heart.be_patient(self.settings.patience);

@@ -9,7 +9,7 @@ mod verdict;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use url::Url;
 
 use super::feed::Feed;
 use super::hospital::{Differences, Hospital, HospitalSettings};
-use super::mocks::Mocks;
+use super::mocks::{Accounts, Mocks};
 use super::nmo::Platform;
 use super::view::{DemoProgress, FeedProgress};
 use crate::config::{self, Config, Environment};
@@ -47,6 +47,8 @@ pub struct StageSettings {
     pub slots: u32,
     /// Where the daemon serves metrics and status.
     pub listen: SocketAddr,
+    /// Where the daemon records its exchanges with the portals, if it does: an absolute path.
+    pub record: Option<PathBuf>,
 }
 
 /// Everything that runs in a demo.
@@ -76,10 +78,13 @@ impl Stage {
         let hospital = Hospital::create(&folder.path().join("hospital.db"), hospital_settings).await?;
         let files = Folder(folder.path());
         files.fill()?;
-        let mocks = Mocks::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let mocks = Mocks::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Accounts::Own).await?;
         let path = folder.path().join("vitrina.toml");
         let platform_address = free_address()?;
-        let text = files.configuration(&hospital, &mocks.accounts(), free_address()?, platform_address);
+        let mut text = files.configuration(&hospital, &mocks.accounts(), free_address()?, platform_address);
+        if let Some(record) = &settings.record {
+            text.push_str(&format!("\n[record]\ndir = {:?}\n", record.display().to_string()));
+        }
         std::fs::write(&path, text).context("cannot write the configuration")?;
         let (daemon, address) = start_daemon(&path, settings.listen).await?;
         let admin_token = uuid::Uuid::new_v4().simple().to_string();

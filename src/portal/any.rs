@@ -1,5 +1,7 @@
 //! The catalogue: every kind of portal behind one type, so that the engine is built once whatever a hospital connects.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
 use super::ekdo::EkdoPortal;
@@ -9,7 +11,7 @@ use super::pos::PosPortal;
 use super::sout::SoutPortal;
 use super::{Abilities, Ask, Asked, Batch, Delivery, Finding, Held, Kind, Portal, Reading, Registered, Unfit};
 use crate::record::{Key, Schema};
-use crate::transport::{Failure, HostName, RefusedLogins, TokenOutlook};
+use crate::transport::{Failure, HostName, RefusedLogins, Tape, TokenOutlook};
 
 /// A portal of any kind.
 pub enum AnyPortal {
@@ -192,6 +194,17 @@ impl AnyPortal {
             AnyPortal::Nmo(portal) => portal.name_host(host),
             AnyPortal::Pos(portal) => portal.name_host(host),
             AnyPortal::Ekdo(portal) => portal.name_host(host),
+        }
+    }
+
+    /// Has every exchange, those for tokens included, taken by a tape.
+    pub fn record_to(&self, tape: Arc<dyn Tape>) {
+        match self {
+            AnyPortal::Fer(portal) => portal.record_to(tape),
+            AnyPortal::Sout(portal) => portal.record_to(tape),
+            AnyPortal::Nmo(portal) => portal.record_to(tape),
+            AnyPortal::Pos(portal) => portal.record_to(tape),
+            AnyPortal::Ekdo(portal) => portal.record_to(tape),
         }
     }
 

@@ -15,7 +15,7 @@ use std::future::Future;
 
 pub use any::AnyPortal;
 pub use batch::{Batch, Sent};
-pub use catalogue::{AdviceOn, Kind, UNEXPLAINED, kind};
+pub use catalogue::{AdviceOn, Handling, Kind, UNEXPLAINED, WireWords, kind};
 
 use chrono::NaiveDate;
 use serde_json::{Map, Value};

@@ -8,13 +8,13 @@ mod fingerprint;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 pub mod guid;
-mod inn;
+pub(crate) mod inn;
 mod key;
 mod phrase;
 mod receipt;
 mod remedy;
 mod schema;
-mod snils;
+pub(crate) mod snils;
 mod unreadable;
 mod violation;
 mod zone;

@@ -38,6 +38,9 @@ pub struct Schema {
     pub persons: bool,
     /// Fields whose salted hash is the key of a row that brings none; empty where the key must be there. None of them may be shown.
     pub derived_key: &'static [&'static str],
+    /// Fields of words, ids and codes that a recording of exchanges shows as they are, because they can tell nothing of a person. Every other
+    /// field that could is replaced by a stand-in: see [`Schema::discloses`].
+    pub shown: &'static [&'static str],
 }
 
 /// One row of a document's table.
@@ -280,7 +283,46 @@ pub const fn must_if(condition: Condition, name: &'static str, kind: Kind) -> Fi
     Field { name, kind, presence: Presence::MandatoryIf(condition) }
 }
 
+impl Kind {
+    /// True for values that cannot name a person, whatever the row says: words of a list, truth, amounts, times, public codes.
+    pub const fn is_impersonal(self) -> bool {
+        match self {
+            Kind::Oid
+            | Kind::Int { .. }
+            | Kind::Number
+            | Kind::Enum(_)
+            | Kind::EnumWithAliases(..)
+            | Kind::EnumList(_)
+            | Kind::IntEnum(_)
+            | Kind::Time
+            | Kind::PeriodEnd
+            | Kind::VisitTime
+            | Kind::Bool
+            | Kind::Date
+            | Kind::Epoch
+            | Kind::EpochEnd
+            | Kind::Oktmo(_) => true,
+            Kind::Guid
+            | Kind::Text(_)
+            | Kind::IdText(_)
+            | Kind::GuidOrText(_)
+            | Kind::Snils
+            | Kind::PrintedSnils
+            | Kind::Inn
+            | Kind::Digits(_)
+            | Kind::Identifier(_)
+            | Kind::Version
+            | Kind::Objects(_) => false,
+        }
+    }
+}
+
 impl Schema {
+    /// True when a recording of exchanges shows this field's values; they are then nothing that could name a person.
+    pub fn discloses(&self, field: &Field) -> bool {
+        field.kind.is_impersonal() || self.shown.contains(&field.name)
+    }
+
     /// Position of the field with this name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|field| field.name == name)

@@ -45,6 +45,13 @@ fn is_valid(digits: &[u8; 11]) -> bool {
     sum % 101 % 100 == value(9..11)
 }
 
+/// Nine digits with their check sum behind them.
+pub fn checked(number: &[u8]) -> Vec<u8> {
+    let sum: u64 = number.iter().zip((1..=9).rev()).map(|(digit, weight)| u64::from(digit - b'0') * weight).sum();
+    let check = sum % 101 % 100;
+    [number, &[b'0' + (check / 10) as u8, b'0' + (check % 10) as u8]].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -365,6 +365,7 @@ static OTHERS: Schema = Schema {
     urgent: false,
     persons: true,
     derived_key: &["level", "paid"],
+    shown: &[],
 };
 const FAR: Condition = Condition { field: "level", values: &["far"] };
 const PAID: Condition = Condition { field: "paid", values: &["true"] };

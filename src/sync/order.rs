@@ -47,6 +47,7 @@ mod tests {
             urgent: false,
             persons: false,
             derived_key: &[],
+            shown: &[],
         }
     }
 

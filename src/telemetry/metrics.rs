@@ -18,7 +18,7 @@ use crate::sync::Drafts;
 use crate::transport::{Health, TokenOutlook};
 use forget::{Feeds, Forgets};
 use labels::{DRAFTS, ENCODINGS, PORTAL_STATES, state_of};
-pub use labels::{Outcome, RetryReason};
+pub use labels::{Outcome, Recorded, RetryReason};
 use process::Process;
 pub use register::Described;
 use register::Register;
@@ -71,6 +71,7 @@ pub struct Metrics {
     notices: IntCounterVec,
     notices_failing: IntGaugeVec,
     notices_last: GaugeVec,
+    recorded: IntCounterVec,
 }
 
 impl Metrics {
@@ -211,6 +212,7 @@ impl Metrics {
             notices_failing: register.integers("notices_failing", "1 while a notice could not be delivered and is tried again.", &["channel"])?,
             notices_last: register.numbers("notices_last_success_timestamp_seconds", "When the last notice was delivered, seconds since 1970-01-01.", &["channel"])?,
             reloaded,
+            recorded: register.counters("recorded_exchanges_total", "Exchanges that were to be recorded, by what became of them.", &["outcome"])?,
             described: register.into_described(),
             registry,
         })
@@ -435,6 +437,11 @@ impl Metrics {
     /// Whether the configuration that was read last is in force.
     pub fn show_reload(&self, is_in_force: bool) {
         self.reloaded.set(i64::from(is_in_force));
+    }
+
+    /// What became of an exchange that was to be recorded.
+    pub fn recorded(&self, outcome: Recorded) {
+        self.recorded.with_label_values(&[outcome.label()]).inc();
     }
 
     /// How many bookings are of unknown outcome.

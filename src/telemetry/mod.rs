@@ -4,4 +4,4 @@ mod log;
 mod metrics;
 
 pub use log::{LogFormat, start as start_log};
-pub use metrics::{Described, Metrics, Outcome, PortalMeter, RetryReason};
+pub use metrics::{Described, Metrics, Outcome, PortalMeter, Recorded, RetryReason};

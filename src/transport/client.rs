@@ -20,7 +20,8 @@ use url::Url;
 
 use super::dates::{http_date, retry_after};
 use super::gzip::{InflateError, inflate};
-use super::{Failure, HostName, Mishap, Packed};
+use super::tape::{Copying, TapedAnswer};
+use super::{Failure, HostName, Mishap, Packed, Tape};
 
 /// Most bytes of an answer that are read, and most that a compressed one may inflate to.
 pub const ANSWER_LIMIT: usize = 8 << 20;
@@ -140,6 +141,8 @@ pub struct HttpClient {
     skew: Arc<AtomicI64>,
     /// What every request calls the portal's host, where its address names another one.
     host: Arc<OnceLock<HostName>>,
+    /// Takes every exchange, where exchanges are recorded.
+    tape: Arc<OnceLock<Arc<dyn Tape>>>,
 }
 
 impl HttpClient {
@@ -163,13 +166,18 @@ impl HttpClient {
         };
         let inner = builder.build().map_err(|error| ClientError::Tls { reason: innermost(&error).to_string() })?;
         let skew = Arc::new(AtomicI64::new(UNSEEN));
-        Ok(HttpClient { inner, base: settings.url.clone(), witness, skew, host: Arc::default() })
+        Ok(HttpClient { inner, base: settings.url.clone(), witness, skew, host: Arc::default(), tape: Arc::default() })
     }
 
     /// Has every request of this client, and of those cloned from it, say this in its `Host` header. Is said once, before the first request.
     pub fn name_host(&self, host: HostName) {
         // What was said first holds.
         let _ = self.host.set(host);
+    }
+
+    /// Has every exchange of this client, and of those cloned from it, taken by a tape. Is said once, before the first request.
+    pub fn record_to(&self, tape: Arc<dyn Tape>) {
+        let _first_holds = self.tape.set(tape);
     }
 
     /// A request to a path under the portal's address. Segments are escaped.
@@ -196,8 +204,20 @@ impl HttpClient {
         let declared = header(request.headers(), CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(0);
         let (raw_bytes, sent_bytes) = if sent_bytes == 0 { (declared, declared) } else { (raw_bytes, sent_bytes) };
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let taping = self.tape.get().map(|tape| (tape, Copying::of(&mut request, &self.base)));
         let started = Instant::now();
-        let answer = self.exchange(request, limit).await;
+        let (answer, headers) = match self.exchange(request, limit).await {
+            Ok((answer, headers)) => (Ok(answer), headers),
+            Err(mishap) => (Err(mishap), HeaderMap::new()),
+        };
+        if let Some((tape, copying)) = taping {
+            let answer = answer.as_ref().ok();
+            tape.take(copying.end(answer.map(|answer| TapedAnswer {
+                status: answer.status,
+                headers,
+                body: answer.body.clone(),
+            })));
+        }
         let status = answer.as_ref().ok().map(|answer| answer.status);
         let exchange = Exchange { status, elapsed: started.elapsed(), raw_bytes, sent_bytes };
         debug!(%method, path, ?status, elapsed_ms = exchange.elapsed.as_millis() as u64, raw_bytes, sent_bytes, "exchange");
@@ -215,7 +235,7 @@ impl HttpClient {
         }
     }
 
-    async fn exchange(&self, request: reqwest::Request, limit: usize) -> Result<Answer, Mishap> {
+    async fn exchange(&self, request: reqwest::Request, limit: usize) -> Result<(Answer, HeaderMap), Mishap> {
         let response = self.inner.execute(request).await.map_err(|error| mishap(&error))?;
         let status = response.status().as_u16();
         let date = header(response.headers(), DATE).and_then(http_date);
@@ -224,10 +244,11 @@ impl HttpClient {
         }
         let retry_after =
             header(response.headers(), RETRY_AFTER).and_then(|value| retry_after(value, date.unwrap_or_else(Utc::now)));
+        let headers = response.headers().clone();
         match read(response, limit).await {
-            Ok(body) => Ok(Answer { status, retry_after, date, body }),
+            Ok(body) => Ok((Answer { status, retry_after, date, body }, headers)),
             // The status alone says what to do: a broken page under it changes nothing.
-            Err(_) if !body_decides(status) => Ok(Answer { status, retry_after, date, body: Vec::new() }),
+            Err(_) if !body_decides(status) => Ok((Answer { status, retry_after, date, body: Vec::new() }, headers)),
             Err(mishap) => Err(mishap),
         }
     }

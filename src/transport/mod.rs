@@ -14,6 +14,7 @@ mod redact;
 mod refused_login;
 mod retry;
 mod secret_store;
+mod tape;
 mod token;
 
 pub use breaker::{Breaker, Health};
@@ -28,4 +29,5 @@ pub use redact::{redact, redact_hiding};
 pub use refused_login::RefusedLogins;
 pub use retry::{RetryTiming, RetryTimingError, is_due};
 pub use secret_store::{SecretStore, SecretStoreError};
+pub use tape::{TAPE_LIMIT, Tape, Taped, TapedAnswer};
 pub use token::{Authenticate, Bearer, Pauses, Token, TokenHolder, TokenOutlook};

@@ -398,3 +398,20 @@ fn a_path_in_the_public_address_of_bookings_is_warned_of() {
     assert!(with("http://10.0.0.5:8090/vitrina").contains("booking.public_url"));
     assert!(!with("http://10.0.0.5:8090/").contains("booking.public_url"));
 }
+
+#[test]
+fn a_recording_wants_a_folder_that_says_where_it_is_and_that_others_cannot_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = directory.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+    let with = |dir: &str, more: &str| format!("{GOOD}\n[record]\ndir = \"{dir}\"\n{more}");
+    let told = check(&with(open.to_str().unwrap(), ""), &[], &[]);
+    assert!(told.code == 0 && told.out.contains("record.dir") && told.out.contains("chmod 700"), "{}", told.out);
+    assert!(!check(&with("/nowhere/yet", ""), &[], &[]).out.contains("record"));
+    assert_eq!(
+        errors(&with("exchanges", "max_bytes = 10\nmax_age = \"1s\"\n")),
+        ["record.dir", "record.max_age", "record.max_bytes"]
+    );
+    assert_eq!(errors(&format!("{GOOD}\n[record]\n")), ["record.dir"]);
+}

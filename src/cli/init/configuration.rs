@@ -30,6 +30,11 @@ listen = "127.0.0.1:9464"                      # status, metrics, health
 # smtp = "smtp://mail.hospital.lan:25"
 # from = "vitrina@hospital.lan"
 # to = ["it@hospital.lan"]
+#
+# Exchanges can be recorded without persons and secrets, to be played again or to go with a report of a fault (docs/replay.md):
+#
+# [record]
+# dir = "/var/lib/vitrina/exchanges"
 "#;
 
 const FER: &str = r#"[portals.fer]

@@ -199,6 +199,7 @@ mod tests {
         urgent: false,
         persons: false,
         derived_key: &[],
+        shown: &[],
         parents: &[],
         unit: Unit::None,
         expires: Expiry::Never,
@@ -208,7 +209,13 @@ mod tests {
         yields: &[],
     };
 
-    static KIND: portal::Kind = portal::Kind { name: "fer", schemas: &[&EVERYTHING], remedies: &[], unnamed: &[] };
+    static KIND: portal::Kind = portal::Kind {
+        name: "fer",
+        schemas: &[&EVERYTHING],
+        remedies: &[],
+        unnamed: &[],
+        wire_words: &portal::WireWords::NONE,
+    };
 
     #[tokio::test]
     async fn a_view_can_be_created_as_it_stands_and_has_every_column_and_no_row() {

@@ -11,6 +11,8 @@ use super::fer::{FerGateway, GatewayError, GatewaySettings, Running as RunningGa
 use super::host::Host;
 use super::nmo::{NmoMock, NmoMockError, NmoMockSettings, RunningNmo};
 use super::pos::{PosAccount, PosMock};
+use crate::recording::stand_in_for;
+
 use super::sout::{MockError, RegisterSettings, Running as RunningRegister, SoutMock};
 
 /// How many there are, and how many ports they take.
@@ -77,8 +79,18 @@ pub enum MocksError {
     },
 }
 
+/// Who may use the mocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accounts {
+    /// Accounts of their own.
+    Own,
+    /// Accounts whose credentials are the stand-ins of a recording, which can then be played without any account.
+    Recorded,
+}
+
 /// The mocks, listening.
 pub struct Mocks {
+    given: Given,
     fer: RunningGateway,
     sout: RunningRegister,
     nmo: RunningNmo,
@@ -90,14 +102,16 @@ pub struct Mocks {
 
 impl Mocks {
     /// Starts all five: the FER gateway at the address, then SOUT, NMO, POS and EKDO on the ports behind it. Port 0 takes free ones.
-    pub async fn start(listen: SocketAddr) -> Result<Self, MocksError> {
+    pub async fn start(listen: SocketAddr, accounts: Accounts) -> Result<Self, MocksError> {
         let [fer, sout, nmo, pos, ekdo] = addresses(listen)?;
         let refused = |portal, listen| move |source| MocksError::Listen { portal, listen, source };
-        let (pos_mock, ekdo_mock) = (PosMock::new(PosAccount::default()), EkdoMock::new(personnel()));
+        let given = Given::of(accounts);
+        let (pos_mock, ekdo_mock) = (PosMock::new(given.pos.clone()), EkdoMock::new(given.ekdo.clone()));
         Ok(Mocks {
-            fer: FerGateway::start(fer, GatewaySettings::default()).await?,
-            sout: SoutMock::start(sout, register()).await?,
-            nmo: NmoMock::start(nmo, education()).await?,
+            fer: FerGateway::start(fer, given.fer.clone()).await?,
+            sout: SoutMock::start(sout, given.sout.clone()).await?,
+            nmo: NmoMock::start(nmo, given.nmo.clone()).await?,
+            given,
             pos_host: pos_mock.serve(pos).await.map_err(refused("POS", pos))?,
             pos: pos_mock,
             ekdo_host: ekdo_mock.serve(ekdo).await.map_err(refused("EKDO", ekdo))?,
@@ -117,11 +131,11 @@ impl Mocks {
 
     /// Where each is and who may use it.
     pub fn accounts(&self) -> [Account; PORTALS as usize] {
-        let (fer, nmo, pos, ekdo) = (GatewaySettings::default(), education(), PosAccount::default(), personnel());
+        let Given { fer, sout, nmo, pos, ekdo } = self.given.clone();
         let account = |kind, title, url, credentials| Account { kind, title, url, credentials };
         [
             account("fer", "FER gateway", self.fer.url(), vec![("username", fer.username), ("password", fer.password)]),
-            account("sout", "SOUT register", self.sout.url(), vec![("api_key", register().api_key)]),
+            account("sout", "SOUT register", self.sout.url(), vec![("api_key", sout.api_key)]),
             account(
                 "nmo",
                 "NMO portal",
@@ -156,6 +170,40 @@ impl Mocks {
         self.nmo.shutdown().await?;
         self.pos_host.shutdown().await.map_err(failed("POS"))?;
         self.ekdo_host.shutdown().await.map_err(failed("EKDO"))
+    }
+}
+
+/// What each mock is set to.
+#[derive(Clone)]
+struct Given {
+    fer: GatewaySettings,
+    sout: RegisterSettings,
+    nmo: NmoMockSettings,
+    pos: PosAccount,
+    ekdo: EkdoAccount,
+}
+
+impl Given {
+    fn of(accounts: Accounts) -> Self {
+        let mut given = Given {
+            fer: GatewaySettings::default(),
+            sout: register(),
+            nmo: education(),
+            pos: PosAccount::default(),
+            ekdo: personnel(),
+        };
+        if accounts == Accounts::Recorded {
+            let Given { fer, sout, nmo, pos, ekdo } = &mut given;
+            [fer.username, fer.password] = ["username", "password"].map(stand_in_for);
+            sout.api_key = stand_in_for("api_key");
+            [nmo.client_id, nmo.client_secret] = ["client_id", "client_secret"].map(stand_in_for);
+            [nmo.username, nmo.password] = ["username", "password"].map(stand_in_for);
+            [pos.access_token, pos.refresh_token] = ["access_token", "refresh_token"].map(stand_in_for);
+            pos.name = stand_in_for("name");
+            [ekdo.username, ekdo.password] = ["username", "password"].map(stand_in_for);
+            ekdo.user_id = stand_in_for("user_id");
+        }
+        given
     }
 }
 

@@ -26,7 +26,7 @@ use tokens::Tokens;
 pub use tokens::{Ends, PosAccount};
 
 /// Where the mock's addresses begin, as in production.
-const BASE: &str = "/og/rgis/analytics";
+pub const BASE: &str = "/og/rgis/analytics";
 /// Most bytes of a request.
 const BODY_BYTES: usize = 1 << 20;
 

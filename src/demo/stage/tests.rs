@@ -41,7 +41,7 @@ ekdo.document: 1 extra: nobody's DOCUMENT
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_a_false_and_a_needless_record_are_told_of_every_portal() {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let stage = Stage::open(StageSettings { slots: 40, listen }).await.unwrap();
+    let stage = Stage::open(StageSettings { slots: 40, listen, record: None }).await.unwrap();
     let Stage { hospital, mocks, daemon, life, stop_life, folder, .. } = stage;
     stop_life.cancel();
     life.await.unwrap().unwrap();

@@ -17,6 +17,7 @@ mod remembered;
 mod schema;
 mod settings;
 mod upload;
+mod wire_words;
 mod word;
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -48,7 +49,7 @@ use super::{Abilities, Batch, Cure, Delivery, Inquiry, Kind, Portal, Removal, Se
 use crate::record::{Key, Schema};
 use crate::transport::{
     Answer, Bearer, Body, ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Rate, RefusedLogins,
-    TokenHolder, TokenOutlook, Witness,
+    Tape, TokenHolder, TokenOutlook, Witness,
 };
 use document::{Document, Row};
 use examine::{Examiner, MOST_SIGNATURE_BYTES};
@@ -66,6 +67,7 @@ pub(super) static KIND: Kind = Kind {
     schemas: SCHEMAS,
     remedies: remedy::CASES,
     unnamed: &["HTTP-409", answer::ALREADY_SIGNED, answer::NOT_SIGNED],
+    wire_words: &wire_words::WORDS,
 };
 
 /// The portal of personnel documents.
@@ -115,6 +117,11 @@ impl EkdoPortal {
     /// Has every request say this in its `Host` header: see [`HttpClient::name_host`].
     pub fn name_host(&self, host: HostName) {
         self.client.name_host(host);
+    }
+
+    /// Has every exchange taken by a tape: see [`HttpClient::record_to`].
+    pub fn record_to(&self, tape: Arc<dyn Tape>) {
+        self.client.record_to(tape);
     }
 
     /// Fetches a token if there is none: proves address, TLS and credentials.

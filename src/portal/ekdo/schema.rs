@@ -46,4 +46,5 @@ static DOCUMENT: Schema = Schema {
     urgent: false,
     persons: true,
     derived_key: &[],
+    shown: &["id"],
 };

@@ -9,6 +9,7 @@ mod remedy;
 mod schema;
 mod webhook;
 mod wire;
+mod wire_words;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing {
@@ -37,7 +38,7 @@ use super::{Abilities, Ask, Batch, Delivery, Held, Kind, Portal, Reading};
 use crate::record::{Key, Schema, guid};
 use crate::transport::{
     Bearer, Body, ClientError, ClientSettings, Failure, HostName, HttpClient, Level, Packed, Pauses, Rate,
-    RefusedLogins, TokenOutlook, Witness,
+    RefusedLogins, Tape, TokenOutlook, Witness,
 };
 use answer::Reply;
 use wire::{Call, Wire};
@@ -71,7 +72,8 @@ pub struct FerSettings {
 }
 
 /// What is known of every gateway of this kind.
-pub(super) static KIND: Kind = Kind { name: "fer", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &[] };
+pub(super) static KIND: Kind =
+    Kind { name: "fer", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &[], wire_words: &wire_words::WORDS };
 
 /// The gateway.
 pub struct FerPortal {
@@ -109,6 +111,11 @@ impl FerPortal {
     /// Has every request say this in its `Host` header: see [`HttpClient::name_host`].
     pub fn name_host(&self, host: HostName) {
         self.wire.client().name_host(host);
+    }
+
+    /// Has every exchange taken by a tape: see [`HttpClient::record_to`].
+    pub fn record_to(&self, tape: Arc<dyn Tape>) {
+        self.wire.client().record_to(tape);
     }
 
     /// Fetches a token if there is none: proves address, TLS and credentials.

@@ -15,6 +15,7 @@ mod remedy;
 mod result;
 mod schema;
 mod wire;
+mod wire_words;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing {
@@ -40,7 +41,7 @@ pub use schema::{MODULE_FEED, SCHEMAS};
 use super::{Abilities, Asked, Batch, Delivery, Finding, Inquiry, Kind, Portal, Removal, Unfit, Verdict};
 use crate::record::{Key, Schema};
 use crate::transport::{
-    Bearer, ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Pauses, Rate, RefusedLogins,
+    Bearer, ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Pauses, Rate, RefusedLogins, Tape,
     TokenOutlook, Witness,
 };
 use wire::Wire;
@@ -76,7 +77,8 @@ pub struct NmoSettings {
 }
 
 /// What is known of every portal of this kind.
-pub(super) static KIND: Kind = Kind { name: "nmo", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &[] };
+pub(super) static KIND: Kind =
+    Kind { name: "nmo", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &[], wire_words: &wire_words::WORDS };
 
 /// The portal.
 pub struct NmoPortal {
@@ -116,6 +118,11 @@ impl NmoPortal {
     /// Has every request say this in its `Host` header: see [`HttpClient::name_host`].
     pub fn name_host(&self, host: HostName) {
         self.wire.client().name_host(host);
+    }
+
+    /// Has every exchange taken by a tape: see [`HttpClient::record_to`].
+    pub fn record_to(&self, tape: Arc<dyn Tape>) {
+        self.wire.client().record_to(tape);
     }
 
     /// Fetches a token if there is none: proves address, TLS and credentials.

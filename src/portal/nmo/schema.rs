@@ -96,6 +96,7 @@ static MODULE: Schema = Schema {
     urgent: false,
     persons: true,
     derived_key: &[],
+    shown: &["module_id", "version", "url"],
 };
 
 static RESULT: Schema = Schema {
@@ -126,6 +127,7 @@ static RESULT: Schema = Schema {
     urgent: false,
     persons: true,
     derived_key: &["module_id", "snils", "pin"],
+    shown: &["id", "module_id"],
 };
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod refresh;
 mod remedy;
 mod schema;
 mod tokens;
+mod wire_words;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing {
@@ -34,7 +35,7 @@ use super::{Abilities, Batch, Cure, Delivery, Inquiry, Kind, Portal, Removal, Se
 use crate::record::{Key, Schema};
 use crate::transport::{
     Answer, Bearer, Body, ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Pauses, Rate,
-    SecretStore, TokenHolder, TokenOutlook, Witness,
+    SecretStore, Tape, TokenHolder, TokenOutlook, Witness,
 };
 use answer::Errand;
 use tokens::{Desk, Pair, Tokens};
@@ -68,8 +69,13 @@ pub struct PosSettings {
 }
 
 /// What is known of every POS.
-pub(super) static KIND: Kind =
-    Kind { name: "pos", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &["NO_ID", "HTTP-409", "NOT_FOUND"] };
+pub(super) static KIND: Kind = Kind {
+    name: "pos",
+    schemas: SCHEMAS,
+    remedies: remedy::CASES,
+    unnamed: &["NO_ID", "HTTP-409", "NOT_FOUND"],
+    wire_words: &wire_words::WORDS,
+};
 
 /// What is to be said of a row that goes out as it is: its region may not be that of its municipality.
 pub(super) fn advice(_schema: &Schema, body: &[u8]) -> Option<&'static str> {
@@ -114,6 +120,11 @@ impl PosPortal {
     /// Has every request say this in its `Host` header: see [`HttpClient::name_host`].
     pub fn name_host(&self, host: HostName) {
         self.client.name_host(host);
+    }
+
+    /// Has every exchange taken by a tape: see [`HttpClient::record_to`].
+    pub fn record_to(&self, tape: Arc<dyn Tape>) {
+        self.client.record_to(tape);
     }
 
     /// Makes sure of a token. A token that is not known to have ended is not proven by this: POS has no request that changes nothing.

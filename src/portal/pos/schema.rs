@@ -71,6 +71,7 @@ const fn feed(feed: &'static str, table: &'static str, fields: &'static [Field],
         urgent: false,
         persons: true,
         derived_key: &[],
+        shown: &["external_id", "external_linked_activity_id", "external_voting_id", "pos_id"],
     }
 }
 

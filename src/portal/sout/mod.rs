@@ -15,6 +15,7 @@ mod schema;
 mod set;
 mod sign;
 mod wire;
+mod wire_words;
 mod xml;
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -44,7 +45,9 @@ use super::{
     Verdict,
 };
 use crate::record::{Key, Schema};
-use crate::transport::{ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Rate, Trouble, Witness};
+use crate::transport::{
+    ClientError, ClientSettings, Failure, HostName, HttpClient, Mishap, Rate, Tape, Trouble, Witness,
+};
 use lookup::{Lookup, Terms};
 use pages::PageSize;
 use programs::{Programs, Titles};
@@ -122,7 +125,8 @@ pub(super) fn advice(_schema: &Schema, body: &[u8]) -> Option<&'static str> {
 }
 
 /// What is known of every portal of this kind.
-pub(super) static KIND: Kind = Kind { name: "sout", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &[] };
+pub(super) static KIND: Kind =
+    Kind { name: "sout", schemas: SCHEMAS, remedies: remedy::CASES, unnamed: &[], wire_words: &wire_words::WORDS };
 
 /// The portal.
 pub struct SoutPortal {
@@ -169,6 +173,11 @@ impl SoutPortal {
     /// Has every request say this in its `Host` header: see [`HttpClient::name_host`].
     pub fn name_host(&self, host: HostName) {
         self.wire.client().name_host(host);
+    }
+
+    /// Has every exchange taken by a tape: see [`HttpClient::record_to`].
+    pub fn record_to(&self, tape: Arc<dyn Tape>) {
+        self.wire.client().record_to(tape);
     }
 
     /// Reads one record back: proves address, TLS and key.

@@ -60,6 +60,7 @@ pub static TRAINING: Schema = Schema {
     urgent: false,
     persons: true,
     derived_key: &[],
+    shown: &["outer_id", "learn_program_title"],
 };
 
 #[cfg(test)]

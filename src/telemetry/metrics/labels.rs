@@ -28,6 +28,30 @@ pub enum RetryReason {
     Split,
 }
 
+/// What became of an exchange that was to be recorded, as a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It stands in a file.
+    Written,
+    /// Too many waited to be written.
+    QueueFull,
+    /// It is larger than all that is kept.
+    TooLarge,
+    /// The disk refused it.
+    Disk,
+}
+
+impl Recorded {
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Recorded::Written => "written",
+            Recorded::QueueFull => "queue_full",
+            Recorded::TooLarge => "too_large",
+            Recorded::Disk => "disk",
+        }
+    }
+}
+
 /// States of `vitrina_portal_state`.
 pub(super) const PORTAL_STATES: [&str; 4] = ["open", "paused", "maintenance", "parked"];
 

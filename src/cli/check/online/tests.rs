@@ -21,6 +21,7 @@ static SLOT: Schema = Schema {
     urgent: false,
     persons: false,
     derived_key: &[],
+    shown: &[],
     unit: Unit::None,
     expires: Expiry::Never,
     place: &[],

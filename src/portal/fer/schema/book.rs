@@ -55,4 +55,5 @@ pub(super) static SCHEMA: Schema = Schema {
     urgent: false,
     persons: true,
     derived_key: &[],
+    shown: &["id", "slot_id", "referral_id"],
 };

@@ -35,4 +35,5 @@ pub(super) static SCHEMA: Schema = Schema {
     urgent: false,
     persons: false,
     derived_key: &[],
+    shown: &["id", "region_okato"],
 };

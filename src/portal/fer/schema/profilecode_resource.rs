@@ -25,4 +25,5 @@ pub(super) static SCHEMA: Schema = Schema {
     urgent: false,
     persons: false,
     derived_key: &[],
+    shown: &["id", "resource_id", "profile_code"],
 };

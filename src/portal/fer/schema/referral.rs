@@ -83,5 +83,16 @@ const fn schema(fields: &'static [Field]) -> Schema {
         urgent: false,
         persons: true,
         derived_key: &[],
+        shown: &[
+            "id",
+            "speciality_id",
+            "to_mo_id",
+            "to_profile_code",
+            "to_service_id",
+            "from_mo_id",
+            "from_resource_id",
+            "to_resource_id",
+            "referral_type_code",
+        ],
     }
 }

@@ -43,4 +43,5 @@ pub(super) static SCHEMA: Schema = Schema {
     urgent: false,
     persons: true,
     derived_key: &[],
+    shown: &["id", "mo_id", "post_id", "speciality_id"],
 };

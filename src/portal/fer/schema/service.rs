@@ -26,4 +26,5 @@ pub(super) static SCHEMA: Schema = Schema {
     urgent: false,
     persons: false,
     derived_key: &[],
+    shown: &["id", "resource_id", "code"],
 };

@@ -47,4 +47,5 @@ pub(super) static SCHEMA: Schema = Schema {
     urgent: true,
     persons: false,
     derived_key: &[],
+    shown: &["id", "mo_id", "resource_id"],
 };

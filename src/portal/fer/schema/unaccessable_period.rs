@@ -27,4 +27,5 @@ pub(super) static SCHEMA: Schema = Schema {
     urgent: false,
     persons: false,
     derived_key: &[],
+    shown: &["period_id", "resource_id"],
 };
