@@ -8,37 +8,14 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mockito::Server;
-use serde::Deserialize;
-use serde_json::Value;
 use vitrina::portal::ekdo::{EkdoPortal, EkdoSettings, EkdoWire, Encoding, MOST_FILE_BYTES, SCHEMAS};
 use vitrina::portal::{Batch, Delivery, Portal, Verdict};
 use vitrina::record::{Fingerprint, Key};
+use vitrina::recording::About;
 use vitrina::transport::Pauses;
 
+use crate::support::cassettes::{about, answer, cassette, given, json};
 use crate::support::papers::{pdf, signature, write};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cassette {
-    name: String,
-    section: String,
-    repairs: Vec<String>,
-    deviations: Vec<String>,
-    row: Value,
-    groups: BTreeMap<String, String>,
-    exchanges: Vec<Exchange>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Exchange {
-    method: String,
-    path: String,
-    headers: BTreeMap<String, String>,
-    json: Value,
-    status: usize,
-    answer: Value,
-}
 
 fn settings(url: &str, files: &Path, groups: BTreeMap<String, String>) -> EkdoSettings {
     EkdoSettings {
@@ -60,28 +37,29 @@ fn settings(url: &str, files: &Path, groups: BTreeMap<String, String>) -> EkdoSe
 
 #[tokio::test]
 async fn the_steps_of_the_document_follow_one_another() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replay/ekdo/scenario.json");
-    let cassette: Cassette = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert!(!cassette.name.is_empty() && !cassette.section.is_empty() && !cassette.deviations.is_empty());
-    assert!(cassette.repairs.is_empty(), "nothing is printed that could be repaired");
+    let steps = ["1_token", "2_document", "3_signature"].map(|step| cassette(&format!("ekdo/{step}.json")));
+    let About { repairs, deviations, .. } = about(&steps[0]);
+    assert!(!deviations.is_empty() && repairs.is_empty(), "nothing is printed that could be repaired");
+    let groups: BTreeMap<String, String> = serde_json::from_value(given(&steps[0], "groups")).unwrap();
     let files = tempfile::tempdir().unwrap();
     let ago = Duration::from_secs(60);
     write(&files.path().join("17.pdf"), &pdf(0), ago);
     write(&files.path().join("17.sig"), &signature(), ago);
     let mut server = Server::new_async().await;
     let mut mocks = Vec::new();
-    for exchange in &cassette.exchanges {
-        let body = exchange.json.to_string();
+    for step in &steps {
+        let (exchange, (status, answer)) = (&step.request, answer(step));
+        let body = json(step).to_string();
         let body = body.replace("FILE", &STANDARD.encode(pdf(0))).replace("SIGNATURE", &STANDARD.encode(signature()));
         let mut mock = server.mock(&exchange.method, exchange.path.as_str()).match_body(body.as_str());
         for (name, value) in &exchange.headers {
             mock = mock.match_header(name.as_str(), value.as_str());
         }
-        mock = mock.with_status(exchange.status).with_body(exchange.answer.to_string());
+        mock = mock.with_status(status.into()).with_body(answer);
         mocks.push(mock.expect(1).create_async().await);
     }
-    let portal = EkdoPortal::new(settings(&server.url(), files.path(), cassette.groups), None).unwrap();
-    let mut body = cassette.row.to_string().into_bytes();
+    let portal = EkdoPortal::new(settings(&server.url(), files.path(), groups), None).unwrap();
+    let mut body = given(&steps[0], "row").to_string().into_bytes();
     portal.examine(SCHEMAS[0], &mut body).unwrap();
     let deliver = async |remote_id: Option<&str>| {
         let mut batch = Batch::default();

@@ -43,6 +43,7 @@ mod platform;
 mod pos;
 mod pos_replay;
 mod redaction;
+mod recording;
 mod reload;
 mod removal;
 mod replay;

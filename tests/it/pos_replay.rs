@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,46 +13,13 @@ use serde_json::{Map, Value};
 use vitrina::portal::pos::{PosPortal, PosSettings, SCHEMAS};
 use vitrina::portal::{Batch, Delivery, Portal, Verdict};
 use vitrina::record::{Cell, EncodeSettings, Encoder, RowChunk, Schema, VisitTimeZone};
+use vitrina::recording::Cassette;
 use vitrina::transport::Pauses;
 
+use crate::support::cassettes::{about, answer, cassette, expected, folder, given};
 use crate::support::secrets::MemorySecrets;
 
 const TOKEN: &str = "replayed-access";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cassette<T> {
-    name: String,
-    section: String,
-    repairs: Vec<String>,
-    deviations: Vec<String>,
-    #[serde(default)]
-    feed: String,
-    #[serde(default)]
-    remote_id: Option<String>,
-    #[serde(default)]
-    printed: Map<String, Value>,
-    request: Request,
-    answer: Answer,
-    expect: T,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Request {
-    method: String,
-    path: String,
-    headers: BTreeMap<String, String>,
-    json: Value,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Answer {
-    status: usize,
-    headers: BTreeMap<String, String>,
-    body: String,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,29 +35,18 @@ struct Exchanged {
     lives_seconds: u64,
 }
 
-fn cassette<T: for<'a> Deserialize<'a>>(path: &Path) -> Cassette<T> {
-    let cassette: Cassette<T> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert!(!cassette.name.is_empty() && !cassette.section.is_empty());
-    let notes = cassette.repairs.iter().chain(&cassette.deviations);
-    assert!(notes.into_iter().all(|note| !note.is_empty()));
-    cassette
-}
-
-fn folder() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replay/pos")
-}
-
-async fn mocked<T>(server: &mut ServerGuard, cassette: &Cassette<T>) -> mockito::Mock {
+async fn mocked(server: &mut ServerGuard, cassette: &Cassette) -> mockito::Mock {
     let request = &cassette.request;
     let mut mock = server.mock(&request.method, request.path.as_str());
     for (name, value) in &request.headers {
         mock = mock.match_header(name.as_str(), value.replace("TOKEN", TOKEN).as_str());
     }
-    if !request.json.is_null() {
-        mock = mock.match_body(request.json.to_string().as_str());
+    let (status, body) = answer(cassette);
+    if !request.body.is_empty() {
+        mock = mock.match_body(request.body.written().unwrap().0);
     }
-    mock = mock.with_status(cassette.answer.status).with_body(&cassette.answer.body);
-    for (name, value) in &cassette.answer.headers {
+    mock = mock.with_status(status.into()).with_body(body);
+    for (name, value) in &cassette.answer.as_ref().unwrap().headers {
         mock = mock.with_header(name.as_str(), value);
     }
     mock.expect(1).create_async().await
@@ -142,31 +97,35 @@ fn batch(schema: &'static Schema, printed: &Map<String, Value>, remote_id: Optio
 
 #[tokio::test]
 async fn every_printed_record_goes_out_as_printed_and_its_answer_is_understood() {
-    let mut files: Vec<_> = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder("pos")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| !path.ends_with("refresh.json"));
     files.sort();
     assert_eq!(files.len(), 8, "three methods of creation, two levels for two of them, three of change");
     for file in files {
-        let cassette: Cassette<Accepted> = cassette(&file);
+        let cassette = cassette(file.to_str().unwrap());
+        let expect: Accepted = expected(&cassette);
+        let name = &about(&cassette).name;
         let mut server = Server::new_async().await;
         let mock = mocked(&mut server, &cassette).await;
-        let schema = SCHEMAS.iter().find(|schema| schema.feed == cassette.feed).unwrap();
-        let batch = batch(schema, &cassette.printed, cassette.remote_id.as_deref());
+        let schema = SCHEMAS.iter().find(|schema| given(&cassette, "feed") == schema.feed).unwrap();
+        let printed = given(&cassette, "printed");
+        let batch = batch(schema, printed.as_object().unwrap(), given(&cassette, "remote_id").as_str());
         let delivery = portal(&server, &MemorySecrets::default()).deliver(schema, &batch).await;
-        let Delivery::Judged(verdicts) = delivery else { panic!("{}: {delivery:?}", cassette.name) };
+        let Delivery::Judged(verdicts) = delivery else { panic!("{name}: {delivery:?}") };
         let [Verdict::Accepted { receipt: Some(receipt) }] = &verdicts[..] else { panic!("{verdicts:?}") };
-        assert_eq!(receipt.remote_id.as_deref(), Some(cassette.expect.remote_id.as_str()), "{}", cassette.name);
+        assert_eq!(receipt.remote_id.as_deref(), Some(expect.remote_id.as_str()), "{name}");
         mock.assert_async().await;
     }
 }
 
 #[tokio::test]
 async fn the_printed_exchange_of_tokens() {
-    let cassette: Cassette<Exchanged> = cassette(&folder().join("refresh.json"));
+    let cassette = cassette("pos/refresh.json");
+    let expect: Exchanged = expected(&cassette);
     let mut server = Server::new_async().await;
     let old = server.mock("POST", "/og/rgis/analytics/polls").with_status(401).expect(1).create_async().await;
     let mock = mocked(&mut server, &cassette).await;
-    let bearer = format!("Bearer {}", cassette.expect.access);
+    let bearer = format!("Bearer {}", expect.access);
     let new = server
         .mock("POST", "/og/rgis/analytics/polls")
         .match_header("authorization", bearer.as_str())
@@ -176,13 +135,13 @@ async fn the_printed_exchange_of_tokens() {
         .await;
     let store = MemorySecrets::default();
     let portal = portal(&server, &store);
-    let printed: Cassette<Accepted> = super::pos_replay::cassette(&folder().join("poll_post_regional.json"));
-    let batch = batch(SCHEMAS[0], &printed.printed, None);
+    let printed = given(&crate::support::cassettes::cassette("pos/poll_post_regional.json"), "printed");
+    let batch = batch(SCHEMAS[0], printed.as_object().unwrap(), None);
     assert!(matches!(portal.deliver(SCHEMAS[0], &batch).await, Delivery::Judged(_)));
     let left = crate::support::portal::token_left(portal.token_outlook());
-    let lives = cassette.expect.lives_seconds;
+    let lives = expect.lives_seconds;
     assert!(left <= lives && left > lives - 60, "{left}");
-    assert!(store.text().contains(&cassette.expect.refresh));
+    assert!(store.text().contains(&expect.refresh));
     for mock in [old, mock, new] {
         mock.assert_async().await;
     }

@@ -1,6 +1,5 @@
 //! Plays the requests and answers that the documents print, byte for byte after the repairs that each cassette lists.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use mockito::{Mock, Server, ServerGuard};
@@ -9,40 +8,13 @@ use serde_json::{Map, Value, json};
 use vitrina::portal::fer::Read;
 use vitrina::portal::{Cure, Delivery, Portal, Verdict};
 use vitrina::record::Key;
+use vitrina::recording::{Cassette, Request};
 use vitrina::transport::inflate;
 
+use crate::support::cassettes::{answer, cassette, expected, json as sent};
 use crate::support::gateway::{batch, portal, schema, settings};
 
 const TOKEN: &str = "replayed-token";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cassette {
-    name: String,
-    section: String,
-    repairs: Vec<String>,
-    deviations: Vec<String>,
-    request: Request,
-    answer: Answer,
-    expect: Expect,
-}
-
-#[derive(Deserialize, Clone)]
-#[serde(deny_unknown_fields)]
-struct Request {
-    method: String,
-    path: String,
-    headers: Map<String, Value>,
-    json: Value,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Answer {
-    status: usize,
-    headers: Map<String, Value>,
-    body: String,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,29 +43,21 @@ impl From<Expected> for Verdict {
     }
 }
 
-fn cassette(file: &str) -> Cassette {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replay").join(file);
-    let cassette: Cassette = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert!(!cassette.name.is_empty() && !cassette.section.is_empty());
-    let notes = cassette.repairs.iter().chain(&cassette.deviations);
-    assert!(notes.into_iter().all(|note| !note.is_empty()));
-    cassette
-}
-
 /// What arrived that was not what the cassette holds.
 type Differences = Arc<Mutex<Vec<String>>>;
 
 async fn mocked(server: &mut ServerGuard, cassette: &Cassette, token: &str, differences: &Differences) -> Mock {
     let (request, token, differences) = (cassette.request.clone(), token.to_owned(), Arc::clone(differences));
+    let (status, body) = answer(cassette);
     let mut mock = server.mock(&request.method.clone(), request.path.as_str()).match_request(move |arrived| {
         let found = compare(&request, arrived, &token);
         let same = found.is_empty();
         differences.lock().unwrap().extend(found);
         same
     });
-    mock = mock.with_status(cassette.answer.status).with_body(&cassette.answer.body);
-    for (name, value) in &cassette.answer.headers {
-        mock = mock.with_header(name.as_str(), value.as_str().unwrap());
+    mock = mock.with_status(status.into()).with_body(body);
+    for (name, value) in &cassette.answer.as_ref().unwrap().headers {
+        mock = mock.with_header(name.as_str(), value);
     }
     mock.expect(1).create_async().await
 }
@@ -101,7 +65,7 @@ async fn mocked(server: &mut ServerGuard, cassette: &Cassette, token: &str, diff
 fn compare(wanted: &Request, arrived: &mockito::Request, token: &str) -> Vec<String> {
     let mut differences = Vec::new();
     for (name, value) in &wanted.headers {
-        let value = value.as_str().unwrap().replace("TOKEN", token);
+        let value = value.replace("TOKEN", token);
         let sent: Vec<_> =
             arrived.header(name.as_str()).iter().map(|value| value.to_str().unwrap().to_owned()).collect();
         if sent != [value.clone()] {
@@ -110,20 +74,22 @@ fn compare(wanted: &Request, arrived: &mockito::Request, token: &str) -> Vec<Str
     }
     let raw = arrived.body().unwrap().clone();
     let body = if arrived.has_header("content-encoding") { inflate(&raw, 1 << 20).unwrap() } else { raw };
-    let wanted = if wanted.json.is_null() { String::new() } else { wanted.json.to_string() };
-    if body != wanted.as_bytes() {
-        differences.push(format!("body: {} instead of {wanted}", String::from_utf8_lossy(&body)));
+    let wanted = wanted.body.written().unwrap().0;
+    if body != wanted {
+        let [body, wanted] = [&body, &wanted].map(|bytes| String::from_utf8_lossy(bytes));
+        differences.push(format!("body: {body} instead of {wanted}"));
     }
     differences
 }
 
 async fn replay(file: &str) {
     let cassette = cassette(file);
+    let expect: Expect = expected(&cassette);
     let mut server = Server::new_async().await;
     let differences = Differences::default();
     let mut settings = settings(&server.url());
-    if let Expect::Token { value, .. } = &cassette.expect {
-        settings.password = cassette.request.json["password"].as_str().unwrap().into();
+    if let Expect::Token { value, .. } = &expect {
+        settings.password = sent(&cassette)["password"].as_str().unwrap().into();
         let used = format!("bearer {value}");
         server.mock("GET", "/api/mo/oid/1.2").match_header("authorization", used.as_str()).create_async().await;
     } else {
@@ -133,10 +99,10 @@ async fn replay(file: &str) {
     let mock = mocked(&mut server, &cassette, TOKEN, &differences).await;
     let portal = portal(settings);
     let path: Vec<String> = cassette.request.path.split('/').map(str::to_owned).collect();
-    match cassette.expect {
+    match expect {
         Expect::Verdicts(expected) => {
             let schema = schema(&path[2]);
-            let batch = batch(schema, cassette.request.json["data"].as_array().unwrap());
+            let batch = batch(schema, sent(&cassette)["data"].as_array().unwrap());
             let Delivery::Judged(verdicts) = portal.deliver(schema, &batch).await else {
                 panic!("not judged: {:?}", differences.lock().unwrap())
             };

@@ -1,8 +1,6 @@
 //! Plays the samples of the document on online education platforms: requests of ours with the portal's answers, and requests of the
 //! portal with our answers.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use reqwest::{Client, Method, redirect};
@@ -12,61 +10,22 @@ use tokio::net::TcpListener;
 use vitrina::portal::nmo::{ByPin, Evaluation, NmoPortal, NmoSettings};
 use vitrina::portal::{Asked, Finding, Portal, Verdict};
 use vitrina::record::{Key, Stage};
+use vitrina::recording::{Body, Cassette, Request};
 use vitrina::serve::platform::{Evaluated, Granted, PlatformSettings, Question, Reply as Told, Taken, Target, router};
 
+use crate::support::cassettes::{self, answer, expected};
 use crate::support::gateway::{Gateway, Reply, Seen};
 use crate::support::nmo::{portal, schema, send_module, send_result, settings, verdict};
 
 #[derive(Deserialize, Clone)]
-#[serde(deny_unknown_fields)]
-struct Cassette<E> {
-    name: String,
-    section: String,
-    repairs: Vec<String>,
-    deviations: Vec<String>,
-    request: Request,
-    answer: Answer,
-    #[serde(default)]
-    expect: E,
-}
-
-#[derive(Deserialize, Clone)]
-#[serde(deny_unknown_fields)]
-struct Request {
-    method: String,
-    path: String,
-    headers: BTreeMap<String, String>,
-    /// A body of JSON.
-    json: Option<Value>,
-    /// A body as it stands.
-    text: Option<String>,
-}
-
-#[derive(Deserialize, Clone)]
-#[serde(deny_unknown_fields)]
-struct Answer {
-    status: u16,
-    headers: BTreeMap<String, String>,
-    /// None where it cannot be known before.
-    body: Option<String>,
-}
-
-#[derive(Deserialize, Clone, Default)]
 #[serde(rename_all = "snake_case")]
 enum Expect {
-    #[default]
-    Nothing,
-    Token {
-        lives_seconds: u64,
-    },
+    Token { lives_seconds: u64 },
     Refreshed,
     Module(Judged),
     Result(Judged),
     Plan(Judged),
-    Evaluation {
-        stage: Stage,
-        status: String,
-    },
+    Evaluation { stage: Stage, status: String },
     ModuleOfPin(String),
 }
 
@@ -91,12 +50,8 @@ impl Judged {
     }
 }
 
-fn cassette<E: for<'de> Deserialize<'de> + Default>(file: &str) -> Cassette<E> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replay/nmo").join(file);
-    let cassette: Cassette<E> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let notes = [&cassette.name, &cassette.section].into_iter().chain(&cassette.repairs).chain(&cassette.deviations);
-    assert!(notes.into_iter().all(|note| !note.is_empty()));
-    cassette
+fn cassette(file: &str) -> Cassette {
+    cassettes::cassette(&format!("nmo/{file}"))
 }
 
 /// What arrived is what the cassette holds.
@@ -105,23 +60,24 @@ fn assert_sent(wanted: &Request, seen: &Seen) {
     for (name, value) in &wanted.headers {
         assert_eq!(seen.header(name), value, "{name}");
     }
-    if let Some(text) = &wanted.text {
-        assert_eq!(String::from_utf8_lossy(&seen.body), *text);
-    }
-    if let Some(json) = &wanted.json {
-        assert_eq!(&serde_json::from_slice::<Value>(&seen.body).unwrap(), json);
+    match &wanted.body {
+        Body::Json(json) => assert_eq!(&serde_json::from_slice::<Value>(&seen.body).unwrap(), json),
+        other => {
+            assert_eq!(String::from_utf8_lossy(&seen.body), String::from_utf8(other.written().unwrap().0).unwrap())
+        }
     }
 }
 
 /// A portal that gives the printed token, and the cassette's answer to the cassette's path.
-async fn playing(cassette: &Cassette<Expect>) -> (Gateway, NmoPortal) {
-    let token = self::cassette::<Expect>("token.json").answer;
-    let (path, answer) = (cassette.request.path.clone(), cassette.answer.clone());
+async fn playing(cassette: &Cassette) -> (Gateway, NmoPortal) {
+    let token = self::cassette("token.json");
+    let (path, played) = (cassette.request.path.clone(), cassette.clone());
     let gateway = Gateway::start(move |seen, _| {
-        let answer = if seen.target == path { &answer } else { &token };
+        let cassette = if seen.target == path { &played } else { &token };
+        let (status, body) = answer(cassette);
         let known = seen.target == path || seen.target == "/rest/v2/oauth/token";
-        let body = answer.body.clone().unwrap_or_default();
-        answer.headers.iter().fold(Reply::new(if known { answer.status } else { 401 }, body), |reply, (_, value)| {
+        let headers = &cassette.answer.as_ref().unwrap().headers;
+        headers.iter().fold(Reply::new(if known { status } else { 401 }, body), |reply, (_, value)| {
             reply.with("content-type", value)
         })
     })
@@ -147,10 +103,11 @@ fn flat(body: &Value) -> Value {
 }
 
 async fn replay(file: &str) {
-    let cassette = cassette::<Expect>(file);
+    let cassette = cassette(file);
     let (gateway, portal) = playing(&cassette).await;
-    let body = cassette.request.json.clone().unwrap_or_default();
-    match cassette.expect.clone() {
+    let is_json = matches!(cassette.request.body, Body::Json(_));
+    let body = if is_json { cassettes::json(&cassette) } else { Value::Null };
+    match expected(&cassette) {
         Expect::Token { lives_seconds } => {
             portal.authenticate().await.unwrap();
             let left = crate::support::portal::token_left(portal.token_outlook());
@@ -175,9 +132,9 @@ async fn replay(file: &str) {
         Expect::ModuleOfPin(module) => {
             assert_eq!(portal.module_by_pin("1234554645", "JYE4397").await, Ok(ByPin::Found(module)));
         }
-        Expect::Nothing => panic!("{file} expects nothing"),
     }
-    let body_is = |seen: &&Seen| cassette.request.text.as_ref().is_none_or(|text| text.as_bytes() == seen.body);
+    let wanted = cassette.request.body.written().unwrap().0;
+    let body_is = |seen: &&Seen| is_json || wanted == seen.body;
     let seen = gateway.seen();
     let sent: Vec<&Seen> = seen.iter().filter(|seen| seen.target == cassette.request.path).filter(body_is).collect();
     let [sent] = sent[..] else { panic!("sent {} times", sent.len()) };
@@ -236,28 +193,30 @@ async fn what_the_portal_calls() {
     let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
     let mut token = String::new();
     for file in ["get_token", "redirect", "get_url_query", "get_url_body", "status_update"] {
-        let cassette = cassette::<()>(&format!("platform_{file}.json"));
+        let cassette = cassette(&format!("platform_{file}.json"));
         let wanted = &cassette.request;
         let method: Method = wanted.method.parse().unwrap();
         let mut request = client.request(method, format!("{url}{}", wanted.path));
         for (name, value) in &wanted.headers {
             request = request.header(name, value.replace("TOKEN", &token));
         }
-        if let Some(json) = &wanted.json {
+        if let Body::Json(json) = &wanted.body {
             request = request.header("content-type", "application/json").body(json.to_string());
         }
+        let (status, printed) = answer(&cassette);
         let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), cassette.answer.status, "{file}");
-        for (name, value) in &cassette.answer.headers {
+        assert_eq!(answer.status(), status, "{file}");
+        for (name, value) in &cassette.answer.as_ref().unwrap().headers {
             assert_eq!(answer.headers()[name], value, "{file}");
         }
         let body = answer.text().await.unwrap();
-        match &cassette.answer.body {
-            Some(expected) => assert_eq!(&body, expected, "{file}"),
-            None => {
+        match file {
+            // The token is made at random.
+            "get_token" => {
                 let issued: Value = serde_json::from_str(&body).unwrap();
                 token = issued["access_token"].as_str().unwrap().to_owned();
             }
+            _ => assert_eq!(body, printed, "{file}"),
         }
     }
 }

@@ -1,43 +1,33 @@
 //! The requests that the document prints, answered byte for byte as it prints its answers, after the repairs that each cassette lists.
 
-use std::path::Path;
-
-use serde::Deserialize;
 use serde_json::Value;
+use vitrina::recording::About;
 
 use super::site::builtin;
+use crate::support::cassettes::{about, answer, cassette, folder, given};
 use crate::support::mart::send;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cassette {
-    name: String,
-    section: String,
-    repairs: Vec<String>,
-    deviations: Vec<String>,
-    path: String,
-    request: String,
-    /// What the hospital's system says.
-    statement: String,
-    answer: Value,
-}
 
 #[tokio::test]
 async fn the_printed_requests_are_answered_as_printed() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replay/booking");
-    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files: Vec<_> = std::fs::read_dir(folder("booking")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(files.len(), 3);
     let mut hospital = builtin().await;
     for file in files {
-        let cassette: Cassette = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-        assert!(!cassette.section.is_empty() && cassette.repairs.len() + cassette.deviations.len() > 0);
-        hospital.config.book = vec![cassette.statement.clone()];
-        hospital.config.cancel = vec![cassette.statement];
+        let cassette = cassette(file.to_str().unwrap());
+        let About { name, repairs, deviations, .. } = about(&cassette);
+        assert!(repairs.len() + deviations.len() > 0);
+        let statement = given(&cassette, "statement").as_str().unwrap().to_owned();
+        let printed: Value = serde_json::from_str(&answer(&cassette).1).unwrap();
+        hospital.config.book = vec![statement.clone()];
+        hospital.config.cancel = vec![statement];
         let site = hospital.open().await;
-        let request = site.client.post(format!("{}{}", site.url, cassette.path)).body(cassette.request);
-        let (status, answer) = send(request).await;
-        assert_eq!((status.as_u16(), &answer), (200, &cassette.answer), "{}", cassette.name);
+        let request = site
+            .client
+            .post(format!("{}{}", site.url, cassette.request.path))
+            .body(cassette.request.body.written().unwrap().0);
+        let (status, told) = send(request).await;
+        assert_eq!((status.as_u16(), &told), (200, &printed), "{name}");
         let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-        assert_eq!(keys(&answer), keys(&cassette.answer), "{}: in the table's order", cassette.name);
+        assert_eq!(keys(&told), keys(&printed), "{name}: in the table's order");
     }
 }

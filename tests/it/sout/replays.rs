@@ -1,60 +1,18 @@
 //! Plays what the document prints and describes, byte for byte after the repairs that each cassette lists.
 
-use std::collections::BTreeMap;
-use std::io::{Cursor, Read};
-use std::path::Path;
-
 use serde::Deserialize;
 use serde_json::json;
 use vitrina::portal::sout::SoutSettings;
 use vitrina::portal::{Delivery, Finding, Portal, Verdict};
 use vitrina::record::Stage;
+use vitrina::recording::Body;
 
+use crate::support::cassettes::{answer, cassette, expected};
 use crate::support::gateway::{Gateway, Reply, Seen};
 use crate::support::sout::{asked, many, portal, schema, settings, signing};
 
 /// The key of the document's figure.
 const KEY: &str = "38aa6eff27734b47990dc667310b03ff";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cassette {
-    name: String,
-    section: String,
-    repairs: Vec<String>,
-    deviations: Vec<String>,
-    request: Request,
-    answer: Answer,
-    expect: Expect,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Request {
-    method: String,
-    path: String,
-    parts: Vec<Part>,
-}
-
-/// A part of a form: text, or an archive of texts by the names of their files.
-#[derive(Debug, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
-struct Part {
-    name: String,
-    file: String,
-    #[serde(rename = "type")]
-    media: String,
-    text: Option<String>,
-    archive: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Answer {
-    status: u16,
-    headers: BTreeMap<String, String>,
-    body: String,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,68 +23,22 @@ enum Expect {
     Absent,
 }
 
-fn cassette(file: &str) -> Cassette {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/replay/sout").join(file);
-    let cassette: Cassette = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert!(!cassette.name.is_empty() && !cassette.section.is_empty());
-    assert!(cassette.repairs.iter().chain(&cassette.deviations).all(|note| !note.is_empty()));
-    assert_eq!(cassette.answer.headers["content-type"], "application/xml; charset=utf-8");
-    cassette
-}
-
-/// The parts of a form as they arrived.
-fn parts(seen: &Seen) -> Vec<Part> {
-    let boundary = seen.header("content-type").split_once("boundary=").unwrap().1;
-    let delimiter = format!("--{boundary}");
-    let mut rest = seen.body.as_slice();
-    let mut parts = Vec::new();
-    while let Some(end) = find(rest, delimiter.as_bytes()) {
-        if let Some(head) = find(&rest[..end], b"\r\n\r\n") {
-            let (head, body) = (std::str::from_utf8(&rest[..head]).unwrap(), &rest[head + 4..end - 2]);
-            parts.push(part(head, body));
-        }
-        rest = &rest[end + delimiter.len()..];
-    }
-    parts
-}
-
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|window| window == wanted)
-}
-
-fn part(head: &str, body: &[u8]) -> Part {
-    let after = |mark: &str, end: char| head.split_once(mark).unwrap().1.split(end).next().unwrap().to_owned();
-    let media = after("Content-Type: ", '\r');
-    let text = (media == "text/xml").then(|| String::from_utf8(body.to_vec()).unwrap());
-    let archive = text.is_none().then(|| unpacked(body));
-    Part { name: after(" name=\"", '"'), file: after("filename=\"", '"'), media, text, archive }
-}
-
-fn unpacked(body: &[u8]) -> BTreeMap<String, String> {
-    let mut archive = zip::ZipArchive::new(Cursor::new(body)).unwrap();
-    let mut files = BTreeMap::new();
-    for at in 0..archive.len() {
-        let mut file = archive.by_index(at).unwrap();
-        let mut text = String::new();
-        file.read_to_string(&mut text).unwrap();
-        files.insert(file.name().unwrap().into_owned(), text);
-    }
-    files
-}
-
 async fn replay(file: &str) {
-    let cassette = cassette(file);
-    let (status, body) = (cassette.answer.status, cassette.answer.body.clone());
+    let cassette = cassette(&format!("sout/{file}"));
+    let headers = &cassette.answer.as_ref().unwrap().headers;
+    assert_eq!(headers["content-type"], "application/xml; charset=utf-8");
+    let (status, body) = answer(&cassette);
     let gateway = Gateway::start(move |seen, _| match seen.method.as_str() {
         "GET" => Reply::json(200, &json!({"learnPrograms": [{"id": 4, "code": "x", "title": "Программа"}]})),
         _ => Reply::new(status, body.clone()).with("content-type", "application/xml; charset=utf-8"),
     })
     .await;
-    let signed = cassette.request.parts.iter().filter_map(|part| part.archive.as_ref()).any(|files| files.len() > 1);
+    let Body::Parts(parts) = &cassette.request.body else { panic!("{file} sends no form") };
+    let signed = parts.iter().any(|part| matches!(&part.body, Body::Archive(files) if files.len() > 1));
     let settings = settings(&gateway.url, signed.then(signing));
     let portal = portal(SoutSettings { api_key: KEY.into(), ..settings });
     let batch = many(1);
-    match cassette.expect {
+    match expected::<Expect>(&cassette) {
         Expect::Accepted { set_id, status } => {
             let Delivery::Judged(verdicts) = portal.deliver(schema(), &batch).await else { panic!("not judged") };
             let [Verdict::Accepted { receipt: Some(receipt) }] = verdicts.as_slice() else { panic!("{verdicts:?}") };
@@ -157,7 +69,7 @@ async fn replay(file: &str) {
     let sent: Vec<Seen> = gateway.seen().into_iter().filter(|seen| seen.method != "GET").collect();
     assert_eq!(sent.len(), 1);
     assert_eq!((&sent[0].method, &sent[0].target), (&cassette.request.method, &cassette.request.path));
-    assert_eq!(parts(&sent[0]), cassette.request.parts);
+    assert_eq!(Body::read(sent[0].header("content-type"), &sent[0].body), cassette.request.body);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What several test modules share.
 
+pub mod cassettes;
 pub mod command;
 pub mod daemon;
 pub mod database;
