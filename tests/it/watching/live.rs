@@ -48,7 +48,7 @@ fn value(text: &str, series: &str) -> f64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_at_work_shows_every_metric() {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let stage = Stage::open(StageSettings { slots: 300, listen }).await.unwrap();
+    let stage = Stage::open(StageSettings { slots: 300, listen, record: None }).await.unwrap();
     let described = Metrics::new().unwrap();
     let shown = |text: &str, name: &str| text.contains(&format!("# TYPE {name} "));
     let (mut text, mut missing) = (String::new(), Vec::new());
