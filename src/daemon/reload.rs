@@ -169,7 +169,7 @@ impl Daemon {
         self.exchange_listeners(&shared, listeners);
         shared.ready.store(true, Ordering::Relaxed);
         let _replaced_once = self.shared.successor.set(Arc::downgrade(&shared));
-        self.retired.retain(|tasks| !tasks.is_empty());
+        self.retired.retain_mut(|tasks| !tasks.is_empty());
         self.retired.push(std::mem::take(&mut self.workers));
         self.stop_clock = CancellationToken::new();
         self.shared = Arc::clone(&shared);

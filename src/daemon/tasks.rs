@@ -32,7 +32,8 @@ impl Tasks {
     }
 
     /// True when none runs. Those that have ended are forgotten.
-    pub fn is_empty(&self) -> bool {
+    pub fn is_empty(&mut self) -> bool {
+        while self.running.try_join_next().is_some() {}
         self.running.is_empty()
     }
 
@@ -61,6 +62,18 @@ mod tests {
         let mut tasks = Tasks::default();
         tasks.spawn("quick", tokio::task::yield_now());
         assert!(tasks.finish(Duration::from_secs(30)).await);
+    }
+
+    #[tokio::test]
+    async fn tasks_that_have_ended_are_forgotten() {
+        let mut tasks = Tasks::default();
+        tasks.spawn("quick", async {});
+        assert!(!tasks.is_empty());
+        tokio::task::yield_now().await;
+        assert!(tasks.is_empty());
+        tasks.spawn("stubborn", std::future::pending());
+        tokio::task::yield_now().await;
+        assert!(!tasks.is_empty());
     }
 
     #[tokio::test]
