@@ -146,7 +146,6 @@ fn each_mistake_is_found_at_its_key() {
         (format!("[ledger]\nurl = \"sqlite::memory:\"\n{GOOD}"), "ledger.url"),
         (format!("[serve]\nlisten = \"localhost\"\n{GOOD}"), "serve.listen"),
         (format!("[booking]\nlisten = \"8090\"\nbook = \"SELECT 1\"\ncancel = \"SELECT 1\"\n{GOOD}"), "booking.listen"),
-        (format!("[record]\ndir = \"/tmp\"\n{GOOD}"), "record"),
         (format!("[daemon]\nworkers = 1\n{GOOD}"), "daemon.workers"),
         (format!("[sources.second]\nurl = \"sqlite:/b.db\"\n{GOOD}"), "portals.fer.feeds.slot.source"),
     ];
@@ -159,12 +158,6 @@ fn each_mistake_is_found_at_its_key() {
 fn an_empty_file_lacks_sources_and_portals() {
     assert_eq!(errors(""), ["portals", "sources"]);
     assert_eq!(errors("[sources]\n[portals]\n"), ["portals", "sources"]);
-}
-
-#[test]
-fn what_a_later_version_brings_is_refused_by_name() {
-    let text = problem(&format!("[record]\ndir = \"/tmp\"\n{GOOD}"), &[]);
-    assert!(text.contains("error: record: this version of vitrina has no recording of exchanges"), "{text}");
 }
 
 #[test]

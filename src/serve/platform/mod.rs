@@ -35,6 +35,7 @@ pub use tokens::Granted;
 
 use crate::portal::nmo::{Evaluation, evaluation};
 use crate::record::Key;
+use crate::serve::secret::is_same;
 use caller::Portals;
 use learner::Learner;
 
@@ -69,12 +70,12 @@ pub struct PlatformSettings {
 impl PlatformSettings {
     /// The same, with the tokens that were given under earlier settings, if the portal signs in as it did.
     pub fn after(self, before: &[PlatformSettings]) -> Self {
-        let is_same = |other: &&PlatformSettings| {
+        let signs_in_alike = |other: &&PlatformSettings| {
             other.portal == self.portal
                 && other.portal_id == self.portal_id
-                && other.portal_secret.expose_secret() == self.portal_secret.expose_secret()
+                && is_same(&other.portal_secret, self.portal_secret.expose_secret().as_bytes())
         };
-        match before.iter().find(is_same) {
+        match before.iter().find(signs_in_alike) {
             Some(other) => PlatformSettings { granted: other.granted.clone(), ..self },
             None => self,
         }
