@@ -17,7 +17,7 @@ pub struct Args {
 /// What can be done with notices.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Send a notice that says it is a trial, by every way that [notify] names
+    /// Send a notice that says it is a trial, by every way that the section notify of the configuration names
     Test(TestArgs),
 }
 
