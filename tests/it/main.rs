@@ -16,6 +16,7 @@ mod cli_unit;
 mod daemon_life;
 
 mod demo;
+mod documents;
 mod ekdo;
 mod ekdo_replay;
 mod ekdo_settings;
