@@ -60,7 +60,7 @@ pub use inquiry::{FollowUp, Heard};
 pub use line::{FeedLine, FeedPlan, Line, LineSettings, OnConflict};
 pub use look::TextRow;
 pub use order::parents_first;
-pub use remedy::{follows_another, remedy};
+pub use remedy::{follows_another, remedies, remedy};
 pub use report::{CycleReport, Live, Stop};
 pub use resolve::{Resolution, ResolveWord, Resolved};
 pub use retry::{ResumeWord, RetryWord};

@@ -22,6 +22,11 @@ pub fn remedy(code: &str, text: &str) -> Option<&'static Remedy> {
     }
 }
 
+/// All cases of the engine's own codes but those that are rules of a document.
+pub fn remedies() -> &'static [Case] {
+    CASES
+}
+
 /// True for a refusal that only follows from that of another record: once that one is mended, nothing is left of it.
 pub fn follows_another(code: &str, text: &str) -> bool {
     code == PARENT && text.contains(REJECTED_PARENT)

@@ -1,10 +1,21 @@
-//! Pages that speak of the code say nothing that the code does not hold: the tests that the guarantees name exist.
+//! Pages that speak of the code say nothing that the code does not hold: the tests that the guarantees name exist, and the pages of errors
+//! have every code with its remedy, and no text that the program never says.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use vitrina::portal::{UNEXPLAINED, kind};
+use vitrina::record::{Case, Language, Remedy, Rule};
+use vitrina::sync::remedies;
+
 const GUARANTEES: [&str; 2] = [include_str!("../../docs/guarantees.md"), include_str!("../../docs/ru/guarantees.md")];
+
+/// Each page of errors, its language, and the heading that ends what is said and begins the codes of records.
+const ERRORS: [(&str, Language, &str); 2] = [
+    (include_str!("../../docs/errors.md"), Language::English, "\n## Codes of records\n"),
+    (include_str!("../../docs/ru/errors.md"), Language::Russian, "\n## Коды записей\n"),
+];
 
 /// What a page holds between single backticks.
 fn quoted(page: &str) -> impl Iterator<Item = &str> {
@@ -57,5 +68,68 @@ fn the_tests_that_the_guarantees_name_exist_and_both_pages_name_the_same() {
         let function = format!("fn {name}(");
         let exists = files_of(room).iter().any(|file| fs::read_to_string(file).unwrap().contains(&function));
         assert!(exists, "{room} has no test {name}");
+    }
+}
+
+/// True where a row of a table on the page names code and words, who must act, and the whole remedy.
+fn explains(page: &str, language: Language, code: &str, says: &str, remedy: &Remedy) -> bool {
+    page.lines().filter_map(|line| line.strip_prefix("| ")).any(|row| {
+        let mut cells = row.trim_end_matches(" |").splitn(3, " | ");
+        let (Some(first), Some(who), Some(text)) = (cells.next(), cells.next(), cells.next()) else { return false };
+        let names_code = if code.is_empty() { !first.contains('`') } else { first.starts_with(&format!("`{code}`")) };
+        let names_words = first.contains(&format!("«{}»", says.trim())) || (says.is_empty() && !first.contains('«'));
+        names_code && names_words && who == remedy.actor.name(language) && text == remedy.text(language)
+    })
+}
+
+#[test]
+fn every_code_has_its_remedy_on_both_pages_of_errors() {
+    let portals = ["fer", "sout", "nmo", "pos", "ekdo"].map(|name| kind(name).unwrap().remedies);
+    let cases: Vec<&Case> = remedies().iter().chain(portals.into_iter().flatten()).collect();
+    let rules = Rule::ALL.map(|rule| (rule.name(), rule.remedy()));
+    for (page, language, _) in ERRORS {
+        for case in &cases {
+            assert!(
+                explains(page, language, case.code, case.says, &case.remedy),
+                "{} «{}» {language:?}",
+                case.code,
+                case.says
+            );
+        }
+        for (name, remedy) in rules {
+            assert!(explains(page, language, name, "", remedy), "{name} {language:?}");
+        }
+        for rule in [Rule::DuplicateKey, Rule::DuplicatePlace] {
+            let code = rule.name().to_uppercase();
+            assert!(explains(page, language, &code, "", rule.remedy()), "{code} {language:?}");
+        }
+        assert!(page.contains(&UNEXPLAINED.text(language)), "{language:?}");
+    }
+}
+
+/// All code of the program, with texts as they are said: continued lines joined, signs that stand for themselves, no backticks.
+fn said_by_the_program() -> String {
+    let mut files = Vec::new();
+    gather(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let code: Vec<String> = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let pieces = code.iter().flat_map(|code| code.split("\\\n").enumerate());
+    let joined: String = pieces.map(|(at, piece)| if at == 0 { piece } else { piece.trim_start() }).collect();
+    joined.replace("\\\"", "\"").replace("{{", "{").replace("}}", "}").replace('`', "")
+}
+
+#[test]
+fn the_program_says_every_text_that_the_pages_of_errors_quote() {
+    let said = said_by_the_program();
+    let [english, russian] = ERRORS.map(|(page, _, codes)| {
+        let page = page.split(codes).next().unwrap();
+        let rows = page.lines().filter(|line| line.starts_with("| `"));
+        rows.flat_map(|row| quoted(row.split(" | ").next().unwrap())).collect::<BTreeSet<_>>()
+    });
+    assert!(english.len() > 80, "only {} texts are quoted", english.len());
+    assert_eq!(english, russian);
+    for text in english {
+        for piece in text.split('…').map(str::trim).filter(|piece| piece.len() > 4) {
+            assert!(said.contains(piece), "nothing says {piece:?} of {text:?}");
+        }
     }
 }
