@@ -1,5 +1,5 @@
-//! Pages that speak of the code say nothing that the code does not hold: the tests that the guarantees name exist, and the pages of errors
-//! have every code with its remedy, and no text that the program never says.
+//! Pages say nothing that the code does not hold: the tests that the guarantees name exist, and the pages of errors have every code with its
+//! remedy, and no text that the program never says. What a page leads to is there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -49,11 +49,15 @@ fn files_of(room: &str) -> Vec<PathBuf> {
 }
 
 fn gather(folder: &Path, files: &mut Vec<PathBuf>) {
+    gather_ending("rs", folder, files);
+}
+
+fn gather_ending(wanted: &str, folder: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.map(|entry| entry.unwrap().path()) {
         if path.is_dir() {
-            gather(&path, files);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            gather_ending(wanted, &path, files);
+        } else if path.extension().is_some_and(|ending| ending == wanted) {
             files.push(path);
         }
     }
@@ -131,5 +135,56 @@ fn the_program_says_every_text_that_the_pages_of_errors_quote() {
         for piece in text.split('…').map(str::trim).filter(|piece| piece.len() > 4) {
             assert!(said.contains(piece), "nothing says {piece:?} of {text:?}");
         }
+    }
+}
+
+/// Lines of a page outside blocks of code.
+fn prose(page: &str) -> impl Iterator<Item = &str> {
+    let mut in_code = false;
+    page.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        in_code ^= fence;
+        !in_code && !fence
+    })
+}
+
+/// The name under which a heading is linked to: lower case, hyphens for spaces, without other signs.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = prose(page).filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let is_kept = |sign: &char| sign.is_alphanumeric() || matches!(sign, '_' | '-' | ' ');
+    headings
+        .map(|heading| heading.to_lowercase().chars().filter(is_kept).collect::<String>().replace(' ', "-"))
+        .collect()
+}
+
+/// Where the links of a page lead to inside the project: a file, and a heading of it.
+fn links(page: &str) -> impl Iterator<Item = (&str, &str)> {
+    let targets = prose(page).flat_map(|line| line.split("](").skip(1)).filter_map(|rest| rest.split(')').next());
+    targets.filter(|target| !target.starts_with("http")).map(|target| target.split_once('#').unwrap_or((target, "")))
+}
+
+#[test]
+fn every_link_of_a_page_leads_to_a_page_and_its_heading() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages = vec![root.join("README.md"), root.join("ARCHITECTURE.md")];
+    gather_ending("md", &root.join("docs"), &mut pages);
+    assert!(pages.len() > 30, "only {} pages", pages.len());
+    for page in &pages {
+        let text = fs::read_to_string(page).unwrap();
+        for (file, heading) in links(&text) {
+            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            assert!(target.exists(), "{}: there is no {file}", page.display());
+            let found = heading.is_empty() || anchors(&fs::read_to_string(&target).unwrap()).contains(heading);
+            assert!(found, "{}: {file} has no heading {heading}", page.display());
+        }
+    }
+}
+
+#[test]
+fn the_operators_guide_leads_to_the_runbook_of_every_alert() {
+    let guide = include_str!("../../docs/ru/README.md");
+    let alerts = include_str!("../../docs/ru/alerts.md").lines().filter_map(|line| line.strip_prefix("### "));
+    for alert in alerts {
+        assert!(guide.contains(&format!("[{alert}](alerts.md#{})", alert.to_lowercase())), "{alert}");
     }
 }
