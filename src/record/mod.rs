@@ -24,6 +24,7 @@ pub use datetime::{Written, parse as parse_time};
 pub use encode::{BindError, EncodeSettings, Encoder, KeyReader, Record, Salt, VisitTimeZone};
 pub use fingerprint::{ENCODER_VERSION, Fingerprint};
 pub use key::{Key, KeyId};
+pub(crate) use phrase::phrases;
 pub use phrase::{Language, Phrase, retold};
 pub use receipt::{Receipt, Stage};
 #[cfg(test)]

@@ -21,6 +21,16 @@ pub struct Phrase {
     pub ru: &'static str,
 }
 
+/// Phrases with their names, for the module that says them; and `ALL` of them, for its tests.
+macro_rules! phrases {
+    ($($(#[$doc:meta])* $name:ident: $en:literal, $ru:literal;)*) => {
+        $($(#[$doc])* pub(super) const $name: $crate::record::Phrase = $crate::record::Phrase { en: $en, ru: $ru };)*
+        #[cfg(test)]
+        pub(super) const ALL: &[(&str, $crate::record::Phrase)] = &[$((stringify!($name), $name)),*];
+    };
+}
+pub(crate) use phrases;
+
 impl Phrase {
     /// Its form in a language.
     pub fn said_in(&self, language: Language) -> &'static str {

@@ -1,14 +1,6 @@
 //! What the comments of the views say of a field, in both languages. `=` stands between a field and its value in Russian.
 
-use crate::record::Phrase;
-
-macro_rules! phrases {
-    ($($name:ident: $en:literal, $ru:literal;)*) => {
-        $(pub(super) const $name: Phrase = Phrase { en: $en, ru: $ru };)*
-        #[cfg(test)]
-        const ALL: &[(&str, Phrase)] = &[$((stringify!($name), $name)),*];
-    };
-}
+use crate::record::phrases;
 
 phrases! {
     HEAD:

@@ -1,16 +1,7 @@
 //! What notices say around the troubles themselves, in each language.
 
 use crate::daemon::trouble::TroubleKind;
-use crate::record::{Language, Phrase};
-
-/// Phrases with their names, and the list of them all.
-macro_rules! phrases {
-    ($($name:ident: $en:literal, $ru:literal;)*) => {
-        $(pub(super) const $name: Phrase = Phrase { en: $en, ru: $ru };)*
-        #[cfg(test)]
-        pub(super) const ALL: &[Phrase] = &[$($name),*];
-    };
-}
+use crate::record::{Language, Phrase, phrases};
 
 phrases! {
     WRONG: "This needs a person.", "Требуется внимание.";

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::layout::table_head;
 use super::reader::{Reader, number};
 use super::scene::{Running, Scene};
 use super::{link, named, names, prose};
@@ -114,7 +115,7 @@ pub(super) fn registers(scene: &Scene, reader: &Reader) -> Markup {
             section #registers aria-labelledby="registers-head" {
                 h2 #registers-head { (reader.t("Register of exchange", "Журнал обмена")) }
                 table {
-                    thead { tr { @for head in register_heads(reader) { th scope="col" { (head) } } } }
+                    (table_head(&register_heads(reader)))
                     tbody { @for (feed, register) in kept { (register_row(feed, register, reader)) } }
                 }
             }
@@ -174,7 +175,7 @@ fn answers(booking: &BookingStatus, reader: &Reader) -> Markup {
     ];
     html! {
         table.narrow {
-            thead { tr { @for head in heads { th scope="col" { (head) } } } }
+            (table_head(&heads))
             tbody { @for answered in &booking.answered {
                 tr {
                     th scope="row" { @if answered.verb == "book" { (reader.t("book", "записаться")) } @else { (reader.t("cancel", "отменить")) } }

@@ -56,6 +56,11 @@ fn banner(reader: &Reader, path: &str) -> Markup {
     }
 }
 
+/// The heads of a table's columns.
+pub(super) fn table_head(heads: &[&str]) -> Markup {
+    html! { thead { tr { @for head in heads { th scope="col" { (head) } } } } }
+}
+
 /// A form of one button that posts an action. Nothing for who may not act.
 pub(super) fn action(
     reader: &Reader,

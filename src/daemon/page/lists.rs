@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use maud::{Markup, html};
 
 use super::below::search;
-use super::layout::action;
+use super::layout::{action, table_head};
 use super::reader::{Reader, number};
 use super::{link, named, names};
 use crate::daemon::Shared;
@@ -163,7 +163,7 @@ fn by_record(found: &Found, reader: &Reader) -> Markup {
     html! {
         @if found.all > LISTED as u64 { p { (reader.t("The first records:", "Первые записи:")) " " (LISTED) } }
         table {
-            thead { tr { @for head in heads { th scope="col" { (head) } } } }
+            (table_head(&heads))
             tbody { @for record in &found.records {
                 @let (portal, feed) = (record.place.0.as_str(), record.place.1.as_str());
                 tr {
@@ -217,7 +217,7 @@ fn exchanged(rows: &[Exchange], (portal, feed): (&str, &str), reader: &Reader) -
     ];
     html! {
         table {
-            thead { tr { @for head in heads { th scope="col" { (head) } } } }
+            (table_head(&heads))
             tbody { @for row in rows {
                 @let key = row.key.to_string();
                 tr {

@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::history::Piece;
-use super::layout::action;
+use super::layout::{action, table_head};
 use super::names;
 use super::plot::plot;
 use super::reader::{Reader, number};
@@ -73,7 +73,7 @@ fn table(scene: &Scene, feeds: &[&FeedStatus], more: &PortalScene, reader: &Read
     let heads = heads(reader);
     html! {
         table {
-            thead { tr { @for head in heads { th scope="col" { (head) } } } }
+            (table_head(&heads))
             tbody { @for feed in feeds { (row(scene, feed, more, reader)) } }
         }
     }

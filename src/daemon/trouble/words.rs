@@ -1,15 +1,6 @@
 //! What is said of troubles, in each language.
 
-use crate::record::Phrase;
-
-/// What a trouble of a kind says and what helps. `{}` stands for what differs.
-macro_rules! phrases {
-    ($($(#[$doc:meta])* $name:ident: $en:literal, $ru:literal;)*) => {
-        $($(#[$doc])* pub(super) const $name: Phrase = Phrase { en: $en, ru: $ru };)*
-        #[cfg(test)]
-        pub(super) const ALL: &[Phrase] = &[$($name),*];
-    };
-}
+use crate::record::phrases;
 
 phrases! {
     PROCESS: "Vitrina itself", "сама Vitrina";

@@ -1,15 +1,7 @@
 //! What the conversation says, in both languages.
 
 use crate::config::PortalKind;
-use crate::record::Phrase;
-
-macro_rules! phrases {
-    ($($name:ident: $en:literal, $ru:literal;)*) => {
-        $(pub(super) const $name: Phrase = Phrase { en: $en, ru: $ru };)*
-        #[cfg(test)]
-        const ALL: &[(&str, Phrase)] = &[$((stringify!($name), $name)),*];
-    };
-}
+use crate::record::{Phrase, phrases};
 
 phrases! {
     NO_TERMINAL:
