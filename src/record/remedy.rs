@@ -60,7 +60,7 @@ impl Actor {
             },
             Actor::Portal => Phrase { en: "the portal's support", ru: "поддержка портала" },
             Actor::Operator => Phrase { en: "whoever runs Vitrina", ru: "администратор Vitrina" },
-            Actor::Nobody => Phrase { en: "nobody, it waits by itself", ru: "никто, ждёт само" },
+            Actor::Nobody => Phrase { en: "no one: it resolves itself", ru: "никто, ждёт само" },
         };
         name.said_in(language)
     }

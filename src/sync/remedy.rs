@@ -72,11 +72,11 @@ static CASES: &[Case] = &[
         remedy: Remedy {
             actor: Actor::Nobody,
             meaning: Phrase {
-                en: "The record that this one belongs to is not at the portal yet.",
+                en: "The portal does not have the record's parent yet.",
                 ru: "Записи, к которой относится эта, на портале ещё нет.",
             },
             action: Phrase {
-                en: "It goes by itself as soon as that one is accepted; if it waits for days, see whether that one is in its view.",
+                en: "The record is sent once the parent is accepted; if it waits for days, check that the parent is in its view.",
                 ru: "Уйдёт сама, как только та будет принята; если ждёт днями, посмотрите, есть ли та в своём представлении.",
             },
         },
@@ -87,11 +87,11 @@ static CASES: &[Case] = &[
         remedy: Remedy {
             actor: Actor::Nobody,
             meaning: Phrase {
-                en: "A file that the row names is not finished: it is being written, or what belongs to it is still to come.",
+                en: "A file that the row names is incomplete: it is still being written, or its counterpart is missing.",
                 ru: "Файл, который называет строка, не готов: он пишется, или того, что к нему относится, ещё нет.",
             },
             action: Phrase {
-                en: "It goes by itself once both files are finished and fit together; what does not change for a quarter of an hour is reported as rejected.",
+                en: "The record is sent once both files are complete and match; files that stay as they are for a quarter of an hour are rejected.",
                 ru: "Уйдёт сама, когда оба файла будут готовы и подойдут друг к другу; что не меняется четверть часа, станет отклонённым.",
             },
         },
@@ -102,11 +102,11 @@ static CASES: &[Case] = &[
         remedy: Remedy {
             actor: Actor::Nobody,
             meaning: Phrase {
-                en: "Another record still holds at the portal the place that this one claims: a time, or a name.",
+                en: "At the portal another record still holds this one's place: a time, or a name.",
                 ru: "Место, которое занимает эта запись (время или наименование), на портале пока держит другая.",
             },
             action: Phrase {
-                en: "It goes by itself as soon as the other has moved or is removed; if it waits for days, see whether both are wanted.",
+                en: "It is sent once the other has moved or is removed; if it waits for days, see whether both are wanted.",
                 ru: "Уйдёт сама, когда другая освободит место или будет удалена; если ждёт днями, посмотрите, нужны ли обе.",
             },
         },
@@ -181,10 +181,10 @@ static CASES: &[Case] = &[
         remedy: Remedy {
             actor: Actor::Nobody,
             meaning: Phrase {
-                en: "The row is gone, and the record was removed at the portal.",
+                en: "The row is gone and the portal has removed the record.",
                 ru: "Строки больше нет, и запись на портале удалена.",
             },
-            action: Phrase { en: "Nothing is to be done.", ru: "Делать ничего не нужно." },
+            action: Phrase { en: "No action is needed.", ru: "Делать ничего не нужно." },
         },
     },
     Case {

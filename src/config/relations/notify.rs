@@ -10,7 +10,7 @@ use crate::config::tree::{Look, Table};
 pub(super) fn check(tree: &Table, problems: &mut Problems) {
     let Some(section) = tree.table("notify") else { return };
     if !["smtp", "webhook", "command"].iter().any(|key| section.contains_key(*key)) {
-        problems.error("notify", "tells nobody; give smtp (with from and to), webhook or command");
+        problems.error("notify", "names no way to deliver; set smtp (with from and to), webhook or command");
     }
     check_mail(section, problems);
     if let Some(Err(text)) = section.text("webhook").map(check_webhook) {
@@ -32,14 +32,14 @@ fn check_mail(section: &Table, problems: &mut Problems) {
     if !has("smtp") {
         for key in ["from", "to", "username", "password", "ca_file"] {
             if has(key) {
-                problems.error(format!("notify.{key}"), "is for mails, and there is no smtp to send them by");
+                problems.error(format!("notify.{key}"), "is used by mail alone; set smtp too");
             }
         }
         return;
     }
     for key in ["from", "to"] {
         if !has(key) {
-            problems.error(format!("notify.{key}"), "is missing: mails need from and to");
+            problems.error(format!("notify.{key}"), "is missing: mail needs both from and to");
         }
     }
     match (has("username"), has("password")) {

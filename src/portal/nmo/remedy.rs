@@ -133,7 +133,7 @@ pub(super) static CASES: &[Case] = &[
         "HTTP_409",
         Actor::Portal,
         Phrase {
-            en: "The portal was changing the same record for somebody else.",
+            en: "The portal was changing the same record for another client.",
             ru: "Портал в это время менял ту же запись для кого-то другого.",
         },
         Phrase {
