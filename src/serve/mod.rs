@@ -5,7 +5,7 @@ pub mod booking;
 mod connections;
 mod patience;
 pub mod platform;
-mod secret;
+pub(crate) mod secret;
 mod shares;
 mod socket;
 
